@@ -1,0 +1,7 @@
+"""Identity: the sign-in adapter."""
+
+from allauth.account.adapter import DefaultAccountAdapter
+
+
+class AccountAdapter(DefaultAccountAdapter):
+    pass

@@ -1,0 +1,250 @@
+"""People, the accounts they hold and the organisations they act for.
+
+A `User` is a login. A `HolderProfile` is a training account: it may exist, with its rights,
+long before anyone signs in (§ activation). An `Organisation` is a legal body with a SIRET;
+`Membership` says who may act for it.
+"""
+
+import uuid
+
+from django.contrib.auth.models import AbstractUser, BaseUserManager
+from django.db import models
+from django.db.models.functions import Lower
+from django.utils.translation import gettext_lazy as _
+
+
+class UserManager(BaseUserManager):
+    """Users are found by e-mail, whatever its case."""
+
+    def get_by_natural_key(self, username):
+        return self.get(email__iexact=username)
+
+    def create_user(self, email, password=None, **fields):
+        user = self.model(email=self.normalize_email(email), **fields)
+        user.set_password(password)
+        user.save(using=self._db)
+        return user
+
+    def create_superuser(self, email, password=None, **fields):
+        return self.create_user(email, password, is_staff=True, is_superuser=True, **fields)
+
+
+class User(AbstractUser):
+    """A person who signs in, by e-mail."""
+
+    username = None
+    email = models.EmailField(_("adresse e-mail"), unique=True)
+
+    objects = UserManager()
+
+    USERNAME_FIELD = "email"
+    REQUIRED_FIELDS = []
+
+    class Meta:
+        verbose_name = _("utilisateur")
+        verbose_name_plural = _("utilisateurs")
+        constraints = [
+            models.UniqueConstraint(
+                Lower("email"),
+                name="user_email_is_unique_whatever_its_case",
+                violation_error_message=_("Cette adresse e-mail est déjà utilisée."),
+            )
+        ]
+
+    def __str__(self):
+        return self.get_full_name() or self.email
+
+
+class HolderProfile(models.Model):
+    """A training account and the civil identity it belongs to.
+
+    `user` is empty until its holder activates it. Names are stored as the civil register
+    writes them; `*_key` columns hold what matching compares (accounts.identity).
+    """
+
+    class Status(models.TextChoices):
+        PRIVATE_EMPLOYEE = "private_employee", _("Salarié du privé")
+        SELF_EMPLOYED = "self_employed", _("Indépendant ou profession libérale")
+        ARTIST_AUTHOR = "artist_author", _("Artiste-auteur")
+        ENTERTAINMENT = "entertainment", _("Intermittent du spectacle")
+        TEMP_WORKER = "temp_worker", _("Intérimaire ou CDD")
+        SEASONAL = "seasonal", _("Saisonnier")
+        APPRENTICE = "apprentice", _("Apprenti")
+        ESAT = "esat", _("Travailleur en ESAT")
+        JOB_SEEKER = "job_seeker", _("Demandeur d'emploi")
+        PUBLIC_AGENT = "public_agent", _("Agent public")
+        RETIRED_FULL_RATE = "retired_full_rate", _("Retraité à taux plein")
+        RETIRED_REDUCED_RATE = "retired_reduced_rate", _("Retraité à taux minoré")
+        OTHER = "other", _("Autre situation")
+
+    class Diploma(models.TextChoices):
+        NONE = "none", _("Sans diplôme")
+        LEVEL_3 = "level_3", _("Niveau 3 (CAP, BEP)")
+        LEVEL_4 = "level_4", _("Niveau 4 (baccalauréat)")
+        LEVEL_5 = "level_5", _("Niveau 5 (BTS, DUT)")
+        LEVEL_6 = "level_6", _("Niveau 6 (licence, BUT)")
+        LEVEL_7 = "level_7", _("Niveau 7 (master, ingénieur)")
+        LEVEL_8 = "level_8", _("Niveau 8 (doctorat)")
+
+    class Sex(models.TextChoices):
+        FEMALE = "F", _("Femme")
+        MALE = "M", _("Homme")
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    user = models.OneToOneField(
+        "accounts.User",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="holder",
+        verbose_name=_("connexion"),
+    )
+    reference = models.CharField(
+        _("référence d'import"),
+        max_length=64,
+        unique=True,
+        help_text=_("Identifiant du compte chez celui qui l'a transmis."),
+    )
+    birth_name = models.CharField(_("nom de naissance"), max_length=100)
+    used_name = models.CharField(_("nom d'usage"), max_length=100, blank=True)
+    first_names = models.CharField(_("prénoms"), max_length=150)
+    birth_name_key = models.CharField(max_length=100, db_index=True, editable=False)
+    used_name_key = models.CharField(max_length=100, blank=True, db_index=True, editable=False)
+    first_names_key = models.CharField(max_length=150, editable=False)
+    birth_date = models.DateField(_("date de naissance"))
+    sex = models.CharField(_("sexe"), max_length=1, choices=Sex, blank=True)
+    nir_encrypted = models.BinaryField(_("numéro de sécurité sociale"), null=True, blank=True)
+    nir_digest = models.CharField(
+        max_length=64,
+        null=True,
+        blank=True,
+        unique=True,
+        editable=False,
+        help_text=_("Empreinte à clé du numéro, pour le retrouver sans le déchiffrer."),
+    )
+    phone = models.CharField(_("téléphone"), max_length=20, blank=True)
+    address = models.CharField(_("adresse"), max_length=255, blank=True)
+    postal_code = models.CharField(_("code postal"), max_length=5, blank=True)
+    town = models.CharField(_("commune"), max_length=100, blank=True)
+    status = models.CharField(
+        _("situation professionnelle"), max_length=30, choices=Status, default=Status.OTHER
+    )
+    has_apprenticeship = models.BooleanField(_("contrat d'apprentissage"), default=False)
+    diploma = models.CharField(_("diplôme le plus élevé"), max_length=10, choices=Diploma, blank=True)
+    diploma_year = models.PositiveSmallIntegerField(_("année d'obtention"), null=True, blank=True)
+    imported_at = models.DateTimeField(_("importé le"))
+    activated_at = models.DateTimeField(_("activé le"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("compte de formation")
+        verbose_name_plural = _("comptes de formation")
+        ordering = ["birth_name", "first_names", "id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(user__isnull=True, activated_at__isnull=True)
+                | models.Q(user__isnull=False, activated_at__isnull=False),
+                name="holder_is_activated_with_a_login",
+            ),
+        ]
+
+    def __str__(self):
+        return self.display_name
+
+    @property
+    def display_name(self) -> str:
+        """First given name and the name people use: « Élodie Martin »."""
+        first = self.first_names.replace(",", " ").split()
+        return f"{first[0] if first else ''} {self.used_name or self.birth_name}".strip()
+
+
+class Organisation(models.Model):
+    """A legal body, known by its SIRET, that people act for."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    siret = models.CharField(_("SIRET"), max_length=14, unique=True)
+    name = models.CharField(_("nom"), max_length=255)
+    email = models.EmailField(_("adresse e-mail des avis"), blank=True)
+    phone = models.CharField(_("téléphone"), max_length=20, blank=True)
+
+    class Meta:
+        verbose_name = _("organisation")
+        verbose_name_plural = _("organisations")
+        ordering = ["name", "id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(siret__regex=r"^\d{14}$"), name="organisation_siret_has_14_digits"
+            )
+        ]
+
+    def __str__(self):
+        return self.name
+
+
+class Membership(models.Model):
+    """This person may act for this organisation."""
+
+    class Role(models.TextChoices):
+        MANAGER = "manager", _("Responsable")
+        MEMBER = "member", _("Membre")
+
+    user = models.ForeignKey(
+        "accounts.User", on_delete=models.CASCADE, related_name="memberships", verbose_name=_("personne")
+    )
+    organisation = models.ForeignKey(
+        "accounts.Organisation",
+        on_delete=models.CASCADE,
+        related_name="memberships",
+        verbose_name=_("organisation"),
+    )
+    role = models.CharField(_("rôle"), max_length=10, choices=Role, default=Role.MEMBER)
+
+    class Meta:
+        verbose_name = _("appartenance")
+        verbose_name_plural = _("appartenances")
+        ordering = ["organisation", "user"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["user", "organisation"], name="membership_is_unique_per_person_and_organisation"
+            )
+        ]
+
+    def __str__(self):
+        return f"{self.user} · {self.organisation}"
+
+
+class ActivationAttempt(models.Model):
+    """One try at activating an account: what limits guessing. Never holds what was typed."""
+
+    user = models.ForeignKey("accounts.User", on_delete=models.CASCADE, related_name="activation_attempts")
+    at = models.DateTimeField(_("le"))
+    succeeded = models.BooleanField(_("réussie"))
+
+    class Meta:
+        verbose_name = _("essai d'activation")
+        verbose_name_plural = _("essais d'activation")
+        ordering = ["-at", "-id"]
+        indexes = [models.Index(fields=["user", "at"], name="activation_attempt_by_user")]
+
+    def __str__(self):
+        return f"{self.user} · {self.at:%d/%m/%Y %H:%M}"
+
+
+class JournalEntry(models.Model):
+    """Who looked at, or changed, what of somebody else's. Append-only."""
+
+    user = models.ForeignKey(
+        "accounts.User", on_delete=models.PROTECT, null=True, related_name="journal_entries"
+    )
+    role = models.CharField(_("rôle"), max_length=10)
+    action = models.CharField(_("action"), max_length=60)
+    subject = models.CharField(_("objet"), max_length=120)
+    details = models.JSONField(_("détails"), default=dict, blank=True)
+    at = models.DateTimeField(_("le"))
+
+    class Meta:
+        verbose_name = _("ligne de journal")
+        verbose_name_plural = _("journal")
+        ordering = ["-at", "-id"]
+
+    def __str__(self):
+        return f"{self.at:%d/%m/%Y %H:%M} · {self.action} · {self.subject}"

@@ -1,0 +1,68 @@
+"""Places in metres.
+
+Every point is stored as a core PostgreSQL `point` in the official metre grid of its territory,
+so that a radius is a plain circle served by a GiST index. The grids of mainland France and of
+the overseas territories lie more than 500 km apart as planes, so one column holds them all.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+from django.db import models
+from pyproj import Transformer
+
+# Official projections (order of 2000-12-26 as amended): territory's department → EPSG code.
+MAINLAND_GRID = "EPSG:2154"
+OVERSEAS_GRIDS = {
+    "971": "EPSG:5490",
+    "972": "EPSG:5490",
+    "977": "EPSG:5490",
+    "978": "EPSG:5490",
+    "973": "EPSG:2972",
+    "974": "EPSG:2975",
+    "975": "EPSG:4467",
+    "976": "EPSG:4471",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A place in metres east and north, in its territory's grid."""
+
+    x: float
+    y: float
+
+
+class PointField(models.Field):
+    """PostgreSQL's own `point`, as a `Point`."""
+
+    def db_type(self, connection):
+        return "point"
+
+    def from_db_value(self, value, expression, connection):
+        if value is None:
+            return None
+        x, y = value.strip("()").split(",")
+        return Point(float(x), float(y))
+
+    def get_prep_value(self, value):
+        return None if value is None else f"({value.x!r},{value.y!r})"
+
+    def to_python(self, value):
+        return value
+
+
+@lru_cache(maxsize=16)
+def _transformer(grid: str) -> Transformer:
+    return Transformer.from_crs("EPSG:4326", grid, always_xy=True)
+
+
+def grid_of(department: str) -> str:
+    """The official grid of a department's territory."""
+    return OVERSEAS_GRIDS.get(department, MAINLAND_GRID)
+
+
+def point_of(*, latitude: float, longitude: float, department: str) -> Point:
+    """Degrees (WGS 84) to metres in the grid of that department's territory."""
+    x, y = _transformer(grid_of(department)).transform(longitude, latitude)
+    return Point(round(x, 1), round(y, 1))

@@ -1,0 +1,389 @@
+"""The catalogue: towns, certifications and who is entitled to them, organisations, offers, sessions.
+
+Whether a certification is active, and whether an offer is open, is never stored: both follow
+from dates and entitlements on the day somebody asks (catalog.eligibility).
+"""
+
+import uuid
+
+from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
+from django.contrib.postgres.search import SearchVectorField
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from catalog.geography import PointField
+
+
+class Town(models.Model):
+    """A town of France. `point` is in metres, in its territory's official grid (catalog.geography)."""
+
+    code = models.CharField(_("code INSEE"), max_length=5, primary_key=True)
+    name = models.CharField(_("nom"), max_length=100)
+    name_key = models.CharField(max_length=100, db_index=True, help_text=_("Sans accents ni tirets."))
+    department = models.CharField(_("département"), max_length=3)
+    region = models.CharField(_("région"), max_length=3)
+    postal_codes = ArrayField(models.CharField(max_length=5), verbose_name=_("codes postaux"))
+    population = models.PositiveIntegerField(_("population"), default=0)
+    latitude = models.FloatField()
+    longitude = models.FloatField()
+    point = PointField()
+    is_approximate = models.BooleanField(
+        _("position approchée"),
+        default=False,
+        help_text=_("Position déduite du code postal ou du département."),
+    )
+
+    class Meta:
+        verbose_name = _("commune")
+        verbose_name_plural = _("communes")
+        ordering = ["name_key", "code"]
+        indexes = [GinIndex(fields=["postal_codes"], name="town_by_postal_code")]
+
+    def __str__(self):
+        return f"{self.name} ({self.department})"
+
+
+class Certification(models.Model):
+    """A record of the national registers (RNCP, RS), as France compétences publishes it."""
+
+    class Register(models.TextChoices):
+        RNCP = "RNCP", _("Répertoire national (RNCP)")
+        RS = "RS", _("Répertoire spécifique (RS)")
+
+    code = models.CharField(_("code"), max_length=12, primary_key=True, help_text=_("RNCP35809, RS6604"))
+    register = models.CharField(_("répertoire"), max_length=4, choices=Register)
+    number = models.PositiveIntegerField(_("numéro"))
+    title = models.TextField(_("intitulé"))
+    short_code = models.CharField(_("sigle"), max_length=40, blank=True)
+    short_title = models.CharField(_("type de diplôme"), max_length=255, blank=True)
+    level = models.PositiveSmallIntegerField(_("niveau"), null=True, blank=True, help_text=_("De 1 à 8."))
+    publication_state = models.CharField(_("état de la fiche"), max_length=60, blank=True)
+    effective_on = models.DateField(_("date d'effet"), null=True, blank=True)
+    decided_on = models.DateField(_("date de décision"), null=True, blank=True)
+    registered_until = models.DateField(_("fin d'enregistrement"), null=True, blank=True)
+    delivered_until = models.DateField(_("dernière délivrance"), null=True, blank=True)
+    withdrawn = models.BooleanField(
+        _("retirée du répertoire"),
+        default=False,
+        help_text=_("Déclarée inactive par le répertoire alors que sa date de fin n'est pas passée."),
+    )
+    activities = models.TextField(_("activités visées"), blank=True)
+    abilities = models.TextField(_("capacités attestées"), blank=True)
+    jobs = models.TextField(_("emplois accessibles"), blank=True)
+    prerequisites = models.TextField(_("prérequis"), blank=True)
+    nsf_codes = ArrayField(models.CharField(max_length=5), default=list, blank=True)
+    rome_codes = ArrayField(models.CharField(max_length=5), default=list, blank=True)
+    formacodes = ArrayField(models.CharField(max_length=5), default=list, blank=True)
+    rome_labels = ArrayField(models.CharField(max_length=255), default=list, blank=True)
+    digest = models.CharField(
+        max_length=64,
+        editable=False,
+        help_text=_("Empreinte de la fiche importée : une fiche inchangée n'est pas réécrite."),
+    )
+    imported_at = models.DateTimeField(_("importée le"))
+
+    class Meta:
+        verbose_name = _("certification")
+        verbose_name_plural = _("certifications")
+        ordering = ["register", "number"]
+        constraints = [
+            models.UniqueConstraint(fields=["register", "number"], name="certification_is_unique_in_its_register"),
+        ]
+
+    def __str__(self):
+        return f"{self.code} · {self.title}"
+
+    def is_active(self, *, on) -> bool:
+        """Registered on that day. The last day of registration still counts."""
+        return (
+            not self.withdrawn
+            and self.registered_until is not None
+            and self.registered_until >= on
+            and (self.effective_on is None or self.effective_on <= on)
+        )
+
+
+class CertificationBlock(models.Model):
+    """A block of competences of a certification."""
+
+    certification = models.ForeignKey(
+        "catalog.Certification", on_delete=models.CASCADE, related_name="blocks"
+    )
+    code = models.CharField(_("code"), max_length=20, unique=True, help_text=_("RNCP40344BC01"))
+    title = models.TextField(_("intitulé"))
+
+    class Meta:
+        verbose_name = _("bloc de compétences")
+        verbose_name_plural = _("blocs de compétences")
+        ordering = ["code"]
+
+    def __str__(self):
+        return f"{self.code} · {self.title}"
+
+
+class Succession(models.Model):
+    """This certification is replaced by that one. Either may be absent from our register."""
+
+    old_code = models.CharField(_("ancienne"), max_length=12)
+    new_code = models.CharField(_("nouvelle"), max_length=12)
+
+    class Meta:
+        verbose_name = _("remplacement")
+        verbose_name_plural = _("remplacements")
+        ordering = ["old_code", "new_code"]
+        constraints = [
+            models.UniqueConstraint(fields=["old_code", "new_code"], name="succession_is_written_once")
+        ]
+
+    def __str__(self):
+        return f"{self.old_code} → {self.new_code}"
+
+
+class Habilitation(models.Model):
+    """An organisation's entitlement to a certification: its certifier, or a partner with a role."""
+
+    class Role(models.TextChoices):
+        CERTIFIER = "CERTIFICATEUR", _("Certificateur")
+        TRAIN = "HABILITATION_FORMER", _("Peut former")
+        EXAMINE = "HABILITATION_ORGA", _("Peut organiser l'évaluation")
+        TRAIN_AND_EXAMINE = "HABILITATION_ORGA_FORM", _("Peut former et organiser l'évaluation")
+
+    certification = models.ForeignKey(
+        "catalog.Certification", on_delete=models.CASCADE, related_name="habilitations"
+    )
+    siret = models.CharField(_("SIRET"), max_length=14, db_index=True)
+    name = models.CharField(_("nom"), max_length=255, blank=True)
+    role = models.CharField(_("rôle"), max_length=30, choices=Role)
+    is_active = models.BooleanField(_("active"))
+    active_from = models.DateField(_("depuis"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("habilitation")
+        verbose_name_plural = _("habilitations")
+        ordering = ["certification", "siret", "role"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["certification", "siret", "role"],
+                name="habilitation_is_unique_per_certification_siret_and_role",
+            )
+        ]
+
+    def __str__(self):
+        return f"{self.certification_id} · {self.siret} · {self.get_role_display()}"
+
+
+class Provider(models.Model):
+    """What makes an organisation a training organisation: its activity number and its Qualiopi kinds."""
+
+    class State(models.TextChoices):
+        ACTIVE = "active", _("Référencé")
+        SUSPENDED = "suspended", _("Suspendu")
+
+    organisation = models.OneToOneField(
+        "accounts.Organisation", on_delete=models.PROTECT, primary_key=True, related_name="provider"
+    )
+    activity_number = models.CharField(_("numéro de déclaration d'activité"), max_length=11, blank=True)
+    state = models.CharField(_("état"), max_length=10, choices=State, default=State.ACTIVE)
+    address = models.CharField(_("adresse"), max_length=255, blank=True)
+    postal_code = models.CharField(_("code postal"), max_length=5, blank=True)
+    town_name = models.CharField(_("ville"), max_length=100, blank=True)
+    qualiopi_training = models.BooleanField(_("Qualiopi : actions de formation"), default=False)
+    qualiopi_skills_review = models.BooleanField(_("Qualiopi : bilans de compétences"), default=False)
+    qualiopi_vae = models.BooleanField(_("Qualiopi : VAE"), default=False)
+    qualiopi_apprenticeship = models.BooleanField(_("Qualiopi : apprentissage"), default=False)
+    is_approved_driving_school = models.BooleanField(_("auto-école agréée"), default=False)
+    is_training_volunteers = models.BooleanField(_("forme des bénévoles"), default=False)
+
+    class Meta:
+        verbose_name = _("organisme de formation")
+        verbose_name_plural = _("organismes de formation")
+        ordering = ["organisation"]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(activity_number="") | models.Q(activity_number__regex=r"^\d{11}$"),
+                name="provider_activity_number_has_11_digits",
+            )
+        ]
+
+    def __str__(self):
+        return str(self.organisation)
+
+
+class Offer(models.Model):
+    """One training action of an organisation, with the texts of its training.
+
+    The portal's catalogue format nests training › action › session. The texts of a training
+    stand again on each of its actions, so that an offer reads, searches and freezes whole;
+    `training_number` groups them (docs/adr).
+    """
+
+    class Kind(models.TextChoices):
+        CERTIFYING = "certifying", _("Formation certifiante")
+        SKILLS_REVIEW = "skills_review", _("Bilan de compétences")
+        VAE = "vae", _("Validation des acquis (VAE)")
+        BUSINESS_CREATION = "business_creation", _("Création ou reprise d'entreprise")
+        DRIVING_LICENCE = "driving_licence", _("Permis de conduire")
+        VOLUNTEERS = "volunteers", _("Formation des bénévoles")
+
+    class Mode(models.TextChoices):
+        ON_SITE = "on_site", _("En présentiel")
+        MIXED = "mixed", _("Mixte")
+        DISTANCE = "distance", _("À distance")
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    provider = models.ForeignKey(
+        "catalog.Provider", on_delete=models.PROTECT, related_name="offers", verbose_name=_("organisme")
+    )
+    training_number = models.CharField(_("numéro de formation"), max_length=100)
+    action_number = models.CharField(_("numéro d'action"), max_length=100)
+    kind = models.CharField(_("nature"), max_length=30, choices=Kind)
+    certification = models.ForeignKey(
+        "catalog.Certification",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="offers",
+        verbose_name=_("certification"),
+    )
+    portal_code = models.CharField(
+        _("code du portail"), max_length=10, blank=True, help_text=_("CPF200, CPF202…")
+    )
+    block_codes = ArrayField(models.CharField(max_length=20), default=list, blank=True)
+    title = models.CharField(_("intitulé"), max_length=255)
+    summary = models.TextField(_("résumé"), blank=True)
+    objectives = models.TextField(_("objectifs"), blank=True)
+    content = models.TextField(_("contenu"), blank=True)
+    expected_results = models.TextField(_("résultats attendus"), blank=True)
+    prerequisites = models.TextField(_("prérequis"), blank=True)
+    admission = models.TextField(_("admission"), blank=True)
+    accessibility = models.TextField(_("accessibilité"), blank=True)
+    has_prerequisites = models.BooleanField(_("prérequis à vérifier"), default=False)
+    mode = models.CharField(_("modalité"), max_length=10, choices=Mode)
+    hours = models.PositiveIntegerField(_("durée en heures"), null=True, blank=True)
+    price_cents = models.PositiveBigIntegerField(_("prix TTC en centimes"))
+    extra_fees_cents = models.PositiveBigIntegerField(_("frais annexes en centimes"), default=0)
+    vat_per_mille = models.PositiveSmallIntegerField(_("TVA en pour mille"), default=0)
+    address = models.CharField(_("adresse"), max_length=255, blank=True)
+    postal_code = models.CharField(_("code postal"), max_length=5, blank=True)
+    town_name = models.CharField(_("ville"), max_length=100, blank=True)
+    town = models.ForeignKey(
+        "catalog.Town", on_delete=models.PROTECT, null=True, blank=True, related_name="offers"
+    )
+    point = PointField(null=True, blank=True, help_text=_("Lieu, en mètres ; vide à distance."))
+    url = models.URLField(_("page de l'organisme"), max_length=500, blank=True)
+    contact_email = models.EmailField(_("contact"), blank=True)
+    contact_phone = models.CharField(_("téléphone"), max_length=20, blank=True)
+    is_published = models.BooleanField(_("publiée"), default=True)
+    search = SearchVectorField(null=True, editable=False)
+    updated_at = models.DateTimeField(_("mise à jour le"))
+
+    class Meta:
+        verbose_name = _("offre")
+        verbose_name_plural = _("offres")
+        ordering = ["title", "id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["provider", "training_number", "action_number"],
+                name="offer_number_is_unique_in_its_organisation",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(kind="certifying", certification__isnull=False, portal_code="")
+                | (~models.Q(kind="certifying") & models.Q(certification__isnull=True) & ~models.Q(portal_code="")),
+                name="offer_has_a_certification_or_a_portal_code",
+            ),
+        ]
+        indexes = [
+            GinIndex(fields=["search"], name="offer_search"),
+            # the GiST index on `point` is written by hand in the migration: Django has no field of ours
+        ]
+
+    def __str__(self):
+        return self.title
+
+
+class Session(models.Model):
+    """When an offer takes place: dates, or entry at any time (`starts_on` empty)."""
+
+    class Recruitment(models.TextChoices):
+        OPEN = "open", _("Ouverte")
+        CLOSED = "closed", _("Fermée")
+        SUSPENDED = "suspended", _("Suspendue")
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    offer = models.ForeignKey("catalog.Offer", on_delete=models.PROTECT, related_name="sessions")
+    number = models.CharField(_("numéro"), max_length=100)
+    starts_on = models.DateField(_("début"), null=True, blank=True)
+    ends_on = models.DateField(_("fin"), null=True, blank=True)
+    recruitment = models.CharField(
+        _("recrutement"), max_length=10, choices=Recruitment, default=Recruitment.OPEN
+    )
+    is_guaranteed = models.BooleanField(_("garantie"), default=False)
+    details = models.TextField(_("modalités particulières"), blank=True)
+
+    class Meta:
+        verbose_name = _("session")
+        verbose_name_plural = _("sessions")
+        ordering = ["starts_on", "id"]
+        constraints = [
+            models.UniqueConstraint(fields=["offer", "number"], name="session_number_is_unique_in_its_offer"),
+            models.CheckConstraint(
+                condition=models.Q(starts_on__isnull=True, ends_on__isnull=True)
+                | models.Q(starts_on__isnull=False, ends_on__gte=models.F("starts_on")),
+                name="session_ends_after_it_starts",
+            ),
+        ]
+        indexes = [models.Index(fields=["offer", "starts_on"], name="session_by_start")]
+
+    def __str__(self):
+        return f"{self.offer} · {self.starts_on or _('entrée permanente')}"
+
+    @property
+    def is_permanent(self) -> bool:
+        return self.starts_on is None
+
+
+class ImportRun(models.Model):
+    """One run of an importer: what it read, wrote, and refused with its reason."""
+
+    class Kind(models.TextChoices):
+        CERTIFICATIONS = "certifications", _("Certifications")
+        CATALOGUE = "catalogue", _("Catalogue")
+        ORGANISATIONS = "organisations", _("Organismes")
+
+    kind = models.CharField(_("nature"), max_length=20, choices=Kind)
+    file_name = models.CharField(_("fichier"), max_length=255)
+    file_digest = models.CharField(_("empreinte"), max_length=64)
+    started_at = models.DateTimeField(_("début"))
+    ended_at = models.DateTimeField(_("fin"), null=True, blank=True)
+    read = models.PositiveIntegerField(_("lus"), default=0)
+    created = models.PositiveIntegerField(_("créés"), default=0)
+    updated = models.PositiveIntegerField(_("mis à jour"), default=0)
+    unchanged = models.PositiveIntegerField(_("inchangés"), default=0)
+    refused = models.PositiveIntegerField(_("refusés"), default=0)
+    error = models.TextField(_("erreur"), blank=True)
+
+    class Meta:
+        verbose_name = _("import")
+        verbose_name_plural = _("imports")
+        ordering = ["-started_at"]
+
+    def __str__(self):
+        return f"{self.get_kind_display()} · {self.file_name}"
+
+
+class ImportRefusal(models.Model):
+    """One line of a file that was refused, and why."""
+
+    run = models.ForeignKey("catalog.ImportRun", on_delete=models.CASCADE, related_name="refusals")
+    line = models.PositiveIntegerField(_("ligne"))
+    subject = models.CharField(_("élément"), max_length=255)
+    reason = models.TextField(_("raison"))
+
+    class Meta:
+        verbose_name = _("refus d'import")
+        verbose_name_plural = _("refus d'import")
+        ordering = ["run", "line", "id"]
+
+    def __str__(self):
+        return f"{self.line} · {self.reason}"

@@ -1,0 +1,257 @@
+"""Registration dossiers: what was asked, what was agreed, what happened, what runs out when.
+
+`Transition` is append-only and tells the truth; `Dossier.state` follows it by trigger and
+cannot be written by hand.
+"""
+
+import uuid
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from accounts.actors import Role
+from dossiers.states import ClockKind, State
+
+
+class Dossier(models.Model):
+    """A holder's registration for a session of an offer."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    number = models.CharField(_("numéro"), max_length=12, unique=True, help_text=_("Celui qu'on dicte au téléphone."))
+    holder = models.ForeignKey(
+        "accounts.HolderProfile", on_delete=models.PROTECT, related_name="dossiers", verbose_name=_("titulaire")
+    )
+    provider = models.ForeignKey(
+        "catalog.Provider", on_delete=models.PROTECT, related_name="dossiers", verbose_name=_("organisme")
+    )
+    offer = models.ForeignKey(
+        "catalog.Offer", on_delete=models.PROTECT, related_name="dossiers", verbose_name=_("offre")
+    )
+    session = models.ForeignKey(
+        "catalog.Session", on_delete=models.PROTECT, related_name="dossiers", verbose_name=_("session")
+    )
+    state = models.CharField(_("état"), max_length=30, choices=State, default=State.DRAFT, editable=False)
+
+    # What the holder asks for
+    project = models.TextField(_("projet"), blank=True, help_text=_("Pourquoi cette formation."))
+    wished_start = models.DateField(_("début souhaité"), null=True, blank=True)
+    contact_email = models.EmailField(_("e-mail de contact"), blank=True)
+    contact_phone = models.CharField(_("téléphone de contact"), max_length=20, blank=True)
+    asked_price_cents = models.PositiveBigIntegerField(_("prix affiché"))
+    terms_version = models.CharField(_("version des conditions"), max_length=20, blank=True)
+
+    # What the organisation proposes, frozen at the proposal
+    price_cents = models.PositiveBigIntegerField(_("prix proposé"), null=True, blank=True)
+    starts_on = models.DateField(_("début"), null=True, blank=True)
+    ends_on = models.DateField(_("fin"), null=True, blank=True)
+    change_reason = models.TextField(_("pourquoi ces changements"), blank=True)
+
+    # Frozen at confirmation
+    free_until = models.DateTimeField(
+        _("sans frais jusqu'au"), null=True, blank=True, help_text=_("Premier instant trop tardif.")
+    )
+    silent_party = models.CharField(
+        _("resté sans répondre"), max_length=10, choices=Role, blank=True, help_text=_("Pour un dossier sans suite.")
+    )
+
+    created_at = models.DateTimeField(_("créé le"))
+    removed_from_list_at = models.DateTimeField(_("retiré de la liste le"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("dossier")
+        verbose_name_plural = _("dossiers")
+        ordering = ["-created_at", "id"]
+        indexes = [
+            models.Index(fields=["holder", "-created_at"], name="dossier_by_holder"),
+            models.Index(fields=["provider", "state"], name="dossier_by_provider_and_state"),
+        ]
+
+    def __str__(self):
+        return self.number
+
+
+class Transition(models.Model):
+    """One move of one dossier. Inserting it moves the dossier; it is never changed."""
+
+    dossier = models.ForeignKey("dossiers.Dossier", on_delete=models.PROTECT, related_name="transitions")
+    verb = models.CharField(_("verbe"), max_length=20)
+    from_state = models.CharField(_("de"), max_length=30, choices=State)
+    to_state = models.CharField(_("vers"), max_length=30, choices=State)
+    role = models.CharField(_("en tant que"), max_length=10, choices=Role)
+    user = models.ForeignKey("accounts.User", on_delete=models.PROTECT, null=True, blank=True)
+    at = models.DateTimeField(_("le"))
+    request_id = models.UUIDField(_("demande"))
+    cause = models.CharField(_("cause"), max_length=30, blank=True)
+    reason = models.TextField(_("motif"), blank=True)
+    details = models.JSONField(_("détails"), default=dict, blank=True)
+
+    class Meta:
+        verbose_name = _("mouvement de dossier")
+        verbose_name_plural = _("mouvements de dossier")
+        ordering = ["id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["dossier", "request_id"], name="transition_happens_once_per_request"
+            )
+        ]
+
+    def __str__(self):
+        return f"{self.dossier_id} · {self.verb}"
+
+
+class Deadline(models.Model):
+    """A clock: opened by a move, frozen, met, missed or moot."""
+
+    class Outcome(models.TextChoices):
+        MET = "met", _("Respecté")
+        MISSED = "missed", _("Dépassé")
+        MOOT = "moot", _("Sans objet")
+
+    dossier = models.ForeignKey("dossiers.Dossier", on_delete=models.PROTECT, related_name="deadlines")
+    kind = models.CharField(_("nature"), max_length=20, choices=ClockKind)
+    opened_at = models.DateTimeField(_("ouvert le"))
+    last_day = models.DateField(_("dernier jour"))
+    due_at = models.DateTimeField(_("échéance"), help_text=_("Premier instant trop tardif."))
+    skipped = models.JSONField(_("jours non comptés"), default=list)
+    closed_at = models.DateTimeField(_("fermé le"), null=True, blank=True)
+    outcome = models.CharField(_("issue"), max_length=10, choices=Outcome, blank=True)
+    next_reminder_at = models.DateTimeField(_("prochain rappel"), null=True, blank=True)
+    set_aside_until = models.DateTimeField(_("mis de côté jusqu'au"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("délai")
+        verbose_name_plural = _("délais")
+        ordering = ["due_at", "id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["dossier", "kind"],
+                condition=models.Q(closed_at__isnull=True),
+                name="deadline_of_a_kind_runs_once_per_dossier",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(closed_at__isnull=True, outcome="")
+                | (models.Q(closed_at__isnull=False) & ~models.Q(outcome="")),
+                name="deadline_closes_with_an_outcome",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["due_at"], name="deadline_running", condition=models.Q(closed_at__isnull=True)),
+            models.Index(
+                fields=["next_reminder_at"],
+                name="deadline_to_remind",
+                condition=models.Q(closed_at__isnull=True, next_reminder_at__isnull=False),
+            ),
+        ]
+
+    def __str__(self):
+        return f"{self.get_kind_display()} · {self.due_at:%d/%m/%Y %H:%M}"
+
+
+class FundingLine(models.Model):
+    """One line of how a dossier is paid: from which purse, how much, why. Written at acceptance."""
+
+    class Kind(models.TextChoices):
+        PURSE = "purse", _("Droits")
+        PAYMENT = "payment", _("Payé par le titulaire")
+
+    dossier = models.ForeignKey("dossiers.Dossier", on_delete=models.PROTECT, related_name="funding_lines")
+    round = models.PositiveSmallIntegerField(
+        _("tour"), default=1, help_text=_("Un dossier rétabli réserve à nouveau : tour suivant.")
+    )
+    position = models.PositiveSmallIntegerField(_("ordre"))
+    kind = models.CharField(_("nature"), max_length=10, choices=Kind)
+    source = models.ForeignKey(
+        "rights.Pocket", on_delete=models.PROTECT, related_name="+", verbose_name=_("poche d'origine")
+    )
+    reserved = models.ForeignKey(
+        "rights.Pocket",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("poche réservée"),
+    )
+    amount_cents = models.PositiveBigIntegerField(_("montant"))
+    reason = models.CharField(_("explication"), max_length=255)
+
+    class Meta:
+        verbose_name = _("ligne de financement")
+        verbose_name_plural = _("lignes de financement")
+        ordering = ["dossier", "round", "position"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["dossier", "round", "position"], name="funding_line_has_its_place"
+            )
+        ]
+
+    def __str__(self):
+        return f"{self.dossier_id} · {self.amount_cents}"
+
+
+class Payment(models.Model):
+    """One try at paying what is left: confirmed or refused by the bank."""
+
+    class Outcome(models.TextChoices):
+        CONFIRMED = "confirmed", _("Reçu")
+        REFUSED = "refused", _("Refusé")
+
+    dossier = models.ForeignKey("dossiers.Dossier", on_delete=models.PROTECT, related_name="payments")
+    reference = models.CharField(
+        _("référence"), max_length=100, unique=True, help_text=_("Celle de la banque : une référence ne sert qu'une fois.")
+    )
+    amount_cents = models.PositiveBigIntegerField(_("montant"))
+    outcome = models.CharField(_("issue"), max_length=10, choices=Outcome)
+    reason = models.CharField(_("motif"), max_length=255, blank=True)
+    at = models.DateTimeField(_("le"))
+
+    class Meta:
+        verbose_name = _("paiement")
+        verbose_name_plural = _("paiements")
+        ordering = ["-at", "-id"]
+
+    def __str__(self):
+        return f"{self.reference} · {self.get_outcome_display()}"
+
+
+class Relief(models.Model):
+    """Time given back after an outage: proposed by one admin, confirmed by another."""
+
+    class Kind(models.TextChoices):
+        EXTEND = "extend", _("Prolonger des délais en cours")
+        REINSTATE = "reinstate", _("Rétablir des dossiers sans suite")
+
+    kind = models.CharField(_("nature"), max_length=10, choices=Kind)
+    dossiers = models.ManyToManyField("dossiers.Dossier", related_name="reliefs", verbose_name=_("dossiers"))
+    extra_days = models.PositiveSmallIntegerField(
+        _("jours ouvrés ajoutés"), default=0, help_text=_("Pour une prolongation.")
+    )
+    reason = models.TextField(_("raison"), help_text=_("Elle est dite aux personnes concernées."))
+    proposed_by = models.ForeignKey(
+        "accounts.User", on_delete=models.PROTECT, related_name="+", verbose_name=_("proposé par")
+    )
+    proposed_at = models.DateTimeField(_("proposé le"))
+    confirmed_by = models.ForeignKey(
+        "accounts.User",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("confirmé par"),
+    )
+    confirmed_at = models.DateTimeField(_("confirmé le"), null=True, blank=True)
+    report = models.JSONField(_("compte rendu"), default=dict, blank=True)
+
+    class Meta:
+        verbose_name = _("remise de délai")
+        verbose_name_plural = _("remises de délai")
+        ordering = ["-proposed_at", "-id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(confirmed_by__isnull=True) | ~models.Q(confirmed_by=models.F("proposed_by")),
+                name="relief_takes_two_persons",
+                violation_error_message=_("Une autre personne que celle qui propose doit confirmer."),
+            )
+        ]
+
+    def __str__(self):
+        return f"{self.get_kind_display()} · {self.proposed_at:%d/%m/%Y}"

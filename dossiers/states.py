@@ -1,0 +1,89 @@
+"""The life of a dossier, as data. Start reading here.
+
+`MOVES` says who may take a dossier from which states to which. From it are derived, never
+retyped: the CHECK constraint on `Transition`, the diagram of docs/states.md, the buttons on
+screen, the parametrised tests. `WHOSE_TURN` says who must act, in the same words for both sides.
+"""
+
+from dataclasses import dataclass
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from accounts.actors import Role
+
+
+class State(models.TextChoices):
+    DRAFT = "draft", _("Brouillon")
+    REQUESTED = "requested", _("Demande envoyée")
+    PROPOSED = "proposed", _("À valider par le titulaire")
+    AWAITING_PAYMENT = "awaiting_payment", _("Paiement en cours")
+    ACCEPTED = "accepted", _("Inscription confirmée")
+    REFUSED_BY_PROVIDER = "refused_by_provider", _("Refusée par l'organisme")
+    REFUSED_BY_HOLDER = "refused_by_holder", _("Refusée par le titulaire")
+    CANCELLED_BY_HOLDER = "cancelled_by_holder", _("Annulée par le titulaire")
+    CANCELLED_BY_PROVIDER = "cancelled_by_provider", _("Annulée par l'organisme")
+    LAPSED = "lapsed", _("Sans suite : délai dépassé")
+    CLOSED_BY_PLATFORM = "closed_by_platform", _("Close par le portail")
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """One verb: from which states, to which, by whom."""
+
+    sources: frozenset[State]
+    targets: frozenset[State]
+    roles: frozenset[Role]
+
+
+def _move(sources: list[State], targets: list[State], roles: list[Role]) -> Move:
+    return Move(frozenset(sources), frozenset(targets), frozenset(roles))
+
+
+S = State
+MOVES: dict[str, Move] = {
+    "submit": _move([S.DRAFT], [S.REQUESTED], [Role.HOLDER]),
+    "propose": _move([S.REQUESTED], [S.PROPOSED], [Role.PROVIDER]),
+    "refuse": _move([S.REQUESTED], [S.REFUSED_BY_PROVIDER], [Role.PROVIDER]),
+    "accept": _move([S.PROPOSED], [S.ACCEPTED, S.AWAITING_PAYMENT], [Role.HOLDER]),
+    "decline": _move([S.PROPOSED], [S.REFUSED_BY_HOLDER], [Role.HOLDER]),
+    "confirm_payment": _move([S.AWAITING_PAYMENT], [S.ACCEPTED], [Role.ADMIN, Role.SYSTEM]),
+    "refuse_payment": _move([S.AWAITING_PAYMENT], [S.AWAITING_PAYMENT], [Role.ADMIN, Role.SYSTEM]),
+    "cancel": _move(
+        [S.REQUESTED, S.PROPOSED, S.AWAITING_PAYMENT, S.ACCEPTED],
+        [S.CANCELLED_BY_HOLDER, S.CANCELLED_BY_PROVIDER],
+        [Role.HOLDER, Role.PROVIDER],
+    ),
+    "withdraw": _move([S.ACCEPTED], [S.CANCELLED_BY_HOLDER], [Role.HOLDER]),
+    "lapse": _move([S.REQUESTED, S.PROPOSED, S.AWAITING_PAYMENT], [S.LAPSED], [Role.SYSTEM]),
+    "close": _move([S.REQUESTED, S.PROPOSED], [S.CLOSED_BY_PLATFORM], [Role.SYSTEM]),
+    "reinstate": _move([S.LAPSED], [S.REQUESTED, S.PROPOSED, S.AWAITING_PAYMENT], [Role.ADMIN]),
+}
+
+WHOSE_TURN: dict[State, Role | None] = {
+    S.DRAFT: Role.HOLDER,
+    S.REQUESTED: Role.PROVIDER,
+    S.PROPOSED: Role.HOLDER,
+    S.AWAITING_PAYMENT: Role.HOLDER,
+    S.ACCEPTED: Role.PROVIDER,
+}
+"""Who must act. A state that is not here has nobody left to wait for."""
+
+FINAL_STATES = frozenset(S) - frozenset(WHOSE_TURN)
+
+
+class ClockKind(models.TextChoices):
+    PROVIDER_ANSWER = "provider_answer", _("Réponse de l'organisme")
+    HOLDER_ANSWER = "holder_answer", _("Validation du titulaire")
+    PAYMENT = "payment", _("Paiement")
+    WITHDRAWAL = "withdrawal", _("Rétractation")
+
+
+CLOCK_OF: dict[State, ClockKind] = {
+    S.REQUESTED: ClockKind.PROVIDER_ANSWER,
+    S.PROPOSED: ClockKind.HOLDER_ANSWER,
+    S.AWAITING_PAYMENT: ClockKind.PAYMENT,
+    S.ACCEPTED: ClockKind.WITHDRAWAL,
+}
+"""The clock that runs in a state: opened on entering it, closed on leaving it."""
+del S
