@@ -104,9 +104,7 @@ def subtract_workdays(day: date, days: int, calendar: str = METROPOLE) -> date:
     return _walk(day, days, calendar, step=-1)[0]
 
 
-def period(
-    event: datetime | date, days: int, unit: Unit = BUSINESS, calendar: str = METROPOLE
-) -> Period:
+def period(event: datetime | date, days: int, unit: Unit = BUSINESS, calendar: str = METROPOLE) -> Period:
     """The period of `days` that an event opens; it starts the day after the event's day in Paris.
 
     ValueError: negative or absurd number of days, unknown unit or calendar.

@@ -1,0 +1,88 @@
+"""The rulebook as agents read it: every value ever in force, and nothing to edit."""
+
+from datetime import date
+
+from django.contrib import admin
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from rulebook.models import Parameter
+
+
+class InForceOn(admin.SimpleListFilter):
+    """Today, or any day on which a rule began; another day is typed in the search box."""
+
+    title = _("en vigueur le")
+    parameter_name = "le"
+
+    def lookups(self, request, model_admin):
+        starts = {period.lower for period in Parameter.objects.order_by().values_list("in_force", flat=True)}
+        days = [timezone.localdate(), *sorted(starts, reverse=True)]
+        return [(day.isoformat(), f"{day:%d/%m/%Y}") for day in dict.fromkeys(days)]
+
+    def queryset(self, request, queryset):
+        day = parse_day(self.value() or "")
+        return queryset.filter(in_force__contains=day) if day else queryset
+
+
+@admin.register(Parameter)
+class ParameterAdmin(admin.ModelAdmin):
+    list_display = (
+        "label",
+        "readable_value",
+        "unit",
+        "first_day",
+        "last_day",
+        "is_core_law",
+        "legal_reference",
+    )
+    list_filter = (InForceOn, "is_core_law", "name")
+    search_fields = ("name", "label", "legal_reference", "note")
+    search_help_text = _("Un mot, ou un jour (31/12/2025) pour les règles en vigueur ce jour-là.")
+    ordering = ("name", "in_force")
+
+    @admin.display(description=_("valeur"))
+    def readable_value(self, row):
+        return readable(row.value)
+
+    @admin.display(description=_("depuis le"), ordering="in_force")
+    def first_day(self, row):
+        return row.in_force.lower
+
+    @admin.display(description=_("remplacée le"), empty_value=_("en vigueur"))
+    def last_day(self, row):
+        return row.in_force.upper
+
+    def get_search_results(self, request, queryset, search_term):
+        if day := parse_day(search_term):
+            return queryset.filter(in_force__contains=day), False
+        return super().get_search_results(request, queryset, search_term)
+
+    def has_add_permission(self, request):
+        return False
+
+    def has_change_permission(self, request, obj=None):
+        return False
+
+    def has_delete_permission(self, request, obj=None):
+        return False
+
+
+def parse_day(text: str) -> date | None:
+    """A day as people write it (31/12/2025) or in ISO 8601; None for anything else."""
+    parts = text.strip().split("/")
+    try:
+        return date.fromisoformat("-".join(reversed(parts)))
+    except ValueError:
+        return None
+
+
+def readable(value) -> str:
+    """A value in words: lists with commas, groups with arrows, mappings item by item."""
+    if isinstance(value, dict):
+        return ", ".join(f"{key} : {item}" for key, item in value.items()) or "–"
+    if isinstance(value, list) and value and isinstance(value[0], list):
+        return " → ".join(readable(group) for group in value)
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or "–"
+    return str(value)

@@ -1,0 +1,151 @@
+"""What the law says on a given day: `on(day)`, and the one list of names it knows, `Rules`.
+
+Each field has dated rows in `parameters.yaml`, with its legal reference; a new decree is a new row
+there, never a line of code. Which day to ask for (handbook of the domain, decision 13): a clock, the
+day it opens; funding and settlement, the day of acceptance.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from datetime import date, datetime
+from types import MappingProxyType
+from typing import Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
+
+from django.apps import apps
+
+from rulebook.workdays import BUSINESS, Unit
+
+
+class NoRuleInForce(LookupError):
+    """The rulebook holds no value of this parameter for this day."""
+
+    def __init__(self, name: str, day: date):
+        self.name, self.day = name, day
+        super().__init__(f"Aucune valeur de « {name} » n'est en vigueur le {day:%d/%m/%Y}.")
+
+
+class Term(NamedTuple):
+    """How long a clock runs: `workdays.period(event, *rules.term("withdrawal"))`."""
+
+    days: int
+    unit: Unit
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rules:
+    """The values in force on `day`. Amounts in euro cents; lists and mappings cannot be changed."""
+
+    day: date
+
+    # --- Clocks: a number of days and their unit, "business" or "calendar" ---
+    provider_answer_days: int
+    provider_answer_unit: Unit
+    holder_answer_days: int
+    holder_answer_unit: Unit
+    withdrawal_days: int
+    withdrawal_unit: Unit
+    payment_days: int
+    payment_unit: Unit
+    # Percent of a clock's time after which its person is reminded, then the hour (Paris) of its last day.
+    reminder_fractions: tuple[int, ...]
+    reminder_last_morning_hour: int
+
+    # --- Dates of a training ---
+    # Business days that must remain before the start for a free cancellation; exactly this many is free.
+    free_cancellation_days_before_start: int
+    # Business days between the proposal and the start, equality allowed; 0: no minimum.
+    earliest_start_days: int
+
+    # --- Enrolment ---
+    # Requests a holder may have waiting at once, per training action.
+    simultaneous_requests_max: int
+    # Years of age on the day of the request.
+    enrolment_min_age: int
+    enrolment_min_age_apprentice: int
+    # Professional statuses that cannot enrol here…
+    enrolment_closed_statuses: tuple[str, ...]
+    # …and those among them that have a way of their own: through their employer.
+    enrolment_by_employer_statuses: tuple[str, ...]
+    # Version of the terms of use a dossier freezes.
+    terms_version: str
+
+    # --- Money ---
+    # Inside the remainder, never added to it; 0: there is none.
+    participation_cents: int
+    participation_exempt_statuses: tuple[str, ...]
+    # Kinds of purse, or of its funder, that exempt the holder when they take part.
+    participation_exempt_purses: tuple[str, ...]
+    # Groups of kinds of purse, first used first; inside a group, first named first.
+    order_of_use: tuple[tuple[str, ...], ...]
+
+    # --- Activation of an account ---
+    activation_attempts_max: int
+    activation_window_minutes: int
+
+    # --- Catalogue ---
+    # Roles of a certification's partner that entitle to prepare for it.
+    training_roles: tuple[str, ...]
+    # CPF code → kind of action, for what has no number in a register.
+    portal_code_kinds: Mapping[str, str]
+    # Kind of action → kind of Qualiopi certificate it needs; a kind that is absent needs none.
+    qualiopi_kind_by_action: Mapping[str, str]
+    # Kinds of action open to approved driving schools only, and categories never eligible.
+    approved_school_kinds: tuple[str, ...]
+    licence_excluded_categories: tuple[str, ...]
+
+    def term(self, kind: str) -> Term:
+        """How long the clock of this kind runs. KeyError: no such clock."""
+        return {
+            "provider_answer": Term(self.provider_answer_days, self.provider_answer_unit),
+            "holder_answer": Term(self.holder_answer_days, self.holder_answer_unit),
+            "withdrawal": Term(self.withdrawal_days, self.withdrawal_unit),
+            "payment": Term(self.payment_days, self.payment_unit),
+            "earliest_start": Term(self.earliest_start_days, BUSINESS),
+            "free_cancellation": Term(self.free_cancellation_days_before_start, BUSINESS),
+        }[kind]
+
+
+NAMES = tuple(field.name for field in fields(Rules) if field.name != "day")
+_TYPES = {name: hint for name, hint in get_type_hints(Rules).items() if name in NAMES}
+
+
+def on(day: date) -> Rules:
+    """The law on this day, in one query. NoRuleInForce: the rulebook is silent on one of its names."""
+    if isinstance(day, datetime):
+        raise TypeError("the rulebook is asked for a day: workdays.paris_day(moment)")
+    # By name: this module is read before Django has its models.
+    rows = apps.get_model("rulebook", "Parameter").objects.filter(in_force__contains=day)
+    return from_values(dict(rows.values_list("name", "value")), day)
+
+
+def from_values(values: Mapping[str, Any], day: date) -> Rules:
+    """Rules from raw values by name. NoRuleInForce: one is missing. ValueError: one has the wrong shape."""
+    for name in NAMES:
+        if name not in values:
+            raise NoRuleInForce(name, day)
+    return Rules(day=day, **{name: typed(name, values[name]) for name in NAMES})
+
+
+def typed(name: str, value: Any) -> Any:
+    """A raw value as its field wants it, lists and mappings frozen. ValueError: wrong shape."""
+    try:
+        return _frozen(value, _TYPES[name])
+    except TypeError as error:
+        raise ValueError(f"« {name} » : {error}") from None
+
+
+def _frozen(value: Any, wanted: Any) -> Any:
+    if get_origin(wanted) is tuple:
+        if isinstance(value, list):
+            return tuple(_frozen(item, get_args(wanted)[0]) for item in value)
+    elif get_origin(wanted) is Mapping:
+        if isinstance(value, dict):
+            key, item = get_args(wanted)
+            return MappingProxyType({_frozen(k, key): _frozen(v, item) for k, v in value.items()})
+    elif get_origin(wanted) is Literal:
+        if value in get_args(wanted):
+            return value
+    # `is`, since True is an int for isinstance; every number of the rulebook is zero or more.
+    elif type(value) is wanted and not (wanted is int and value < 0):
+        return value
+    raise TypeError(f"{value!r} n'a pas la forme attendue, {getattr(wanted, '__name__', wanted)}")
