@@ -1,6 +1,7 @@
 """Who is acting, in which role, for whom.
 
-Verbs take `by=Actor`. A person with several roles acts in one at a time, and sees which.
+Verbs take `by=Actor`. A person with several roles acts in one at a time, and sees which
+(accounts.listing.roles_of lists them, accounts.middleware picks the one that acts).
 """
 
 import uuid
@@ -54,6 +55,19 @@ class Actor:
     @property
     def organisation_id(self) -> uuid.UUID | None:
         return self.organisation.pk if self.organisation else None
+
+    @property
+    def key(self) -> str:
+        """What the session keeps and the switch sends: "holder", "provider:<uuid>", "admin"."""
+        return f"{self.role}:{self.organisation_id}" if self.organisation else str(self.role)
+
+    @property
+    def label(self) -> str:
+        """« Titulaire · Élodie Martin », « Organisme de formation · Atelier Nord », « Administration »."""
+        name = self.holder.display_name if self.holder else ""
+        if self.organisation:
+            name = self.organisation.name
+        return f"{self.role.label} · {name}" if name else str(self.role.label)
 
 
 SYSTEM = Actor(role=Role.SYSTEM)

@@ -7,10 +7,14 @@ long before anyone signs in (§ activation). An `Organisation` is a legal body w
 
 import uuid
 
+import pgtrigger
 from django.contrib.auth.models import AbstractUser, BaseUserManager
 from django.db import models
 from django.db.models.functions import Lower
 from django.utils.translation import gettext_lazy as _
+
+from accounts.actors import Role
+from accounts.validators import check_postal_code, check_siret
 
 
 class UserManager(BaseUserManager):
@@ -59,7 +63,7 @@ class HolderProfile(models.Model):
     """A training account and the civil identity it belongs to.
 
     `user` is empty until its holder activates it. Names are stored as the civil register
-    writes them; `*_key` columns hold what matching compares (accounts.identity).
+    writes them; `*_key` columns hold their plain letters, to search them (accounts.matching).
     """
 
     class Status(models.TextChoices):
@@ -108,12 +112,13 @@ class HolderProfile(models.Model):
     birth_name = models.CharField(_("nom de naissance"), max_length=100)
     used_name = models.CharField(_("nom d'usage"), max_length=100, blank=True)
     first_names = models.CharField(_("prénoms"), max_length=150)
-    birth_name_key = models.CharField(max_length=100, db_index=True, editable=False)
-    used_name_key = models.CharField(max_length=100, blank=True, db_index=True, editable=False)
-    first_names_key = models.CharField(max_length=150, editable=False)
-    birth_date = models.DateField(_("date de naissance"))
+    # Without length: folding makes one letter into several (« Œ » → "oe").
+    birth_name_key = models.CharField(db_index=True, editable=False)
+    used_name_key = models.CharField(blank=True, db_index=True, editable=False)
+    first_names_key = models.CharField(editable=False)
+    birth_date = models.DateField(_("date de naissance"), db_index=True)
     sex = models.CharField(_("sexe"), max_length=1, choices=Sex, blank=True)
-    nir_encrypted = models.BinaryField(_("numéro de sécurité sociale"), null=True, blank=True)
+    nir_encrypted = models.BinaryField(_("numéro de sécurité sociale, chiffré"), null=True, blank=True)
     nir_digest = models.CharField(
         max_length=64,
         null=True,
@@ -124,7 +129,7 @@ class HolderProfile(models.Model):
     )
     phone = models.CharField(_("téléphone"), max_length=20, blank=True)
     address = models.CharField(_("adresse"), max_length=255, blank=True)
-    postal_code = models.CharField(_("code postal"), max_length=5, blank=True)
+    postal_code = models.CharField(_("code postal"), max_length=5, blank=True, validators=[check_postal_code])
     town = models.CharField(_("commune"), max_length=100, blank=True)
     status = models.CharField(
         _("situation professionnelle"), max_length=30, choices=Status, default=Status.OTHER
@@ -145,6 +150,11 @@ class HolderProfile(models.Model):
                 | models.Q(user__isnull=False, activated_at__isnull=False),
                 name="holder_is_activated_with_a_login",
             ),
+            models.CheckConstraint(
+                condition=models.Q(nir_encrypted__isnull=True, nir_digest__isnull=True)
+                | models.Q(nir_encrypted__isnull=False, nir_digest__isnull=False),
+                name="holder_number_is_kept_with_its_digest",
+            ),
         ]
 
     def __str__(self):
@@ -161,7 +171,7 @@ class Organisation(models.Model):
     """A legal body, known by its SIRET, that people act for."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    siret = models.CharField(_("SIRET"), max_length=14, unique=True)
+    siret = models.CharField(_("SIRET"), max_length=14, unique=True, validators=[check_siret])
     name = models.CharField(_("nom"), max_length=255)
     email = models.EmailField(_("adresse e-mail des avis"), blank=True)
     phone = models.CharField(_("téléphone"), max_length=20, blank=True)
@@ -215,15 +225,28 @@ class Membership(models.Model):
 class ActivationAttempt(models.Model):
     """One try at activating an account: what limits guessing. Never holds what was typed."""
 
-    user = models.ForeignKey("accounts.User", on_delete=models.CASCADE, related_name="activation_attempts")
+    user = models.ForeignKey(
+        "accounts.User",
+        on_delete=models.CASCADE,
+        related_name="activation_attempts",
+        verbose_name=_("personne"),
+    )
     at = models.DateTimeField(_("le"))
-    succeeded = models.BooleanField(_("réussie"))
+    succeeded = models.BooleanField(_("réussi"), default=False)
+    identity_digest = models.CharField(
+        max_length=64,
+        editable=False,
+        help_text=_("Empreinte à clé de l’identité visée, pour compter les essais de plusieurs personnes."),
+    )
 
     class Meta:
-        verbose_name = _("essai d'activation")
-        verbose_name_plural = _("essais d'activation")
+        verbose_name = _("essai d’activation")
+        verbose_name_plural = _("essais d’activation")
         ordering = ["-at", "-id"]
-        indexes = [models.Index(fields=["user", "at"], name="activation_attempt_by_user")]
+        indexes = [
+            models.Index(fields=["user", "at"], name="activation_attempt_by_user"),
+            models.Index(fields=["identity_digest", "at"], name="activation_attempt_by_identity"),
+        ]
 
     def __str__(self):
         return f"{self.user} · {self.at:%d/%m/%Y %H:%M}"
@@ -233,9 +256,14 @@ class JournalEntry(models.Model):
     """Who looked at, or changed, what of somebody else's. Append-only."""
 
     user = models.ForeignKey(
-        "accounts.User", on_delete=models.PROTECT, null=True, related_name="journal_entries"
+        "accounts.User",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="journal_entries",
+        verbose_name=_("personne"),
     )
-    role = models.CharField(_("rôle"), max_length=10)
+    role = models.CharField(_("rôle"), max_length=10, choices=Role)
     action = models.CharField(_("action"), max_length=60)
     subject = models.CharField(_("objet"), max_length=120)
     details = models.JSONField(_("détails"), default=dict, blank=True)
@@ -245,6 +273,11 @@ class JournalEntry(models.Model):
         verbose_name = _("ligne de journal")
         verbose_name_plural = _("journal")
         ordering = ["-at", "-id"]
+        indexes = [models.Index(fields=["subject", "-at"], name="journal_by_subject")]
+        triggers = [
+            # A journal that its subject, or an administrator, can rewrite proves nothing.
+            pgtrigger.Protect(name="journal_is_append_only", operation=pgtrigger.Update | pgtrigger.Delete)
+        ]
 
     def __str__(self):
         return f"{self.at:%d/%m/%Y %H:%M} · {self.action} · {self.subject}"

@@ -2,9 +2,12 @@
 
 Every point is stored as a core PostgreSQL `point` in the official metre grid of its territory,
 so that a radius is a plain circle served by a GiST index. The grids of mainland France and of
-the overseas territories lie more than 500 km apart as planes, so one column holds them all.
+the overseas territories lie more than 500 km apart as planes, so one column holds them all
+(docs/adr/0004-points-in-metres.md).
 """
 
+import re
+import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -52,6 +55,47 @@ class PointField(models.Field):
         return value
 
 
+@dataclass(frozen=True, slots=True)
+class Circle:
+    """Everything at most `metres` away from `centre`, its edge included."""
+
+    centre: Point
+    metres: int
+
+
+@PointField.register_lookup
+class Within(models.Lookup):
+    """`point__within=Circle(…)`: the shape that the GiST index serves."""
+
+    lookup_name = "within"
+    prepare_rhs = False
+
+    def as_sql(self, compiler, connection):
+        place, params = self.process_lhs(compiler, connection)
+        circle = self.rhs
+        return f"{place} <@ circle(point(%s, %s), %s)", (
+            *params,
+            circle.centre.x,
+            circle.centre.y,
+            circle.metres,
+        )
+
+
+class Distance(models.Func):
+    """Metres between a point and a place; ordering by it walks the GiST index, nearest first."""
+
+    arity = 1
+    output_field = models.FloatField()
+
+    def __init__(self, expression, centre: Point | None = None, **extra):
+        super().__init__(expression, **extra)
+        self.centre = centre
+
+    def as_sql(self, compiler, connection, **extra):
+        place, params = compiler.compile(self.source_expressions[0])
+        return f"({place} <-> point(%s, %s))", (*params, self.centre.x, self.centre.y)
+
+
 @lru_cache(maxsize=16)
 def _transformer(grid: str) -> Transformer:
     return Transformer.from_crs("EPSG:4326", grid, always_xy=True)
@@ -66,3 +110,13 @@ def point_of(*, latitude: float, longitude: float, department: str) -> Point:
     """Degrees (WGS 84) to metres in the grid of that department's territory."""
     x, y = _transformer(grid_of(department)).transform(longitude, latitude)
     return Point(round(x, 1), round(y, 1))
+
+
+SAINTS = {"st": "saint", "ste": "sainte"}
+
+
+def name_key(name: str) -> str:
+    """What town names are compared by: « L'Haÿ-les-Roses » → « l hay les roses », « St Denis » → « saint denis »."""
+    folded = unicodedata.normalize("NFKD", name.lower().replace("œ", "oe").replace("æ", "ae"))
+    words = re.findall(r"[a-z0-9]+", "".join(c for c in folded if not unicodedata.combining(c)))
+    return " ".join(SAINTS.get(word, word) for word in words)

@@ -5,14 +5,18 @@ from dates and entitlements on the day somebody asks (catalog.eligibility).
 """
 
 import uuid
+from datetime import date
 
 from django.contrib.postgres.fields import ArrayField
-from django.contrib.postgres.indexes import GinIndex
+from django.contrib.postgres.indexes import GinIndex, GistIndex, OpClass
 from django.contrib.postgres.search import SearchVectorField
 from django.db import models
+from django.db.models import Exists, OuterRef, Q
 from django.utils.translation import gettext_lazy as _
 
+from accounts.actors import Actor
 from catalog.geography import PointField
+from rulebook import Rules, workdays
 
 
 class Town(models.Model):
@@ -33,15 +37,40 @@ class Town(models.Model):
         default=False,
         help_text=_("Position déduite du code postal ou du département."),
     )
+    former_codes = ArrayField(
+        models.CharField(max_length=5),
+        verbose_name=_("anciens codes INSEE"),
+        default=list,
+        blank=True,
+        help_text=_("Communes déléguées, associées ou absorbées, et arrondissements municipaux."),
+    )
+    former_names = ArrayField(
+        models.CharField(max_length=100), verbose_name=_("anciennes communes"), default=list, blank=True
+    )
 
     class Meta:
         verbose_name = _("commune")
         verbose_name_plural = _("communes")
         ordering = ["name_key", "code"]
-        indexes = [GinIndex(fields=["postal_codes"], name="town_by_postal_code")]
+        indexes = [
+            GinIndex(fields=["postal_codes"], name="town_by_postal_code"),
+            GinIndex(OpClass("name_key", "gin_trgm_ops"), name="town_by_likeness"),
+        ]
 
     def __str__(self):
         return f"{self.name} ({self.department})"
+
+
+class CertificationQuerySet(models.QuerySet):
+    def active_on(self, day: date):
+        """`Certification.is_active`, in SQL."""
+        return self.filter(_certification_is_active(day))
+
+
+def _certification_is_active(day: date, prefix: str = "") -> Q:
+    return Q(**{f"{prefix}withdrawn": False, f"{prefix}registered_until__gte": day}) & (
+        Q(**{f"{prefix}effective_on__isnull": True}) | Q(**{f"{prefix}effective_on__lte": day})
+    )
 
 
 class Certification(models.Model):
@@ -83,18 +112,22 @@ class Certification(models.Model):
     )
     imported_at = models.DateTimeField(_("importée le"))
 
+    objects = CertificationQuerySet.as_manager()
+
     class Meta:
         verbose_name = _("certification")
         verbose_name_plural = _("certifications")
         ordering = ["register", "number"]
         constraints = [
-            models.UniqueConstraint(fields=["register", "number"], name="certification_is_unique_in_its_register"),
+            models.UniqueConstraint(
+                fields=["register", "number"], name="certification_is_unique_in_its_register"
+            ),
         ]
 
     def __str__(self):
         return f"{self.code} · {self.title}"
 
-    def is_active(self, *, on) -> bool:
+    def is_active(self, *, on: date) -> bool:
         """Registered on that day. The last day of registration still counts."""
         return (
             not self.withdrawn
@@ -152,7 +185,7 @@ class Habilitation(models.Model):
     certification = models.ForeignKey(
         "catalog.Certification", on_delete=models.CASCADE, related_name="habilitations"
     )
-    siret = models.CharField(_("SIRET"), max_length=14, db_index=True)
+    siret = models.CharField(_("SIRET"), max_length=14, db_index=True, blank=True)
     name = models.CharField(_("nom"), max_length=255, blank=True)
     role = models.CharField(_("rôle"), max_length=30, choices=Role)
     is_active = models.BooleanField(_("active"))
@@ -164,7 +197,9 @@ class Habilitation(models.Model):
         ordering = ["certification", "siret", "role"]
         constraints = [
             models.UniqueConstraint(
+                # The registers name some certifiers without a SIRET: shown, they entitle nobody.
                 fields=["certification", "siret", "role"],
+                condition=~models.Q(siret=""),
                 name="habilitation_is_unique_per_certification_siret_and_role",
             )
         ]
@@ -193,7 +228,6 @@ class Provider(models.Model):
     qualiopi_vae = models.BooleanField(_("Qualiopi : VAE"), default=False)
     qualiopi_apprenticeship = models.BooleanField(_("Qualiopi : apprentissage"), default=False)
     is_approved_driving_school = models.BooleanField(_("auto-école agréée"), default=False)
-    is_training_volunteers = models.BooleanField(_("forme des bénévoles"), default=False)
 
     class Meta:
         verbose_name = _("organisme de formation")
@@ -210,6 +244,72 @@ class Provider(models.Model):
         return str(self.organisation)
 
 
+class OfferQuerySet(models.QuerySet):
+    def open_on(self, day: date, rules: Rules):
+        """The offers that `catalog.eligibility.refusals` finds nothing against: the same rule, in SQL.
+
+        tests/catalog/test_eligibility.py compares the two on every combination of facts.
+        """
+        return self.filter(
+            self._qualified(rules) & (self._entitled(day, rules) | self._coded(rules)),
+            is_published=True,
+            provider__state=Provider.State.ACTIVE,
+        )
+
+    def visible_to(self, actor: Actor, *, on: date, rules: Rules):
+        """What this actor may see: open offers; besides, an organisation its own and an admin all."""
+        if actor.is_admin or actor.is_system:
+            return self.all()
+        if actor.is_provider:
+            return self.open_on(on, rules) | self.filter(provider_id=actor.organisation_id)
+        return self.open_on(on, rules)
+
+    def _qualified(self, rules: Rules) -> Q:
+        """Its organisation holds the Qualiopi certificate that this kind of action needs."""
+        needed = Q(pk__in=[])
+        for kind in Offer.Kind.values:
+            certificate = rules.qualiopi_kind_by_action.get(kind)
+            needed |= Q(kind=kind, **({f"provider__qualiopi_{certificate}": True} if certificate else {}))
+        return needed
+
+    def _entitled(self, day: date, rules: Rules) -> Q:
+        """Its certification is active, and its organisation is its certifier or may train for it."""
+        entitlements = Habilitation.objects.filter(
+            Q(active_from__isnull=True) | Q(active_from__lte=day),
+            certification=OuterRef("certification"),
+            siret=OuterRef("provider__organisation__siret"),
+            role__in=[Habilitation.Role.CERTIFIER, *rules.training_roles],
+            is_active=True,
+        )
+        return (
+            Q(kind=Offer.Kind.CERTIFYING)
+            & _certification_is_active(day, "certification__")
+            & Q(Exists(entitlements))
+        )
+
+    def _coded(self, rules: Rules) -> Q:
+        """It carries the portal code of its kind; licences are taught by approved schools."""
+        coded = Q(pk__in=[])
+        for code, kind in rules.portal_code_kinds.items():
+            coded |= Q(kind=kind, portal_code=code)
+        is_school_kind = Q(kind__in=rules.approved_school_kinds)
+        is_allowed_licence = Q(provider__is_approved_driving_school=True) & ~Q(
+            licence_category__in=rules.licence_excluded_categories
+        )
+        return coded & (~is_school_kind | is_allowed_licence)
+
+
+class LicenceCategory(models.Func):
+    """The category that a title names after « permis », in capitals; empty when it names none."""
+
+    PATTERN = (
+        r"\mpermis\s+(?:de\s+conduire\s+)?(?:cat[ée]gorie\s+)?(?!de\s)"
+        r"(A1|A2|AM|A|B1|B96|BE|B|C1E|C1|CE|C|D1E|D1|DE|D)\M"
+    )
+    template = f"upper(coalesce(substring(%(expressions)s from '(?i){PATTERN}'), ''))"
+    output_field = models.CharField(max_length=3)
+
+
 class Offer(models.Model):
     """One training action of an organisation, with the texts of its training.
 
@@ -219,12 +319,14 @@ class Offer(models.Model):
     """
 
     class Kind(models.TextChoices):
-        CERTIFYING = "certifying", _("Formation certifiante")
+        # The values are the rulebook's names of kinds (portal_code_kinds, qualiopi_kind_by_action).
+        CERTIFYING = "training", _("Formation certifiante")
         SKILLS_REVIEW = "skills_review", _("Bilan de compétences")
         VAE = "vae", _("Validation des acquis (VAE)")
         BUSINESS_CREATION = "business_creation", _("Création ou reprise d'entreprise")
-        DRIVING_LICENCE = "driving_licence", _("Permis de conduire")
-        VOLUNTEERS = "volunteers", _("Formation des bénévoles")
+        LICENCE_LIGHT = "licence_light", _("Permis de conduire (véhicules légers)")
+        LICENCE_HEAVY = "licence_heavy", _("Permis de conduire (véhicules lourds)")
+        VOLUNTEER_TRAINING = "volunteer_training", _("Formation des bénévoles")
 
     class Mode(models.TextChoices):
         ON_SITE = "on_site", _("En présentiel")
@@ -251,6 +353,13 @@ class Offer(models.Model):
     )
     block_codes = ArrayField(models.CharField(max_length=20), default=list, blank=True)
     title = models.CharField(_("intitulé"), max_length=255)
+    # The catalogue format has no element for it: only the title tells a licence B from a B1.
+    licence_category = models.GeneratedField(
+        verbose_name=_("catégorie de permis"),
+        expression=LicenceCategory("title"),
+        output_field=models.CharField(max_length=3),
+        db_persist=True,
+    )
     summary = models.TextField(_("résumé"), blank=True)
     objectives = models.TextField(_("objectifs"), blank=True)
     content = models.TextField(_("contenu"), blank=True)
@@ -278,6 +387,8 @@ class Offer(models.Model):
     search = SearchVectorField(null=True, editable=False)
     updated_at = models.DateTimeField(_("mise à jour le"))
 
+    objects = OfferQuerySet.as_manager()
+
     class Meta:
         verbose_name = _("offre")
         verbose_name_plural = _("offres")
@@ -288,18 +399,49 @@ class Offer(models.Model):
                 name="offer_number_is_unique_in_its_organisation",
             ),
             models.CheckConstraint(
-                condition=models.Q(kind="certifying", certification__isnull=False, portal_code="")
-                | (~models.Q(kind="certifying") & models.Q(certification__isnull=True) & ~models.Q(portal_code="")),
+                condition=models.Q(kind="training", certification__isnull=False, portal_code="")
+                | (
+                    ~models.Q(kind="training")
+                    & models.Q(certification__isnull=True)
+                    & ~models.Q(portal_code="")
+                ),
                 name="offer_has_a_certification_or_a_portal_code",
             ),
         ]
         indexes = [
             GinIndex(fields=["search"], name="offer_search"),
-            # the GiST index on `point` is written by hand in the migration: Django has no field of ours
+            GistIndex(fields=["point"], name="offer_by_place"),
+            models.Index(fields=["title", "id"], name="offer_by_title"),
+            models.Index(fields=["price_cents", "id"], name="offer_by_price"),
         ]
 
     def __str__(self):
         return self.title
+
+
+class Word(models.Model):
+    """A word of the titles in the catalogue: what a mistyped one is compared with (catalog.search)."""
+
+    key = models.CharField(_("sans accents"), max_length=60, primary_key=True)
+    spelling = models.CharField(_("écriture"), max_length=60)
+
+    class Meta:
+        verbose_name = _("mot du catalogue")
+        verbose_name_plural = _("mots du catalogue")
+        ordering = ["key"]
+        indexes = [GinIndex(OpClass("key", "gin_trgm_ops"), name="word_by_likeness")]
+
+    def __str__(self):
+        return self.spelling
+
+
+class SessionQuerySet(models.QuerySet):
+    def obtainable(self, day: date, rules: Rules):
+        """`Session.earliest_start` exists, in SQL: recruiting, and far enough to be accepted in time."""
+        first = workdays.earliest_start(day, rules.earliest_start_days)
+        return self.filter(
+            Q(starts_on__isnull=True) | Q(starts_on__gte=first), recruitment=Session.Recruitment.OPEN
+        )
 
 
 class Session(models.Model):
@@ -320,6 +462,8 @@ class Session(models.Model):
     )
     is_guaranteed = models.BooleanField(_("garantie"), default=False)
     details = models.TextField(_("modalités particulières"), blank=True)
+
+    objects = SessionQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("session")
@@ -342,6 +486,15 @@ class Session(models.Model):
     def is_permanent(self) -> bool:
         return self.starts_on is None
 
+    def earliest_start(self, day: date, rules: Rules) -> date | None:
+        """First day this session can start for someone whose proposal comes on `day`; None: it cannot."""
+        if self.recruitment != self.Recruitment.OPEN:
+            return None
+        first = workdays.earliest_start(day, rules.earliest_start_days)
+        if self.starts_on is None:
+            return first
+        return self.starts_on if self.starts_on >= first else None
+
 
 class ImportRun(models.Model):
     """One run of an importer: what it read, wrote, and refused with its reason."""
@@ -361,6 +514,9 @@ class ImportRun(models.Model):
     updated = models.PositiveIntegerField(_("mis à jour"), default=0)
     unchanged = models.PositiveIntegerField(_("inchangés"), default=0)
     refused = models.PositiveIntegerField(_("refusés"), default=0)
+    hidden = models.PositiveIntegerField(
+        _("masqués"), default=0, help_text=_("Enregistrés, mais que les règles ne montrent pas au public.")
+    )
     error = models.TextField(_("erreur"), blank=True)
 
     class Meta:
@@ -373,10 +529,16 @@ class ImportRun(models.Model):
 
 
 class ImportRefusal(models.Model):
-    """One line of a file that was refused, and why."""
+    """What a file holds on a line, and why it was refused, hidden from the public, or worth a remark."""
+
+    class Verdict(models.TextChoices):
+        REFUSED = "refused", _("Refusé")
+        HIDDEN = "hidden", _("Masqué")
+        REMARK = "remark", _("Remarque")
 
     run = models.ForeignKey("catalog.ImportRun", on_delete=models.CASCADE, related_name="refusals")
     line = models.PositiveIntegerField(_("ligne"))
+    verdict = models.CharField(_("verdict"), max_length=10, choices=Verdict, default=Verdict.REFUSED)
     subject = models.CharField(_("élément"), max_length=255)
     reason = models.TextField(_("raison"))
 

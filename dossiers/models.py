@@ -5,21 +5,29 @@ cannot be written by hand.
 """
 
 import uuid
+from functools import reduce
+from operator import or_
 
+import pgtrigger
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from accounts.actors import Role
-from dossiers.states import ClockKind, State
+from dossiers.states import ClockKind, State, known_pairs
 
 
 class Dossier(models.Model):
     """A holder's registration for a session of an offer."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    number = models.CharField(_("numéro"), max_length=12, unique=True, help_text=_("Celui qu'on dicte au téléphone."))
+    number = models.CharField(
+        _("numéro"), max_length=12, unique=True, help_text=_("Celui qu'on dicte au téléphone.")
+    )
     holder = models.ForeignKey(
-        "accounts.HolderProfile", on_delete=models.PROTECT, related_name="dossiers", verbose_name=_("titulaire")
+        "accounts.HolderProfile",
+        on_delete=models.PROTECT,
+        related_name="dossiers",
+        verbose_name=_("titulaire"),
     )
     provider = models.ForeignKey(
         "catalog.Provider", on_delete=models.PROTECT, related_name="dossiers", verbose_name=_("organisme")
@@ -51,10 +59,17 @@ class Dossier(models.Model):
         _("sans frais jusqu'au"), null=True, blank=True, help_text=_("Premier instant trop tardif.")
     )
     silent_party = models.CharField(
-        _("resté sans répondre"), max_length=10, choices=Role, blank=True, help_text=_("Pour un dossier sans suite.")
+        _("resté sans répondre"),
+        max_length=10,
+        choices=Role,
+        blank=True,
+        help_text=_("Pour un dossier sans suite."),
     )
 
     created_at = models.DateTimeField(_("créé le"))
+    creation_request_id = models.UUIDField(
+        _("demande de création"), unique=True, help_text=_("Un double clic ne crée qu'un dossier.")
+    )
     removed_from_list_at = models.DateTimeField(_("retiré de la liste le"), null=True, blank=True)
 
     class Meta:
@@ -64,6 +79,32 @@ class Dossier(models.Model):
         indexes = [
             models.Index(fields=["holder", "-created_at"], name="dossier_by_holder"),
             models.Index(fields=["provider", "state"], name="dossier_by_provider_and_state"),
+            models.Index(fields=["offer", "state"], name="dossier_by_offer_and_state"),
+        ]
+        triggers = [
+            # Depth 1 is a statement of ours; depth 2 is the trigger of `Transition` below.
+            pgtrigger.Trigger(
+                name="dossier_state_follows_transitions",
+                operation=pgtrigger.UpdateOf("state"),
+                when=pgtrigger.Before,
+                condition=pgtrigger.Q(old__state__df=pgtrigger.F("new__state")),
+                func="""
+                    IF pg_trigger_depth() < 2 THEN
+                        RAISE EXCEPTION 'dossier_state_follows_transitions: insert a Transition';
+                    END IF;
+                    RETURN NEW;
+                """,
+            ),
+            pgtrigger.Trigger(
+                name="dossier_starts_as_a_draft",
+                operation=pgtrigger.Insert,
+                when=pgtrigger.Before,
+                condition=~pgtrigger.Q(new__state="draft"),
+                func="RAISE EXCEPTION 'dossier_starts_as_a_draft';",
+            ),
+            pgtrigger.ReadOnly(
+                name="dossier_keeps_its_parties", fields=["number", "holder", "provider", "offer", "session"]
+            ),
         ]
 
     def __str__(self):
@@ -92,7 +133,43 @@ class Transition(models.Model):
         constraints = [
             models.UniqueConstraint(
                 fields=["dossier", "request_id"], name="transition_happens_once_per_request"
-            )
+            ),
+            models.CheckConstraint(
+                # From MOVES. A pair that old rows used must stay known for ever.
+                condition=reduce(
+                    or_,
+                    (
+                        models.Q(verb=verb, from_state=source, to_state=target)
+                        for verb, source, target in known_pairs()
+                    ),
+                ),
+                name="transition_is_a_known_move",
+            ),
+        ]
+        triggers = [
+            pgtrigger.Protect(
+                name="transition_is_never_changed", operation=pgtrigger.Update | pgtrigger.Delete
+            ),
+            # A statement trigger: the sweep inserts thousands of transitions at once.
+            pgtrigger.Trigger(
+                name="transition_moves_its_dossier",
+                level=pgtrigger.Statement,
+                operation=pgtrigger.Insert,
+                when=pgtrigger.After,
+                referencing=pgtrigger.Referencing(new="new_rows"),
+                declare=[("moved", "bigint"), ("expected", "bigint")],
+                func="""
+                    SELECT count(*) INTO expected FROM new_rows;
+                    UPDATE dossiers_dossier AS dossier SET state = new_rows.to_state
+                        FROM new_rows
+                        WHERE dossier.id = new_rows.dossier_id AND dossier.state = new_rows.from_state;
+                    GET DIAGNOSTICS moved = ROW_COUNT;
+                    IF moved <> expected THEN
+                        RAISE EXCEPTION 'transition_moves_its_dossier: the dossier is not in that state any more';
+                    END IF;
+                    RETURN NULL;
+                """,
+            ),
         ]
 
     def __str__(self):
@@ -116,7 +193,14 @@ class Deadline(models.Model):
     closed_at = models.DateTimeField(_("fermé le"), null=True, blank=True)
     outcome = models.CharField(_("issue"), max_length=10, choices=Outcome, blank=True)
     next_reminder_at = models.DateTimeField(_("prochain rappel"), null=True, blank=True)
-    set_aside_until = models.DateTimeField(_("mis de côté jusqu'au"), null=True, blank=True)
+    opened_by_relief = models.ForeignKey(
+        "dossiers.Relief",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="opened_deadlines",
+        verbose_name=_("ouvert par une remise de délai"),
+    )
 
     class Meta:
         verbose_name = _("délai")
@@ -135,7 +219,9 @@ class Deadline(models.Model):
             ),
         ]
         indexes = [
-            models.Index(fields=["due_at"], name="deadline_running", condition=models.Q(closed_at__isnull=True)),
+            models.Index(
+                fields=["due_at"], name="deadline_running", condition=models.Q(closed_at__isnull=True)
+            ),
             models.Index(
                 fields=["next_reminder_at"],
                 name="deadline_to_remind",
@@ -161,7 +247,13 @@ class FundingLine(models.Model):
     position = models.PositiveSmallIntegerField(_("ordre"))
     kind = models.CharField(_("nature"), max_length=10, choices=Kind)
     source = models.ForeignKey(
-        "rights.Pocket", on_delete=models.PROTECT, related_name="+", verbose_name=_("poche d'origine")
+        "rights.Pocket",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("poche d'origine"),
+        help_text=_("Vide pour ce que paie le titulaire."),
     )
     reserved = models.ForeignKey(
         "rights.Pocket",
@@ -197,7 +289,10 @@ class Payment(models.Model):
 
     dossier = models.ForeignKey("dossiers.Dossier", on_delete=models.PROTECT, related_name="payments")
     reference = models.CharField(
-        _("référence"), max_length=100, unique=True, help_text=_("Celle de la banque : une référence ne sert qu'une fois.")
+        _("référence"),
+        max_length=100,
+        unique=True,
+        help_text=_("Celle de la banque : une référence ne sert qu'une fois."),
     )
     amount_cents = models.PositiveBigIntegerField(_("montant"))
     outcome = models.CharField(_("issue"), max_length=10, choices=Outcome)
@@ -247,7 +342,8 @@ class Relief(models.Model):
         ordering = ["-proposed_at", "-id"]
         constraints = [
             models.CheckConstraint(
-                condition=models.Q(confirmed_by__isnull=True) | ~models.Q(confirmed_by=models.F("proposed_by")),
+                condition=models.Q(confirmed_by__isnull=True)
+                | ~models.Q(confirmed_by=models.F("proposed_by")),
                 name="relief_takes_two_persons",
                 violation_error_message=_("Une autre personne que celle qui propose doit confirmer."),
             )

@@ -49,10 +49,9 @@ MOVES: dict[str, Move] = {
     "decline": _move([S.PROPOSED], [S.REFUSED_BY_HOLDER], [Role.HOLDER]),
     "confirm_payment": _move([S.AWAITING_PAYMENT], [S.ACCEPTED], [Role.ADMIN, Role.SYSTEM]),
     "refuse_payment": _move([S.AWAITING_PAYMENT], [S.AWAITING_PAYMENT], [Role.ADMIN, Role.SYSTEM]),
-    "cancel": _move(
-        [S.REQUESTED, S.PROPOSED, S.AWAITING_PAYMENT, S.ACCEPTED],
-        [S.CANCELLED_BY_HOLDER, S.CANCELLED_BY_PROVIDER],
-        [Role.HOLDER, Role.PROVIDER],
+    "cancel": _move([S.REQUESTED, S.AWAITING_PAYMENT], [S.CANCELLED_BY_HOLDER], [Role.HOLDER]),
+    "call_off": _move(
+        [S.PROPOSED, S.AWAITING_PAYMENT, S.ACCEPTED], [S.CANCELLED_BY_PROVIDER], [Role.PROVIDER]
     ),
     "withdraw": _move([S.ACCEPTED], [S.CANCELLED_BY_HOLDER], [Role.HOLDER]),
     "lapse": _move([S.REQUESTED, S.PROPOSED, S.AWAITING_PAYMENT], [S.LAPSED], [Role.SYSTEM]),
@@ -86,4 +85,27 @@ CLOCK_OF: dict[State, ClockKind] = {
     S.ACCEPTED: ClockKind.WITHDRAWAL,
 }
 """The clock that runs in a state: opened on entering it, closed on leaving it."""
+
+ANSWER_CLOCKS = frozenset({ClockKind.PROVIDER_ANSWER, ClockKind.HOLDER_ANSWER, ClockKind.PAYMENT})
+"""Once one of these is over, the dossier is without follow-up, whatever the job has had time to do."""
+
+SILENT_PARTY: dict[ClockKind, Role] = {
+    ClockKind.PROVIDER_ANSWER: Role.PROVIDER,
+    ClockKind.HOLDER_ANSWER: Role.HOLDER,
+    ClockKind.PAYMENT: Role.HOLDER,
+}
+"""Whose silence a missed clock is."""
+
+
+def known_pairs() -> list[tuple[str, str, str]]:
+    """Every (verb, from, to) that MOVES allows, sorted."""
+    return sorted(
+        (verb, source, target)
+        for verb, move in MOVES.items()
+        for source in move.sources
+        for target in move.targets
+        if verb != "refuse_payment" or source == target
+    )
+
+
 del S

@@ -1,10 +1,26 @@
 """What we tell people: an outbox. A row is written in the transaction of the event it tells,
-and delivered after commit, at least once, always with the same Message-ID."""
+and delivered after commit, at least once, always with the same Message-ID (notices.outbox)."""
 
 import uuid
 
 from django.db import models
+from django.db.models.functions import Lower
 from django.utils.translation import gettext_lazy as _
+
+from notices import kinds
+
+
+class NoticeQuerySet(models.QuerySet):
+    def waiting(self):
+        """Neither sent nor given up."""
+        return self.filter(delivered_at=None, given_up_at=None)
+
+    def of(self, user):
+        """The inbox of a person, whatever became of the mails."""
+        return self.filter(user=user)
+
+    def unread(self):
+        return self.filter(read_at=None)
 
 
 class Notice(models.Model):
@@ -20,7 +36,7 @@ class Notice(models.Model):
         verbose_name=_("personne"),
     )
     email = models.EmailField(_("adresse e-mail"))
-    kind = models.CharField(_("sujet"), max_length=60, help_text=_("Nom du modèle de message."))
+    kind = models.CharField(_("sujet"), max_length=60, choices=kinds.choices)
     event_key = models.CharField(
         _("évènement"), max_length=200, help_text=_("Un seul avis par adresse et par évènement.")
     )
@@ -30,9 +46,14 @@ class Notice(models.Model):
     next_attempt_at = models.DateTimeField(_("prochain envoi"), null=True, blank=True)
     attempts = models.PositiveSmallIntegerField(_("essais"), default=0)
     last_error = models.CharField(_("dernière erreur"), max_length=500, blank=True)
+    retried_at = models.DateTimeField(
+        _("relancé le"), null=True, blank=True, help_text=_("Par l'administration : le délai repart de là.")
+    )
     delivered_at = models.DateTimeField(_("envoyé le"), null=True, blank=True)
     given_up_at = models.DateTimeField(_("abandonné le"), null=True, blank=True)
     read_at = models.DateTimeField(_("lu le"), null=True, blank=True)
+
+    objects = NoticeQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("avis")
@@ -40,12 +61,16 @@ class Notice(models.Model):
         ordering = ["-created_at", "id"]
         constraints = [
             models.UniqueConstraint(
-                fields=["email", "event_key"], name="notice_is_written_once_per_person_and_event"
-            )
+                Lower("email"), "event_key", name="notice_is_written_once_per_person_and_event"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(delivered_at=None) | models.Q(given_up_at=None),
+                name="notice_is_delivered_or_given_up",
+            ),
         ]
         indexes = [
             models.Index(
-                fields=["next_attempt_at"],
+                fields=["next_attempt_at", "id"],
                 name="notice_waiting",
                 condition=models.Q(delivered_at__isnull=True, given_up_at__isnull=True),
             ),
@@ -53,4 +78,4 @@ class Notice(models.Model):
         ]
 
     def __str__(self):
-        return f"{self.kind} · {self.email}"
+        return f"{self.get_kind_display()} · {self.email}"

@@ -4,51 +4,31 @@ Units: integers of the smallest unit of the pocket, euro cents or whole hours, n
 Signs: amounts are positive; a movement takes its amount out of `source` into `target`.
 Balances are written by the database alone, from inserted movements; world pockets (the
 State, a card, what is forfeited) keep no balance, so they are never a hot row.
+
+TRUNCATE cannot be refused by a trigger without breaking tests: grants.sql takes it away in
+production, together with every UPDATE that could step round the triggers below.
 """
 
 import uuid
 
+import pgtrigger
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from rights.kinds import FIRST_FAULT, INTO_RESERVED, WORLD_KINDS, MovementKind, PocketKind, Unit
 
-class Unit(models.TextChoices):
-    EUR_CENT = "eur_cent", _("centime d'euro")
-    HOUR = "hour", _("heure")
+IS_OF_THE_WORLD = models.Q(kind__in=WORLD_KINDS)
+
+
+def _refusal(name: str, message: str) -> str:
+    """PL/pgSQL that refuses as a constraint of this name would: an IntegrityError in Python."""
+    return f"RAISE EXCEPTION '{message}' USING ERRCODE = 'check_violation', CONSTRAINT = '{name}';"
 
 
 class Pocket(models.Model):
     """A place where value can be."""
 
-    class Kind(models.TextChoices):
-        # What a holder owns
-        ANNUAL = "annual", _("Droits annuels")
-        INCREASE = "increase", _("Majoration")
-        DIF = "dif", _("Droits issus du DIF")
-        VOLUNTEER = "volunteer", _("Engagement citoyen (CEC)")
-        CREDIT = "credit", _("Avoir")
-        DOTATION = "dotation", _("Dotation")
-        PROFESSIONAL_RISK = "professional_risk", _("Compte de prévention (C2P)")
-        TOP_UP = "top_up", _("Abondement")
-        # Where a dossier's money waits
-        RESERVED = "reserved", _("Réservé pour une formation")
-        # The outside world
-        STATE = "state", _("État")
-        FUNDER = "funder", _("Financeur")
-        CARD = "card", _("Paiement du titulaire")
-        FORFEITED = "forfeited", _("Droits perdus")
-
-    HOLDER_KINDS = (
-        Kind.ANNUAL,
-        Kind.INCREASE,
-        Kind.DIF,
-        Kind.VOLUNTEER,
-        Kind.CREDIT,
-        Kind.DOTATION,
-        Kind.PROFESSIONAL_RISK,
-        Kind.TOP_UP,
-    )
-    WORLD_KINDS = (Kind.STATE, Kind.FUNDER, Kind.CARD, Kind.FORFEITED)
+    Kind = PocketKind
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     kind = models.CharField(_("nature"), max_length=30, choices=Kind)
@@ -62,7 +42,10 @@ class Pocket(models.Model):
         verbose_name=_("titulaire"),
     )
     label = models.CharField(
-        _("précision"), max_length=120, blank=True, help_text=_("Par exemple le financeur d'une dotation.")
+        _("précision"),
+        max_length=120,
+        blank=True,
+        help_text=_("Par exemple le financeur d'une dotation, ou la formation réservée."),
     )
     expires_on = models.DateField(_("à utiliser jusqu'au"), null=True, blank=True)
     balance = models.BigIntegerField(_("solde"), null=True, blank=True, editable=False)
@@ -71,21 +54,72 @@ class Pocket(models.Model):
         verbose_name = _("poche")
         verbose_name_plural = _("poches")
         ordering = ["kind", "id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(balance__isnull=True) | models.Q(balance__gte=0),
+                name="pocket_never_overdrawn",
+                violation_error_message=_("Il n'y a pas assez dans cette poche."),
+            ),
+            models.CheckConstraint(
+                condition=(IS_OF_THE_WORLD & models.Q(balance__isnull=True))
+                | (~IS_OF_THE_WORLD & models.Q(balance__isnull=False)),
+                name="pocket_of_the_world_keeps_no_balance",
+            ),
+            models.CheckConstraint(
+                condition=(IS_OF_THE_WORLD & models.Q(holder__isnull=True))
+                | (~IS_OF_THE_WORLD & models.Q(holder__isnull=False)),
+                name="pocket_of_a_person_has_a_holder",
+            ),
+            models.UniqueConstraint(
+                fields=["holder", "kind", "unit", "label", "expires_on"],
+                condition=~models.Q(kind__in=(PocketKind.RESERVED, *WORLD_KINDS)),
+                nulls_distinct=False,
+                name="purse_is_opened_once",
+            ),
+            models.UniqueConstraint(
+                fields=["kind", "unit", "label"],
+                condition=IS_OF_THE_WORLD,
+                name="world_pocket_is_opened_once",
+            ),
+        ]
+        triggers = [
+            pgtrigger.Trigger(
+                name="pocket_starts_empty",
+                operation=pgtrigger.Insert,
+                when=pgtrigger.Before,
+                condition=pgtrigger.Condition("NEW.balance <> 0"),
+                func=_refusal("pocket_starts_empty", "a pocket is opened empty: value comes by movements"),
+            ),
+            # Depth 0 is somebody's own UPDATE; deeper is the one of `movement_moves_balances`.
+            pgtrigger.Trigger(
+                name="pocket_balance_follows_moves",
+                operation=pgtrigger.UpdateOf("balance"),
+                when=pgtrigger.Before,
+                condition=pgtrigger.Condition(
+                    "OLD.balance IS DISTINCT FROM NEW.balance AND pg_trigger_depth() = 0"
+                ),
+                func=_refusal("pocket_balance_follows_moves", "a balance changes by movements only"),
+            ),
+            pgtrigger.Trigger(
+                name="pocket_stays_what_it_is",
+                operation=pgtrigger.Update,
+                when=pgtrigger.Before,
+                condition=pgtrigger.AnyChange("id", "kind", "unit", "holder"),
+                func=_refusal("pocket_stays_what_it_is", "a pocket keeps its kind, its unit and its holder"),
+            ),
+            # Its movements would lose an end; an empty pocket harms nobody.
+            pgtrigger.Protect(name="pocket_is_never_deleted", operation=pgtrigger.Delete),
+        ]
 
     def __str__(self):
-        return f"{self.get_kind_display()} · {self.holder or _('monde extérieur')}"
+        owner = self.holder if self.holder_id else _("monde extérieur")
+        return " · ".join(str(part) for part in (self.get_kind_display(), self.label, owner) if part)
 
 
 class Movement(models.Model):
     """An amount taken from one pocket to another. Append-only: a mistake is reversed, never edited."""
 
-    class Kind(models.TextChoices):
-        CREDIT = "credit", _("Crédit de droits")
-        RESERVE = "reserve", _("Réservation")
-        PAYMENT = "payment", _("Paiement du titulaire")
-        RELEASE = "release", _("Retour")
-        REFUND = "refund", _("Remboursement")
-        REVERSAL = "reversal", _("Correction")
+    Kind = MovementKind
 
     source = models.ForeignKey(
         "rights.Pocket", on_delete=models.PROTECT, related_name="movements_out", verbose_name=_("de")
@@ -100,7 +134,10 @@ class Movement(models.Model):
     )
     reason = models.CharField(_("motif"), max_length=500, blank=True)
     formula = models.JSONField(
-        _("calcul"), default=dict, blank=True, help_text=_("Les valeurs qui expliquent le montant.")
+        _("calcul"),
+        default=list,
+        blank=True,
+        help_text=_("Ce qui explique le montant : des lignes de deux textes, « quoi » et « combien »."),
     )
     reverses = models.OneToOneField(
         "self",
@@ -120,6 +157,74 @@ class Movement(models.Model):
         verbose_name = _("mouvement")
         verbose_name_plural = _("mouvements")
         ordering = ["-id"]
+        permissions = [("reverse_movement", _("Peut corriger un crédit par un contre-mouvement"))]
+        constraints = [
+            models.CheckConstraint(condition=models.Q(amount__gt=0), name="movement_amount_is_positive"),
+            models.CheckConstraint(
+                condition=~models.Q(source=models.F("target")), name="movement_goes_somewhere"
+            ),
+            models.CheckConstraint(condition=~models.Q(key=""), name="movement_has_a_key"),
+            models.CheckConstraint(
+                condition=models.Q(kind=MovementKind.REVERSAL, reverses__isnull=False)
+                | (~models.Q(kind=MovementKind.REVERSAL) & models.Q(reverses__isnull=True)),
+                name="movement_reversal_names_what_it_reverses",
+            ),
+            # What is released goes back where it came from: there is one such place.
+            models.UniqueConstraint(
+                fields=["target"],
+                condition=models.Q(kind__in=INTO_RESERVED),
+                name="reserved_pocket_is_filled_once",
+            ),
+        ]
+        triggers = [
+            # Before `movement_moves_balances`, by name. One query, however many rows.
+            pgtrigger.Trigger(
+                name="movement_is_in_order",
+                level=pgtrigger.Statement,
+                operation=pgtrigger.Insert,
+                when=pgtrigger.After,
+                referencing=pgtrigger.Referencing(new="moved"),
+                declare=[("fault", "TEXT")],
+                func=f"""
+                    SELECT name INTO fault FROM moved m
+                    JOIN rights_pocket s ON s.id = m.source_id
+                    JOIN rights_pocket t ON t.id = m.target_id
+                    CROSS JOIN LATERAL (SELECT {FIRST_FAULT}) AS faulty (name)
+                    WHERE name IS NOT NULL LIMIT 1;
+                    IF fault IS NOT NULL THEN
+                        RAISE EXCEPTION 'this movement is refused by %', fault
+                        USING ERRCODE = 'check_violation', CONSTRAINT = fault;
+                    END IF;
+                    RETURN NULL;
+                """,  # noqa: S608, made of our own words only
+            ),
+            # The only writer of balances. Pockets are locked in id order, whatever the order of the
+            # rows, so two lots never wait for each other; world pockets are never locked.
+            pgtrigger.Trigger(
+                name="movement_moves_balances",
+                level=pgtrigger.Statement,
+                operation=pgtrigger.Insert,
+                when=pgtrigger.After,
+                referencing=pgtrigger.Referencing(new="moved"),
+                func="""
+                    PERFORM 1 FROM rights_pocket
+                    WHERE balance IS NOT NULL
+                      AND id IN (SELECT source_id FROM moved UNION SELECT target_id FROM moved)
+                    ORDER BY id FOR NO KEY UPDATE;
+                    UPDATE rights_pocket pocket SET balance = pocket.balance + net.delta
+                    FROM (
+                        SELECT pocket_id, sum(delta) AS delta
+                        FROM (
+                            SELECT target_id, amount FROM moved UNION ALL SELECT source_id, -amount FROM moved
+                        ) AS ends (pocket_id, delta)
+                        GROUP BY pocket_id
+                    ) AS net
+                    WHERE pocket.id = net.pocket_id AND pocket.balance IS NOT NULL;
+                    RETURN NULL;
+                """,
+            ),
+            pgtrigger.Protect(name="movement_is_never_edited", operation=pgtrigger.Update | pgtrigger.Delete),
+        ]
 
     def __str__(self):
-        return f"{self.get_kind_display()} · {self.amount}"
+        return f"{self.get_kind_display()} · {self.key}"

@@ -36,7 +36,7 @@ class ParameterAdmin(admin.ModelAdmin):
         "is_core_law",
         "legal_reference",
     )
-    list_filter = (InForceOn, "is_core_law", "name")
+    list_filter = (InForceOn, "is_core_law", "label")
     search_fields = ("name", "label", "legal_reference", "note")
     search_help_text = _("Un mot, ou un jour (31/12/2025) pour les règles en vigueur ce jour-là.")
     ordering = ("name", "in_force")
@@ -49,7 +49,7 @@ class ParameterAdmin(admin.ModelAdmin):
     def first_day(self, row):
         return row.in_force.lower
 
-    @admin.display(description=_("remplacée le"), empty_value=_("en vigueur"))
+    @admin.display(description=_("remplacée le"), empty_value=_("sans fin connue"))
     def last_day(self, row):
         return row.in_force.upper
 
@@ -72,7 +72,7 @@ def parse_day(text: str) -> date | None:
     """A day as people write it (31/12/2025) or in ISO 8601; None for anything else."""
     parts = text.strip().split("/")
     try:
-        return date.fromisoformat("-".join(reversed(parts)))
+        return date.fromisoformat("-".join(part.zfill(2) for part in reversed(parts)))
     except ValueError:
         return None
 

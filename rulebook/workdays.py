@@ -14,16 +14,16 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from types import MappingProxyType
-from typing import Literal
+from typing import Final, Literal
 from zoneinfo import ZoneInfo
 
 from holidays import country_holidays
 
 PARIS = ZoneInfo("Europe/Paris")
 
-BUSINESS = "business"
-CALENDAR = "calendar"
 Unit = Literal["business", "calendar"]
+BUSINESS: Final = "business"
+CALENDAR: Final = "calendar"
 
 METROPOLE = "metropole"
 # Our names of the calendars, and the library's subdivisions.
@@ -83,10 +83,10 @@ def public_holidays(year: int, calendar: str = METROPOLE) -> Mapping[date, str]:
 
 
 def why_skipped(day: date, calendar: str = METROPOLE) -> str:
-    """Why this day does not count, in French: "samedi", "jour férié : Armistice"; empty if it counts."""
+    """Why this day does not count, in French: "samedi", "jour férié (Armistice)"; empty if it counts."""
     reasons = [WEEKDAYS[day.weekday()]] if day.weekday() >= SATURDAY else []
     if holiday := public_holidays(day.year, calendar).get(day):
-        reasons.append(f"jour férié : {holiday}")
+        reasons.append(f"jour férié ({holiday})")
     return ", ".join(reasons)
 
 

@@ -4,43 +4,92 @@ import django.contrib.postgres.constraints
 import django.contrib.postgres.fields.ranges
 import pgtrigger.compiler
 import pgtrigger.migrations
+from django.contrib.postgres.operations import BtreeGistExtension
 from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
+        # Equality of a name inside the exclusion constraint needs it; PostgreSQL lets any owner create it.
+        BtreeGistExtension(),
         migrations.CreateModel(
-            name='Parameter',
+            name="Parameter",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=60, verbose_name='nom')),
-                ('label', models.CharField(max_length=200, verbose_name='libellé')),
-                ('value', models.JSONField(verbose_name='valeur')),
-                ('unit', models.CharField(max_length=80, verbose_name='unité')),
-                ('in_force', django.contrib.postgres.fields.ranges.DateRangeField(help_text='Du premier jour compris au dernier jour non compris.', verbose_name='en vigueur')),
-                ('legal_reference', models.CharField(max_length=300, verbose_name='référence')),
-                ('note', models.TextField(blank=True, verbose_name='remarque')),
-                ('is_core_law', models.BooleanField(help_text="Fixée par un texte ou par les conditions générales ; sinon, choix de l'instance.", verbose_name='règle officielle')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.CharField(max_length=60, verbose_name="nom")),
+                ("label", models.CharField(max_length=200, verbose_name="libellé")),
+                ("value", models.JSONField(verbose_name="valeur")),
+                ("unit", models.CharField(max_length=80, verbose_name="unité")),
+                (
+                    "in_force",
+                    django.contrib.postgres.fields.ranges.DateRangeField(
+                        help_text="Du premier jour compris au dernier jour non compris.",
+                        verbose_name="en vigueur",
+                    ),
+                ),
+                ("legal_reference", models.CharField(max_length=300, verbose_name="référence")),
+                ("note", models.TextField(blank=True, verbose_name="remarque")),
+                (
+                    "is_core_law",
+                    models.BooleanField(
+                        help_text="Fixée par un texte ou par les conditions générales ; sinon, choix de l'instance.",
+                        verbose_name="règle officielle",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'règle',
-                'verbose_name_plural': 'règles',
-                'ordering': ['name', 'in_force'],
-                'constraints': [django.contrib.postgres.constraints.ExclusionConstraint(expressions=[('name', '='), ('in_force', '&&')], name='parameter_has_one_value_a_day', violation_error_message='Cette règle a déjà une valeur sur une partie de cette période.'), models.CheckConstraint(condition=models.Q(('in_force__isempty', False), ('in_force__lower_inf', False)), name='parameter_starts_on_a_day', violation_error_message='Une règle commence un jour précis et dure au moins un jour.')],
+                "verbose_name": "règle",
+                "verbose_name_plural": "règles",
+                "ordering": ["name", "in_force"],
+                "constraints": [
+                    django.contrib.postgres.constraints.ExclusionConstraint(
+                        expressions=[("name", "="), ("in_force", "&&")],
+                        name="parameter_has_one_value_a_day",
+                        violation_error_message="Cette règle a déjà une valeur sur une partie de cette période.",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("in_force__isempty", False), ("in_force__lower_inf", False)),
+                        name="parameter_starts_on_a_day",
+                        violation_error_message="Une règle commence un jour précis et dure au moins un jour.",
+                    ),
+                ],
             },
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='parameter',
-            trigger=pgtrigger.compiler.Trigger(name='parameter_is_never_deleted', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot delete rows from % table', TG_TABLE_NAME;", hash='45f14eec3816ff04dd0ef473bae5e6a596d83bed', operation='DELETE', pgid='pgtrigger_parameter_is_never_deleted_3c4e5', table='rulebook_parameter', when='BEFORE')),
+            model_name="parameter",
+            trigger=pgtrigger.compiler.Trigger(
+                name="parameter_is_never_deleted",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func="RAISE EXCEPTION 'pgtrigger: Cannot delete rows from % table', TG_TABLE_NAME;",
+                    hash="45f14eec3816ff04dd0ef473bae5e6a596d83bed",
+                    operation="DELETE",
+                    pgid="pgtrigger_parameter_is_never_deleted_3c4e5",
+                    table="rulebook_parameter",
+                    when="BEFORE",
+                ),
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='parameter',
-            trigger=pgtrigger.compiler.Trigger(name='parameter_may_only_be_closed', sql=pgtrigger.compiler.UpsertTriggerSql(func="\n                    IF upper_inf(OLD.in_force)\n                       AND NOT upper_inf(NEW.in_force)\n                       AND NOT isempty(NEW.in_force)\n                       AND lower(NEW.in_force) = lower(OLD.in_force)\n                       AND to_jsonb(NEW) - 'in_force' = to_jsonb(OLD) - 'in_force'\n                    THEN\n                        RETURN NEW;\n                    END IF;\n                    RAISE EXCEPTION\n                        'a rule in force is never rewritten: close its period and add a row (%)', OLD.name;\n                ", hash='ef74b76cdda37a80bc11d4394cd6576dac8302d6', operation='UPDATE', pgid='pgtrigger_parameter_may_only_be_closed_66ea5', table='rulebook_parameter', when='BEFORE')),
+            model_name="parameter",
+            trigger=pgtrigger.compiler.Trigger(
+                name="parameter_may_only_be_closed",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func="\n                    IF upper_inf(OLD.in_force)\n                       AND NOT upper_inf(NEW.in_force)\n                       AND NOT isempty(NEW.in_force)\n                       AND lower(NEW.in_force) = lower(OLD.in_force)\n                       AND to_jsonb(NEW) - 'in_force' = to_jsonb(OLD) - 'in_force'\n                    THEN\n                        RETURN NEW;\n                    END IF;\n                    RAISE EXCEPTION\n                        'a rule in force is never rewritten: close its period and add a row (%)', OLD.name;\n                ",
+                    hash="ef74b76cdda37a80bc11d4394cd6576dac8302d6",
+                    operation="UPDATE",
+                    pgid="pgtrigger_parameter_may_only_be_closed_66ea5",
+                    table="rulebook_parameter",
+                    when="BEFORE",
+                ),
+            ),
         ),
     ]

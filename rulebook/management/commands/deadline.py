@@ -84,7 +84,7 @@ def as_json(kind, event, days, unit, period):
         "days": days,
         "unit": unit,
         "last_day": period.last_day.isoformat(),
-        "expires_at": f"{period.expires_at:%Y-%m-%dT%H:%M:%SZ}",
+        "expires_at": in_utc(period.expires_at),
         "skipped": [{"day": day.isoformat(), "why": why} for day, why in period.skipped],
     }
 
@@ -97,22 +97,30 @@ def as_text(kind, event, days, unit, period):
         f"Délai : {what}, {days} jours {sort}",
         f"Événement : {long_moment(event)}",
         f"{last} : {long_date(period.last_day)}",
-        f"Trop tard à partir du {long_moment(in_paris)} ({period.expires_at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ})",
     ]
-    if kind == "earliest_start":
-        lines.pop()  # a first day, not a limit
+    if kind != "earliest_start":  # a first day, not a limit
+        in_paris = workdays.as_paris(period.expires_at)
+        lines.append(f"Trop tard à partir du {long_moment(in_paris)} ({in_utc(period.expires_at)})")
     if period.skipped:
-        lines += ["Jours non comptés :", *(f"- {long_date(day)} ({why})" for day, why in period.skipped)]
+        lines += ["Jours non comptés :", *(f"- {short_date(day)} : {why}" for day, why in period.skipped)]
     else:
         lines.append("Aucun jour n'est sauté.")
     return "\n".join(lines)
 
 
 def long_date(day: date) -> str:
-    return date_format(day, "l j F Y")
+    return f"{date_format(day, 'l')} {short_date(day)}"
+
+
+def short_date(day: date) -> str:
+    return f"{'1er' if day.day == 1 else day.day} {date_format(day, 'F Y')}"
 
 
 def long_moment(moment: date | datetime) -> str:
     if not isinstance(moment, datetime):
         return long_date(moment)
     return f"{long_date(moment)} à {moment:%H:%M:%S}, heure de Paris"
+
+
+def in_utc(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"

@@ -33,8 +33,8 @@ class Command(BaseCommand):
                 )
         for row in changes.reworded:
             self.stdout.write(
-                f"Gardée telle quelle : {row.name}, du {row.since:%d/%m/%Y} ; seul son libellé, sa référence, "
-                "sa remarque ou sa nature diffère dans le fichier."
+                f"Gardée telle quelle : {row.name}, du {row.since:%d/%m/%Y} ; même valeur, "
+                "mais des mots différents dans le fichier."
             )
         for name in changes.retired:
             self.stdout.write(f"Gardée, absente du fichier : {name}.")

@@ -27,7 +27,7 @@ class Command(BaseCommand):
         text = document()
         if not options["check"]:
             DOCUMENT.write_text(text, encoding="utf-8")
-            self.stdout.write(f"Écrit : {DOCUMENT.relative_to(settings.BASE_DIR)}")
+            self.stdout.write("Écrit : docs/rulebook.md")
         elif not DOCUMENT.exists() or DOCUMENT.read_text(encoding="utf-8") != text:
             raise CommandError("docs/rulebook.md n'est pas à jour : lancez manage.py write_rulebook_doc.")
 

@@ -1,0 +1,29 @@
+"""The journal: who looked at, or changed, what of somebody else's."""
+
+import datetime
+from typing import Any
+
+from django.db.models import Model
+
+from accounts.actors import Actor
+from accounts.models import JournalEntry
+
+
+def record(
+    *, by: Actor, action: str, subject: Model, at: datetime.datetime, details: dict[str, Any] | None = None
+) -> JournalEntry:
+    """Add one line, in the transaction of what it tells. Never pass a social-security number in `details`."""
+    return JournalEntry.objects.create(
+        # `by` may be request.actor, a lazy object whose user is lazy too.
+        user_id=by.user.pk if by.user else None,
+        role=by.role,
+        action=action,
+        subject=subject_of(subject),
+        details=details or {},
+        at=at,
+    )
+
+
+def subject_of(thing: Model) -> str:
+    """ "holderprofile:<id>": how the journal names a row."""
+    return f"{thing._meta.model_name}:{thing.pk}"

@@ -1,0 +1,46 @@
+"""Pages of the holder of an activated account."""
+
+from django.conf import settings
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods
+
+import rulebook
+from accounts import nir, profiles
+from accounts.forms import ProfileForm
+from accounts.models import HolderProfile
+from accounts.permissions import enrolment_obstacle, holder_required
+from rulebook import workdays
+
+
+@holder_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def profile(request: HttpRequest) -> HttpResponse:
+    """See one's identity, change contact, situation and diploma."""
+    at = timezone.now()
+    today = workdays.paris_day(at)
+    holder = get_object_or_404(HolderProfile, pk=request.actor.holder_id)
+    # Before the form, which writes what was typed on the account it shows.
+    obstacle = enrolment_obstacle(holder, on=today, rules=rulebook.on(today))
+    form = ProfileForm(request.POST or None, instance=holder, on=today)
+    status = 200
+    if request.method == "POST":
+        if form.is_valid():
+            changed = profiles.change(holder.pk, by=request.actor, at=at, values=form.cleaned_data)
+            if changed:
+                messages.success(request, _("Votre profil est à jour."))
+            else:
+                messages.info(request, _("Vous n’avez rien changé."))
+            return redirect("profile")
+        status = 422
+    context = {
+        "form": form,
+        "holder": holder,
+        "nir": nir.masked(holder.nir_encrypted),
+        "obstacle": obstacle,
+        "contact_email": settings.CONTACT_EMAIL,
+    }
+    return render(request, "accounts/holder/profile.html", context, status=status)

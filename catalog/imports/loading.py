@@ -1,0 +1,75 @@
+"""Rows into PostgreSQL by COPY: one round trip for a lot, where one INSERT a row would take hours."""
+
+from collections.abc import Iterable, Sequence
+from itertools import islice
+
+from django.db import connection, models
+from psycopg import sql
+
+LOT = 500
+
+
+def lots(items: Iterable, size: int = LOT) -> Iterable[list]:
+    """Lists of at most `size`, in order."""
+    items = iter(items)
+    while lot := list(islice(items, size)):
+        yield lot
+
+
+def insert(model: type[models.Model], columns: Sequence[str], rows: Iterable[Sequence]) -> None:
+    """Adds rows. Values are as psycopg adapts them (lists are arrays)."""
+    _copy(model._meta.db_table, columns, rows)
+
+
+def upsert(model: type[models.Model], columns: Sequence[str], rows: Iterable[Sequence], *, key: str) -> int:
+    """Adds rows, or rewrites those of the same `key` that differ; how many were touched.
+
+    Inside a transaction: the rows pass through a temporary table that goes with it.
+    """
+    table, stage = model._meta.db_table, f"stage_{model._meta.db_table}"
+    others = [name for name in columns if name != key]
+    names = sql.SQL(", ").join(map(sql.Identifier, columns))
+    differs = sql.SQL("({old}) IS DISTINCT FROM ({new})").format(
+        old=sql.SQL(", ").join(sql.Identifier("old", name) for name in others),
+        new=sql.SQL(", ").join(sql.Identifier("excluded", name) for name in others),
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(
+            sql.SQL("CREATE TEMP TABLE IF NOT EXISTS {} ON COMMIT DROP AS SELECT {} FROM {} WITH NO DATA").format(
+                sql.Identifier(stage), names, sql.Identifier(table)
+            )
+        )
+        cursor.execute(sql.SQL("TRUNCATE {}").format(sql.Identifier(stage)))
+        _copy(stage, columns, rows)
+        cursor.execute(
+            sql.SQL(
+                "INSERT INTO {table} AS old ({names}) SELECT {names} FROM {stage}"
+                " ON CONFLICT ({key}) DO UPDATE SET {changes} WHERE {differs}"
+            ).format(
+                table=sql.Identifier(table),
+                names=names,
+                stage=sql.Identifier(stage),
+                key=sql.Identifier(key),
+                changes=sql.SQL(", ").join(
+                    sql.SQL("{0} = excluded.{0}").format(sql.Identifier(name)) for name in others
+                ),
+                differs=differs,
+            )
+        )
+        return cursor.rowcount
+
+
+def _copy(table: str, columns: Sequence[str], rows: Iterable[Sequence]) -> None:
+    statement = sql.SQL("COPY {} ({}) FROM STDIN").format(
+        sql.Identifier(table), sql.SQL(", ").join(map(sql.Identifier, columns))
+    )
+    with connection.cursor() as cursor, cursor.copy(statement) as copy:
+        for row in rows:
+            copy.write_row(row)
+
+
+def refresh_statistics(*models_: type[models.Model]) -> None:
+    """After a large load, so that the planner knows the tables; allowed inside a transaction."""
+    with connection.cursor() as cursor:
+        for model in models_:
+            cursor.execute(sql.SQL("ANALYZE {}").format(sql.Identifier(model._meta.db_table)))

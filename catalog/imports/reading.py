@@ -1,0 +1,403 @@
+"""Opens the files that other people send, without trusting them.
+
+A file may be plain, gzip or zip: its first bytes decide, never its name. Nothing is read whole: memory stays
+bounded by one record (MAX_RECORD_BYTES), whatever the size of the file.
+
+What is refused before any parser sees it: a document type declaration (so no entity, no external file, no
+expansion), an encoding that is not a plain superset of ASCII, a file that unpacks to far more than it
+weighs. libxml2's own limits (depth, names, entities) stay on: `huge_tree` is never set.
+"""
+
+import codecs
+import csv
+import gzip
+import hashlib
+import io
+import re
+import stat
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+
+from django.utils.translation import gettext as _
+from lxml import etree
+
+MAX_FILE_BYTES = 4 * 2**30  # unpacked; the national register weighs 0.6 GB
+MAX_RECORD_BYTES = 32 * 2**20  # of one record; the largest of the register weighs about 2 MB
+MAX_RATIO = 150  # unpacked on packed; XML of this kind packs 10 to 30 times
+RATIO_COUNTS_FROM_BYTES = 8 * 2**20
+MAX_PROLOG_BYTES = 64 * 2**10
+CHUNK = 64 * 2**10
+MAX_LINE_CHARACTERS = 1_000_000  # of one line of a CSV file
+
+# Supersets of ASCII, so that the prolog and the lines can be read before the encoding is known for sure.
+ENCODINGS = frozenset({"utf-8", "us-ascii", "ascii", "iso-8859-1", "latin-1", "iso-8859-15", "windows-1252"})
+# What ISO-8859-1 files made on Windows mean by the bytes that ISO-8859-1 leaves to control characters.
+WINDOWS = {
+    code: bytes([code]).decode("cp1252") for code in range(0x80, 0xA0) if code not in {0x81, 0x8D, 0x8F, 0x90, 0x9D}
+}
+
+Progress = Callable[[int, int], None]
+
+
+class Unusable(Exception):
+    """The file as a whole cannot be read; `str()` is a French sentence, nothing was written."""
+
+    def __init__(self, sentence: str, *, line: int | None = None):
+        self.line = line
+        super().__init__(_("Ligne %(line)d : %(sentence)s") % {"line": line, "sentence": sentence} if line else sentence)
+
+
+@dataclass
+class Source:
+    """A file that can be read. `name`: without its folder. `digest`: SHA-256 of its bytes as they lie."""
+
+    path: Path
+    name: str
+    size: int
+    digest: str
+    progress: Progress | None = field(default=None, repr=False)
+
+
+def find(path: str | Path, *, progress: Progress | None = None) -> Source:
+    """Looks at the file. Unusable: absent, not a plain file, not readable, empty."""
+    path = Path(path)
+    try:
+        status = path.stat()
+        if stat.S_ISDIR(status.st_mode):
+            raise Unusable(_("« %(name)s » est un dossier, pas un fichier.") % {"name": path.name})
+        if not stat.S_ISREG(status.st_mode):
+            raise Unusable(_("« %(name)s » n'est pas un fichier ordinaire.") % {"name": path.name})
+        if not status.st_size:
+            raise Unusable(_("Le fichier « %(name)s » est vide.") % {"name": path.name})
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+    except FileNotFoundError:
+        raise Unusable(_("Le fichier « %(name)s » n'existe pas.") % {"name": path.name}) from None
+    except PermissionError:
+        raise Unusable(_("Le fichier « %(name)s » ne peut pas être lu : accès refusé.") % {"name": path.name}) from None
+    except (OSError, ValueError):
+        raise Unusable(_("Le fichier « %(name)s » ne peut pas être lu.") % {"name": path.name}) from None
+    return Source(path=path, name=path.name, size=status.st_size, digest=digest, progress=progress)
+
+
+class Unpacked(io.RawIOBase):
+    """The bytes of a source, unpacked, counted and limited."""
+
+    def __init__(self, stream: IO[bytes], raw: IO[bytes], source: Source, max_bytes: int = MAX_FILE_BYTES):
+        super().__init__()
+        self._stream, self._raw, self._source, self._max_bytes = stream, raw, source, max_bytes
+        self._ahead = b""
+        self.unpacked_bytes = 0
+        # Raised by the reader of records, each time it is done with one.
+        self.record_begins_at = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer) -> int:
+        data = self.read(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+    def head(self, size: int) -> bytes:
+        """The first bytes, which stay to be read."""
+        while len(self._ahead) < size and (more := self._take(CHUNK)):
+            self._ahead += more
+        return self._ahead[:size]
+
+    def read(self, size: int = -1) -> bytes:
+        if self._ahead:
+            data, self._ahead = (self._ahead, b"") if size < 0 else (self._ahead[:size], self._ahead[size:])
+            return data
+        return self._take(CHUNK if size < 0 else size)
+
+    def _take(self, size: int) -> bytes:
+        try:
+            data = self._stream.read(size)
+        except (EOFError, OSError, zlib.error, zipfile.BadZipFile):
+            raise Unusable(
+                _("Le fichier compressé est abîmé ou incomplet : demandez-le ou téléchargez-le à nouveau.")
+            ) from None
+        self.unpacked_bytes += len(data)
+        packed = max(self._raw.tell(), 1)
+        if self.unpacked_bytes > self._max_bytes:
+            raise Unusable(
+                _("Une fois décompressé, le fichier dépasse la taille permise (%(size)d Mo).")
+                % {"size": self._max_bytes // 2**20}
+            )
+        if self.unpacked_bytes > RATIO_COUNTS_FROM_BYTES and self.unpacked_bytes > MAX_RATIO * packed:
+            raise Unusable(
+                _("Le fichier se décompresse à plus de %(ratio)d fois sa taille : il est refusé par prudence.")
+                % {"ratio": MAX_RATIO}
+            )
+        if self.unpacked_bytes - self.record_begins_at > MAX_RECORD_BYTES + len(self._ahead):
+            raise Unusable(
+                _("Un seul élément du fichier dépasse la taille permise (%(size)d Mo).")
+                % {"size": MAX_RECORD_BYTES // 2**20}
+            )
+        if self._source.progress:
+            self._source.progress(min(packed, self._source.size), self._source.size)
+        return data
+
+
+@contextmanager
+def unpack(source: Source, *, max_bytes: int = MAX_FILE_BYTES) -> Iterator[Unpacked]:
+    """The bytes inside, whether the file is plain, gzip or a zip of one file."""
+    with source.path.open("rb") as raw:
+        magic = raw.read(4)
+        raw.seek(0)
+        if magic[:2] == b"\x1f\x8b":
+            with gzip.GzipFile(fileobj=raw) as stream:
+                yield Unpacked(stream, raw, source, max_bytes)
+        elif magic == b"PK\x03\x04" or magic == b"PK\x05\x06":
+            try:
+                archive = zipfile.ZipFile(raw)
+            except zipfile.BadZipFile:
+                raise Unusable(_("L'archive zip est abîmée ou incomplète.")) from None
+            with archive, _only_member(archive) as stream:
+                yield Unpacked(stream, raw, source, max_bytes)
+        else:
+            yield Unpacked(raw, raw, source, max_bytes)
+
+
+def _only_member(archive: zipfile.ZipFile) -> IO[bytes]:
+    members = [
+        info
+        for info in archive.infolist()
+        if not info.is_dir() and not info.filename.startswith("__MACOSX/") and "/." not in f"/{info.filename}"
+    ]
+    if len(members) != 1:
+        raise Unusable(
+            _("L'archive zip contient %(count)d fichiers : elle doit en contenir un seul.") % {"count": len(members)}
+        )
+    try:
+        return archive.open(members[0])
+    except (RuntimeError, NotImplementedError):
+        raise Unusable(
+            _("L'archive zip est protégée par un mot de passe ou emploie une compression inconnue.")
+        ) from None
+    except zipfile.BadZipFile:
+        raise Unusable(_("L'archive zip est abîmée ou incomplète.")) from None
+
+
+# --- XML ------------------------------------------------------------------------------------------
+
+
+def xml_records(source: Source, *, root: str, record: str, depth: int = 1, max_bytes: int = MAX_FILE_BYTES):
+    """Yields each `record` element that stands `depth` levels under `root`, then forgets it.
+
+    Names are local: the namespace is the caller's to judge. The element is valid until the next one is asked
+    for. Unusable: not XML, another root, a document type, a wrong encoding, a cut file, no record at all.
+    """
+    with unpack(source, max_bytes=max_bytes) as stream:
+        encoding, name = _prolog(stream)
+        if name != root:
+            raise Unusable(
+                _("Ce fichier n'est pas du format attendu : sa racine est <%(found)s>, on attend <%(wanted)s>.")
+                % {"found": name[:60], "wanted": root}
+            )
+        checked = stream if encoding in {"utf-8", "us-ascii", "ascii"} else _MislabelledUtf8(stream, encoding)
+        found = False
+        events = etree.iterparse(
+            checked,
+            events=("end",),
+            tag="{*}" + record,
+            load_dtd=False,
+            no_network=True,
+            resolve_entities=False,
+            remove_comments=True,
+            remove_pis=True,
+            huge_tree=False,
+        )
+        try:
+            for _event, element in events:
+                if sum(1 for _ancestor in element.iterancestors()) == depth:
+                    found = True
+                    yield element
+                    _forget(element)
+                    stream.record_begins_at = stream.unpacked_bytes
+        except etree.XMLSyntaxError as error:
+            raise _unusable_xml(error) from None
+        if not found:
+            raise Unusable(_("Le fichier ne contient aucun élément <%(name)s>.") % {"name": record})
+
+
+def _forget(element) -> None:
+    """Empties the element and drops what stands before it, which nobody will read again."""
+    element.clear()
+    parent = element.getparent()
+    while element.getprevious() is not None:
+        del parent[0]
+
+
+PROLOG = re.compile(rb"\s+|<\?.*?\?>|<!--.*?-->", re.DOTALL)
+ROOT = re.compile(rb"<(?:[\w.-]+:)?([A-Za-z_][\w.-]*)")
+DECLARED = re.compile(rb"""^<\?xml\s[^>]*?encoding\s*=\s*["']([A-Za-z0-9._-]+)["']""")
+
+
+def _prolog(stream: Unpacked) -> tuple[str, str]:
+    """The encoding and the root's name. What stands before the root may be blanks, comments and the like."""
+    head = stream.head(MAX_PROLOG_BYTES)
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\x00" in head[:4]:
+        raise Unusable(_("Le fichier est encodé en UTF-16 ou UTF-32 : enregistrez-le en UTF-8 ou en ISO-8859-1."))
+    has_bom = head.startswith(codecs.BOM_UTF8)
+    head = head.removeprefix(codecs.BOM_UTF8)
+    declared = DECLARED.match(head)
+    encoding = declared[1].decode().lower() if declared else "utf-8"
+    if encoding not in ENCODINGS:
+        raise Unusable(
+            _("L'encodage « %(encoding)s » n'est pas accepté : enregistrez le fichier en UTF-8 ou en ISO-8859-1.")
+            % {"encoding": encoding[:30]},
+            line=1,
+        )
+    if has_bom and encoding != "utf-8":
+        raise Unusable(
+            _("Le fichier annonce l'encodage %(encoding)s mais commence par la marque de l'UTF-8.")
+            % {"encoding": encoding.upper()},
+            line=1,
+        )
+    at = 0
+    while skipped := PROLOG.match(head, at):
+        at = skipped.end()
+    line = head.count(b"\n", 0, at) + 1
+    if head[at : at + 9].upper() == b"<!DOCTYPE":
+        raise Unusable(
+            _(
+                "Le fichier contient une déclaration de type de document (DOCTYPE). Elle est refusée par"
+                " sécurité : retirez-la."
+            ),
+            line=line,
+        )
+    if root := ROOT.match(head, at):
+        return encoding, root[1].decode()
+    raise Unusable(_("Ce fichier n'est pas un document XML."), line=line)
+
+
+class _MislabelledUtf8:
+    """Hands the bytes on, and refuses at the end those that are UTF-8 under another name.
+
+    Every byte is a character in ISO-8859-1, so the parser cannot see it: « é » would become « Ã© » everywhere.
+    Text in ISO-8859-1 is, for its part, never valid UTF-8 as soon as it holds a few accents.
+    """
+
+    def __init__(self, stream: Unpacked, encoding: str):
+        self._stream, self._encoding = stream, encoding
+        self._decoder = codecs.getincrementaldecoder("utf-8")()
+        self._may_be_utf8 = True
+        self._line = 1
+        self._first_accent: int | None = None
+
+    def read(self, size: int = -1) -> bytes:
+        data = self._stream.read(size)
+        if self._may_be_utf8:
+            if self._first_accent is None:
+                if data.isascii():
+                    self._line += data.count(b"\n")
+                else:
+                    accent = next(index for index, byte in enumerate(data) if byte > 127)
+                    self._first_accent = self._line + data.count(b"\n", 0, accent)
+            try:
+                self._decoder.decode(data, final=not data)
+            except UnicodeDecodeError:
+                self._may_be_utf8 = False
+        if not data and self._may_be_utf8 and self._first_accent:
+            raise Unusable(
+                _("Le fichier annonce l'encodage %(encoding)s mais il est écrit en UTF-8.")
+                % {"encoding": self._encoding.upper()},
+                line=self._first_accent,
+            )
+        return data
+
+
+def _unusable_xml(error: etree.XMLSyntaxError) -> Unusable:
+    codes = etree.ErrorTypes
+    if error.code in {codes.ERR_INVALID_ENCODING, codes.ERR_INVALID_CHAR, codes.ERR_UNSUPPORTED_ENCODING}:
+        sentence = _("un caractère n'est pas de l'encodage annoncé, ou n'est pas permis en XML.")
+    elif error.code in {codes.ERR_UNDECLARED_ENTITY, codes.WAR_UNDECLARED_ENTITY, codes.ERR_ENTITY_LOOP}:
+        sentence = _("une entité inconnue est employée (par exemple &nbsp;) : écrivez le caractère lui-même.")
+    elif error.code in {
+        codes.ERR_DOCUMENT_END,
+        codes.ERR_DOCUMENT_EMPTY,
+        codes.ERR_TAG_NOT_FINISHED,
+        codes.ERR_CDATA_NOT_FINISHED,
+        codes.ERR_COMMENT_NOT_FINISHED,
+        codes.ERR_GT_REQUIRED,
+    }:
+        sentence = _("le fichier s'arrête avant la fin : il est incomplet.")
+    else:
+        sentence = _("le XML est mal formé (%(detail)s).") % {"detail": (error.msg or "").split(", line")[0]}
+    return Unusable(sentence, line=error.lineno or None)
+
+
+def line_of(element) -> int:
+    """The line an element begins on. Past 65,535 libxml2 gives the line where its first text ends."""
+    line = element.sourceline or 0
+    return line if line < 65_535 else line - (element.text or "").count("\n")
+
+
+# --- CSV ------------------------------------------------------------------------------------------
+
+
+def csv_rows(source: Source, *, max_bytes: int = MAX_FILE_BYTES) -> Iterator[tuple[int, dict[str, str]]]:
+    """Yields (line, row) of a `;` file in UTF-8, with or without its mark. Headers are left as they are.
+
+    A row shorter than the header misses its last cells; a longer one holds the rest under the key "".
+    Unusable: another encoding, no header, a column written twice, a line without end.
+    """
+    with unpack(source, max_bytes=max_bytes) as stream:
+        head = stream.head(4)
+        if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\x00" in head:
+            raise Unusable(_("Le fichier n'est pas un texte en UTF-8."), line=1)
+        lines = _Lines(stream)
+        rows = csv.reader(lines, delimiter=";", strict=True)
+        try:
+            header = [name.strip() for name in next(rows, [])]
+            if len(header) < 2:
+                raise Unusable(
+                    _("La première ligne doit nommer les colonnes, séparées par des points-virgules."), line=1
+                )
+            if len(set(header)) < len(header):
+                raise Unusable(_("Une colonne est nommée deux fois."), line=1)
+            begins = rows.line_num + 1
+            for cells in rows:
+                stream.record_begins_at = stream.unpacked_bytes
+                if any(cell.strip() for cell in cells):
+                    row = dict(zip(header, cells, strict=False))
+                    if len(cells) > len(header):
+                        row[""] = ";".join(cells[len(header) :])
+                    yield begins, row
+                begins = rows.line_num + 1
+        except csv.Error:
+            raise Unusable(
+                _("Les guillemets ou les séparateurs de cette ligne sont incohérents."), line=rows.line_num
+            ) from None
+
+
+class _Lines:
+    """Decoded lines, one at a time, that say where the encoding breaks and never grow without end."""
+
+    def __init__(self, stream: Unpacked):
+        self._stream = io.BufferedReader(stream, CHUNK)
+        self._line = 0
+
+    def __iter__(self):
+        return self
+
+    def __next__(self) -> str:
+        data = self._stream.readline(MAX_LINE_CHARACTERS)
+        if not data:
+            raise StopIteration
+        self._line += 1
+        if len(data) == MAX_LINE_CHARACTERS:
+            raise Unusable(_("La ligne est trop longue."), line=self._line)
+        try:
+            return data.decode("utf-8-sig" if self._line == 1 else "utf-8")
+        except UnicodeDecodeError:
+            raise Unusable(
+                _("Le fichier n'est pas encodé en UTF-8 : enregistrez-le en « CSV UTF-8 »."), line=self._line
+            ) from None

@@ -1,0 +1,90 @@
+"""Opening and closing deadlines. Acting on missed ones is deadlines.py.
+
+`due_at` is frozen when the clock opens, from the rulebook of that day (handbook §0.1, 1 and 13).
+"""
+
+from datetime import UTC, date, datetime, time, timedelta
+
+from dossiers.models import Deadline, Dossier, Relief
+from dossiers.states import ClockKind
+from rulebook import Rules, workdays
+
+
+def open_clock(
+    dossier: Dossier,
+    kind: ClockKind,
+    *,
+    at: datetime,
+    rules: Rules,
+    period: workdays.Period | None = None,
+    relief: Relief | None = None,
+) -> Deadline:
+    """Start a clock on the day of the event. `period` when its end is not a plain number of days."""
+    if period is None:
+        period = workdays.period(at, *rules.term(kind))
+    clock = Deadline(
+        dossier=dossier,
+        kind=kind,
+        opened_at=at,
+        last_day=period.last_day,
+        due_at=period.expires_at,
+        opened_by_relief=relief,
+        skipped=[{"day": day.isoformat(), "why": why} for day, why in period.skipped],
+    )
+    clock.next_reminder_at = next_reminder(clock, after=at, rules=rules)
+    clock.save()
+    return clock
+
+
+def close_clock(dossier: Dossier, kind: ClockKind, *, at: datetime, outcome: Deadline.Outcome) -> None:
+    """Stop the running clock of this kind, if there is one."""
+    Deadline.objects.filter(dossier=dossier, kind=kind, closed_at__isnull=True).update(
+        closed_at=at, outcome=outcome, next_reminder_at=None
+    )
+
+
+def running(dossier: Dossier, kind: ClockKind) -> Deadline | None:
+    return Deadline.objects.filter(dossier=dossier, kind=kind, closed_at__isnull=True).first()
+
+
+def next_reminder(clock: Deadline, *, after: datetime, rules: Rules) -> datetime | None:
+    """The first reminder later than `after`: at fractions of the time, then on the last morning.
+
+    The end of a withdrawal asks nothing of anybody: its holder is told on the last morning only.
+    """
+    length = clock.due_at - clock.opened_at
+    moments = [_last_morning(clock.last_day, rules)]
+    if clock.kind != ClockKind.WITHDRAWAL:
+        moments += [clock.opened_at + length * percent / 100 for percent in rules.reminder_fractions]
+    coming = [moment for moment in moments if after < moment < clock.due_at]
+    return min(coming, default=None)
+
+
+def _last_morning(last_day: date, rules: Rules) -> datetime:
+    morning = time(rules.reminder_last_morning_hour)
+    return datetime.combine(last_day, morning, workdays.PARIS).astimezone(UTC)
+
+
+def free_period(*, accepted_at: datetime, starts_on: date, rules: Rules) -> workdays.Period:
+    """How long a confirmed registration can be cancelled freely (handbook §0.1, 2 and 3).
+
+    The earlier of (a) the start of the training, 00:00 in Paris, and (b) the later of the end of
+    the withdrawal period and midnight after the 7th business day before the start.
+    """
+    withdrawal = workdays.period(accepted_at, *rules.term("withdrawal"))
+    before_start = workdays.period_before(starts_on, rules.free_cancellation_days_before_start)
+    if before_start.expires_at > withdrawal.expires_at:
+        # The days that do not count lie after its last day: there is nothing to explain before it.
+        longest = workdays.Period(before_start.last_day, before_start.expires_at, ())
+    else:
+        longest = withdrawal
+    return until_start_at_most(longest, starts_on=starts_on)
+
+
+def until_start_at_most(period: workdays.Period, *, starts_on: date) -> workdays.Period:
+    """The same period, cut at 00:00 in Paris on the first day of the training."""
+    eve = starts_on - timedelta(days=1)
+    start = workdays.midnight_after(eve)
+    if start < period.expires_at:
+        return workdays.Period(eve, start, tuple(skip for skip in period.skipped if skip[0] <= eve))
+    return period

@@ -1,0 +1,125 @@
+"""Is it possible now? Each check says, in one French sentence, why not and what to do.
+
+"Who may" is in permissions.py. Called by the verbs of workflow.py, never by a form.
+"""
+
+from datetime import date, datetime
+
+from django.utils.translation import gettext as _
+
+from accounts.permissions import enrolment_obstacle
+from catalog import eligibility
+from catalog.models import Session
+from dossiers.models import Deadline, Dossier
+from dossiers.states import ANSWER_CLOCKS, CLOCK_OF, MOVES, State
+from rulebook import Rules, workdays
+from ui import french
+
+
+class Refused(Exception):
+    """The verb cannot be done now. `field`: the name of the form field it is about, if any."""
+
+    def __init__(self, message: str, *, field: str = ""):
+        self.message, self.field = message, field
+        super().__init__(message)
+
+
+def check_move(dossier: Dossier, verb: str) -> None:
+    """The dossier is in a state from which this verb can be done."""
+    if dossier.state not in MOVES[verb].sources:
+        raise Refused(
+            _("Ce dossier a changé d'état : « %(state)s ». Cette action n'est plus possible.")
+            % {"state": State(dossier.state).label}
+        )
+
+
+def check_in_time(dossier: Dossier, *, at: datetime) -> None:
+    """The answer the dossier waits for is not overdue. The job may not have passed yet: this judges."""
+    kind = CLOCK_OF.get(State(dossier.state))
+    if kind not in ANSWER_CLOCKS:
+        return
+    clock = Deadline.objects.filter(dossier=dossier, kind=kind, closed_at__isnull=True).first()
+    if clock and clock.due_at <= at:
+        raise Refused(
+            _("Le délai est dépassé : il fallait répondre avant %(due)s. Ce dossier est sans suite.")
+            % {"due": french.last_minute(clock.due_at)}
+        )
+
+
+def check_can_enrol(dossier: Dossier, *, on: date, rules: Rules) -> None:
+    """Age and professional situation allow this holder to enrol."""
+    if obstacle := enrolment_obstacle(dossier.holder, on=on, rules=rules):
+        raise Refused(obstacle)
+
+
+def check_offer_open(dossier: Dossier, *, on: date, rules: Rules) -> None:
+    """The offer is still visible and open (certification, entitlement, Qualiopi)."""
+    reasons = eligibility.refusals(eligibility.facts_of(dossier.offer), on=on, rules=rules)
+    if reasons:
+        raise Refused(
+            _("Cette offre n'est plus ouverte aux inscriptions : %(why)s") % {"why": reasons[0].sentence}
+        )
+
+
+def check_session_reachable(session: Session, *, on: date, rules: Rules) -> None:
+    """The session recruits, and starts late enough for the organisation to propose it today."""
+    if session.recruitment != Session.Recruitment.OPEN:
+        raise Refused(_("Cette session n'accepte plus d'inscription. Choisissez-en une autre."))
+    if session.starts_on is not None:
+        check_earliest_start(session.starts_on, on=on, rules=rules, field="")
+
+
+def check_earliest_start(starts_on: date, *, on: date, rules: Rules, field: str = "starts_on") -> None:
+    """At least so many business days between today and the start, equality allowed (handbook §0.1, 5)."""
+    earliest = workdays.earliest_start(on, rules.earliest_start_days)
+    if starts_on < earliest:
+        raise Refused(
+            _("La formation ne peut pas commencer avant %(day)s : la loi laisse %(count)s jours ouvrés.")
+            % {"day": french.day(earliest), "count": rules.earliest_start_days},
+            field=field,
+        )
+
+
+def check_dates(starts_on: date, ends_on: date) -> None:
+    if ends_on < starts_on:
+        raise Refused(_("La fin ne peut pas venir avant le début."), field="ends_on")
+
+
+def check_request_count(dossier: Dossier, *, rules: Rules) -> None:
+    """At most so many requests waiting for one training action (handbook §0.1, 4). Holder is locked."""
+    waiting = Dossier.objects.filter(
+        holder_id=dossier.holder_id, offer_id=dossier.offer_id, state=State.REQUESTED
+    ).count()
+    if waiting >= rules.simultaneous_requests_max:
+        raise Refused(
+            _("Vous avez déjà %(count)s demandes en attente pour cette formation. Attendez une réponse.")
+            % {"count": waiting}
+        )
+
+
+def check_project(dossier: Dossier) -> None:
+    if not dossier.project.strip():
+        raise Refused(_("Dites à l'organisme pourquoi vous choisissez cette formation."), field="project")
+
+
+def check_withdrawal(dossier: Dossier, *, at: datetime) -> None:
+    """`free_until` still runs. After it, a cancellation costs (settled in a later step)."""
+    if dossier.free_until is None or at >= dossier.free_until:
+        due = french.last_minute(dossier.free_until) if dossier.free_until else ""
+        raise Refused(
+            _(
+                "L'annulation sans frais n'est plus possible : elle l'était jusqu'au %(due)s. "
+                "Appelez l'organisme de formation pour convenir de la suite."
+            )
+            % {"due": due}
+        )
+
+
+def check_not_started(dossier: Dossier, *, on: date) -> None:
+    if dossier.starts_on is not None and on >= dossier.starts_on:
+        raise Refused(_("La formation a commencé : elle ne s'annule plus, elle s'interrompt."))
+
+
+def check_reason(reason: str, *, field: str = "reason") -> None:
+    if not reason.strip():
+        raise Refused(_("Donnez une raison : elle sera dite à l'autre personne."), field=field)

@@ -1,0 +1,123 @@
+"""Giving time back after an outage: one admin proposes, another confirms, with a reason.
+
+An extension closes the running clock as MOOT and opens a new one; a reinstatement is a move of
+its own, reserving again (handbook §0.1, 19). Everyone concerned is told why. One dossier that
+cannot be helped does not stop the others: the relief keeps what happened to each.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+from uuid import NAMESPACE_URL, UUID, uuid5
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+import rulebook
+from accounts.actors import Actor
+from accounts.permissions import NotAllowed
+from dossiers import announcements, clocks, workflow
+from dossiers.guards import Refused
+from dossiers.models import Deadline, Dossier, Relief
+from dossiers.states import CLOCK_OF, ClockKind, State
+from rulebook import workdays
+
+EXTRA_DAYS_MAX = 20
+
+
+def propose(
+    *, kind: Relief.Kind, dossiers: Iterable[UUID], reason: str, extra_days: int = 0, by: Actor, at: datetime
+) -> Relief:
+    """Ask for a relief. Effects: a Relief row that waits for another admin."""
+    _check_admin(by)
+    found = list(Dossier.objects.filter(pk__in=list(dossiers)))
+    if not found:
+        raise Refused(_("Choisissez au moins un dossier."), field="dossiers")
+    if not reason.strip():
+        raise Refused(_("Donnez la raison : elle sera dite aux personnes concernées."), field="reason")
+    if kind == Relief.Kind.EXTEND and not 1 <= extra_days <= EXTRA_DAYS_MAX:
+        raise Refused(
+            _("Une prolongation ajoute de 1 à %(max)s jours ouvrés.") % {"max": EXTRA_DAYS_MAX},
+            field="extra_days",
+        )
+    with transaction.atomic():
+        relief = Relief.objects.create(
+            kind=kind,
+            reason=reason.strip(),
+            extra_days=extra_days if kind == Relief.Kind.EXTEND else 0,
+            proposed_by=by.user,
+            proposed_at=at,
+        )
+        relief.dossiers.set(found)
+    return relief
+
+
+def confirm(relief_id: int, *, by: Actor, at: datetime) -> Relief:
+    """Carry a relief out. By another admin than the one who proposed it. Once.
+
+    Each dossier is helped in its own transaction, with a request id of its own: a confirmation
+    that was cut off halfway is taken up by confirming again.
+    """
+    _check_admin(by)
+    with transaction.atomic():
+        relief = Relief.objects.select_for_update(of=("self",)).get(pk=relief_id)
+        if relief.confirmed_by_id is None:
+            if by.user is not None and relief.proposed_by_id == by.user.pk:
+                raise NotAllowed(_("Une autre personne que celle qui propose doit confirmer."))
+            relief.confirmed_by = by.user
+            relief.confirmed_at = at
+            relief.save(update_fields=["confirmed_by", "confirmed_at"])
+    report = dict(relief.report)
+    for dossier_id in relief.dossiers.order_by("pk").values_list("pk", flat=True):
+        if report.get(str(dossier_id)) == DONE:
+            continue
+        try:
+            if relief.kind == Relief.Kind.EXTEND:
+                extend(dossier_id, relief=relief, by=by, at=at)
+            else:
+                request_id = uuid5(NAMESPACE_URL, f"relief:{relief.pk}:{dossier_id}")
+                workflow.reinstate(dossier_id, by=by, at=at, request_id=request_id, reason=relief.reason)
+            report[str(dossier_id)] = DONE
+        except Refused as error:
+            report[str(dossier_id)] = error.message
+        Relief.objects.filter(pk=relief.pk).update(report=report)
+    relief.report = report
+    return relief
+
+
+DONE = "ok"
+
+
+def extend(dossier_id: UUID, *, relief: Relief, by: Actor, at: datetime) -> None:
+    """Give one dossier's running clock more business days, counted from its last day, or from today
+    when that day is past. Effects: the old clock MOOT, a new one, `free_until` follows, notices."""
+    with transaction.atomic():
+        dossier = (
+            Dossier.objects.select_for_update(of=("self",))
+            .select_related("holder__user", "provider__organisation", "offer")
+            .get(pk=dossier_id)
+        )
+        if Deadline.objects.filter(dossier=dossier, opened_by_relief=relief).exists():
+            return
+        kind = CLOCK_OF.get(State(dossier.state))
+        clock = clocks.running(dossier, kind) if kind else None
+        if kind is None or clock is None:
+            raise Refused(_("Aucun délai ne court sur ce dossier."))
+        today = workdays.paris_day(at)
+        rules = rulebook.on(today)
+        period = workdays.period(max(clock.last_day, today), relief.extra_days)
+        if kind == ClockKind.WITHDRAWAL:
+            start = dossier.starts_on
+            if start is None or start <= today:
+                raise Refused(_("La formation a commencé : ce délai ne se prolonge plus."))
+            period = clocks.until_start_at_most(period, starts_on=start)
+        clocks.close_clock(dossier, kind, at=at, outcome=Deadline.Outcome.MOOT)
+        new = clocks.open_clock(dossier, kind, at=at, rules=rules, period=period, relief=relief)
+        if kind == ClockKind.WITHDRAWAL:
+            dossier.free_until = new.due_at
+            dossier.save(update_fields=["free_until"])
+        announcements.tell_extension(dossier, new, relief=relief, at=at)
+
+
+def _check_admin(by: Actor) -> None:
+    if not by.is_admin:
+        raise NotAllowed(_("Seule l'administration peut rendre du temps."))

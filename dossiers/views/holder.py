@@ -1,0 +1,259 @@
+"""The holder's pages: my dossiers, one dossier, and what can be done with it.
+
+Every view has four moves: fetch what this actor can see · validate · one verb · answer.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+import rulebook
+from accounts.permissions import holder_required
+from catalog.models import Offer, Session
+from dossiers import guards, listing, screen, workflow
+from dossiers.forms import ListForm, ReasonForm, RequestForm, SendForm
+from dossiers.models import Dossier
+from dossiers.permissions import visible_dossiers
+from dossiers.views.requests import request_id_of
+from dossiers.workflow import Refused
+from rulebook import workdays
+from ui.htmx import page_or_fragment
+
+PAGE = "dossiers/holder/dossier.html"
+FRAGMENT = "dossiers/holder/_dossier.html"
+
+
+@holder_required
+@require_GET
+def dossiers(request: HttpRequest) -> HttpResponse:
+    at = timezone.now()
+    form = ListForm(request.GET)
+    state = form.cleaned_data["state"] if form.is_valid() else ""
+    page = Paginator(listing.holder_dossiers(request.actor, state=state), 20).get_page(
+        request.GET.get("page")
+    )
+    rows = [(dossier, listing.is_overdue(dossier, at=at)) for dossier in page]
+    context = {"page": page, "rows": rows, "form": form, "at": at, "is_filtered": bool(state)}
+    return page_or_fragment(request, "dossiers/holder/list.html", "dossiers/holder/_list.html", context)
+
+
+@holder_required
+@require_http_methods(["GET", "POST"])
+def dossier_create(request: HttpRequest, session_id: UUID) -> HttpResponse:
+    """« Créer mon dossier d'inscription »: what will happen, then a draft."""
+    at = timezone.now()
+    rules = rulebook.on(workdays.paris_day(at))
+    open_offers = Offer.objects.open_on(workdays.paris_day(at), rules)
+    session = get_object_or_404(
+        Session.objects.select_related("offer__provider__organisation", "offer__certification").filter(
+            offer__in=open_offers
+        ),
+        pk=session_id,
+    )
+    error = None
+    if request.method == "POST":
+        try:
+            dossier = workflow.create(session.pk, by=request.actor, at=at, request_id=request_id_of(request))
+            return redirect("dossier", dossier.pk)
+        except Refused as refusal:
+            error = refusal.message
+    else:
+        draft = Dossier(holder=request.actor.holder, offer=session.offer, session=session)
+        try:
+            guards.check_can_enrol(draft, on=workdays.paris_day(at), rules=rules)
+            guards.check_session_reachable(session, on=workdays.paris_day(at), rules=rules)
+        except Refused as refusal:
+            error = refusal.message
+    context = {"session": session, "offer": session.offer, "error": error, "rules": rules}
+    return render(
+        request,
+        "dossiers/holder/create.html",
+        context,
+        status=422 if error and request.method == "POST" else 200,
+    )
+
+
+@holder_required
+@require_GET
+def dossier(request: HttpRequest, dossier_id: UUID) -> HttpResponse:
+    found = _visible(request, dossier_id)
+    return _answer(request, found)
+
+
+@holder_required
+@require_POST
+def dossier_edit(request: HttpRequest, dossier_id: UUID) -> HttpResponse:
+    found = _visible(request, dossier_id)
+    form = _request_form(found, request.POST)
+    if not form.is_valid():
+        return _answer(request, found, request_form=form, status=422)
+    edit = partial(workflow.edit, found.pk, by=request.actor, fields=form.cleaned_data)
+    return _do(request, found, edit, said=_("Votre brouillon est enregistré."), request_form=form)
+
+
+@holder_required
+@require_POST
+def dossier_discard(request: HttpRequest, dossier_id: UUID) -> HttpResponse:
+    found = _visible(request, dossier_id)
+    try:
+        workflow.discard(found.pk, by=request.actor)
+    except Refused as refusal:
+        return _answer(request, found, error=refusal.message, status=422)
+    messages.success(request, _("Le brouillon est supprimé. Rien n'avait été envoyé."))
+    return redirect("dossiers")
+
+
+@holder_required
+@require_POST
+def dossier_send(request: HttpRequest, dossier_id: UUID) -> HttpResponse:
+    """« Envoyer mon inscription »: keeps what was typed, then sends."""
+    found = _visible(request, dossier_id)
+    form, send_form = _request_form(found, request.POST), SendForm(request.POST)
+    if not (form.is_valid() & send_form.is_valid()):
+        return _answer(request, found, request_form=form, send_form=send_form, status=422)
+
+    def send() -> Dossier:
+        request_id = request_id_of(request)
+        if found.state == "draft":
+            workflow.edit(found.pk, by=request.actor, fields=form.cleaned_data)
+        return workflow.submit(
+            found.pk,
+            by=request.actor,
+            at=timezone.now(),
+            request_id=request_id,
+            seen_price_cents=send_form.cleaned_data["seen_price_cents"],
+        )
+
+    said = _("Votre demande est envoyée. Nous vous écrirons dès que l'organisme aura répondu.")
+    return _do(request, found, send, said=said, request_form=form, send_form=send_form)
+
+
+@holder_required
+@require_POST
+def dossier_accept(request: HttpRequest, dossier_id: UUID) -> HttpResponse:
+    found = _visible(request, dossier_id)
+    accept = partial(workflow.accept, seen_plan=request.POST.get("seen_plan", ""))
+    return _do_verb(
+        request, found, accept, said=_("C'est noté : vos droits sont réservés pour cette formation.")
+    )
+
+
+@holder_required
+@require_POST
+def dossier_decline(request: HttpRequest, dossier_id: UUID) -> HttpResponse:
+    found = _visible(request, dossier_id)
+    return _do_with_reason(request, found, workflow.decline, said=_("Vous avez refusé la proposition."))
+
+
+@holder_required
+@require_POST
+def dossier_cancel(request: HttpRequest, dossier_id: UUID) -> HttpResponse:
+    found = _visible(request, dossier_id)
+    return _do_with_reason(
+        request, found, workflow.cancel, said=_("Votre demande est annulée. Rien n'est débité.")
+    )
+
+
+@holder_required
+@require_POST
+def dossier_withdraw(request: HttpRequest, dossier_id: UUID) -> HttpResponse:
+    found = _visible(request, dossier_id)
+    said = _("Votre inscription est annulée. Tout ce qui était réservé est revenu sur votre compte.")
+    return _do_with_reason(request, found, workflow.withdraw, said=said)
+
+
+@holder_required
+@require_POST
+def dossier_remove(request: HttpRequest, dossier_id: UUID) -> HttpResponse:
+    found = _visible(request, dossier_id)
+    try:
+        workflow.remove_from_list(found.pk, by=request.actor, at=timezone.now())
+    except Refused as refusal:
+        return _answer(request, found, error=refusal.message, status=422)
+    messages.success(
+        request, _("Le dossier %(number)s n'est plus dans votre liste.") % {"number": found.number}
+    )
+    return redirect("dossiers")
+
+
+# --- The four moves ------------------------------------------------------------------------------
+
+
+def _visible(request: HttpRequest, dossier_id: UUID) -> Dossier:
+    return get_object_or_404(
+        visible_dossiers(request.actor).select_related(
+            "holder", "provider__organisation", "offer", "session"
+        ),
+        pk=dossier_id,
+    )
+
+
+def _request_form(dossier: Dossier, data: Any = None) -> RequestForm:
+    initial = {
+        name: getattr(dossier, name) for name in ("project", "wished_start", "contact_email", "contact_phone")
+    }
+    return RequestForm(data, initial=initial, is_permanent=dossier.session.is_permanent)
+
+
+def _do_verb(
+    request: HttpRequest, found: Dossier, verb: Callable, *, said: str, **kwargs: Any
+) -> HttpResponse:
+    def call() -> Dossier:
+        return verb(
+            found.pk, by=request.actor, at=timezone.now(), request_id=request_id_of(request), **kwargs
+        )
+
+    return _do(request, found, call, said=said)
+
+
+def _do_with_reason(request: HttpRequest, found: Dossier, verb: Callable, *, said: str) -> HttpResponse:
+    form = ReasonForm(request.POST)
+    if not form.is_valid():
+        return _answer(request, found, error=form.errors["reason"][0], status=422)
+    return _do_verb(request, found, verb, said=said, reason=form.cleaned_data["reason"])
+
+
+def _do(
+    request: HttpRequest, found: Dossier, call: Callable[[], Dossier], *, said: str, **forms: Any
+) -> HttpResponse:
+    try:
+        call()
+    except Refused as refusal:
+        for form in forms.values():
+            if refusal.field and refusal.field in form.fields:
+                form.add_error(refusal.field, refusal.message)
+                return _answer(request, _visible(request, found.pk), status=422, **forms)
+        return _answer(request, _visible(request, found.pk), error=refusal.message, status=422, **forms)
+    messages.success(request, said)
+    return redirect("dossier", found.pk)
+
+
+def _answer(
+    request: HttpRequest,
+    found: Dossier,
+    *,
+    error: str = "",
+    request_form: RequestForm | None = None,
+    send_form: SendForm | None = None,
+    status: int = 200,
+) -> HttpResponse:
+    at = timezone.now()
+    shown = screen.of(found, actor=request.actor, at=at)
+    context = screen.context(
+        shown,
+        error=error,
+        request_form=request_form or _request_form(found),
+        send_form=send_form or SendForm(initial={"seen_price_cents": found.offer.price_cents}),
+        reason_form=ReasonForm(),
+        is_over=found.state not in listing.CLOCK_OF and found.state != "draft",
+    )
+    return page_or_fragment(request, PAGE, FRAGMENT, context, status=status)

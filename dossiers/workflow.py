@@ -1,0 +1,731 @@
+"""What people do with a dossier: one verb each, whoever does it.
+
+Every public verb has the same six steps in this order: lock · same request again? · guards ·
+money · move · return. It is done by `by`, at the moment `at`; the same `request_id` returns the
+first result (double click, lost answer, back button). What cannot be done raises `Refused`; who
+may not, `NotAllowed`. Lateness is judged here, not by the job.
+
+Locks, always in this order: dossier, holder (only to count requests), pockets by id (docs/locks.md).
+"""
+
+import secrets
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import IntegrityError, transaction
+from django.utils.translation import gettext as _
+from stdnum import luhn
+
+import rulebook
+from accounts.actors import Actor
+from accounts.models import HolderProfile
+from accounts.permissions import NotAllowed
+from catalog import eligibility
+from catalog.models import Session
+from dossiers import announcements, clocks, funding, guards, permissions
+from dossiers.guards import Refused
+from dossiers.models import Deadline, Dossier, FundingLine, Payment, Transition
+from dossiers.states import CLOCK_OF, MOVES, SILENT_PARTY, ClockKind, State
+from rights import ledger
+from rulebook import Rules, workdays
+
+__all__ = ["NotAllowed", "Refused"]
+
+
+# --- Before anything is sent -----------------------------------------------------------------
+
+
+def create(session_id: UUID, *, by: Actor, at: datetime, request_id: UUID) -> Dossier:
+    """A draft for this session. Effects: a Dossier row. By the holder."""
+    if not by.is_holder:
+        raise NotAllowed(_("Activez d'abord votre compte de formation."))
+    with transaction.atomic():
+        done = Dossier.objects.filter(creation_request_id=request_id, holder_id=by.holder_id).first()
+        if done:
+            return done
+        session = Session.objects.select_related("offer__provider", "offer__certification").get(pk=session_id)
+        today = workdays.paris_day(at)
+        rules = rulebook.on(today)
+        dossier = Dossier(
+            number=new_number(),
+            holder=by.holder,
+            provider=session.offer.provider,
+            offer=session.offer,
+            session=session,
+            asked_price_cents=session.offer.price_cents,
+            contact_email=by.user.email if by.user else "",
+            contact_phone=by.holder.phone if by.holder else "",
+            created_at=at,
+            creation_request_id=request_id,
+        )
+        guards.check_can_enrol(dossier, on=today, rules=rules)
+        guards.check_offer_open(dossier, on=today, rules=rules)
+        guards.check_session_reachable(session, on=today, rules=rules)
+        try:
+            with transaction.atomic():
+                dossier.save(force_insert=True)
+        except IntegrityError:
+            # The same click from another connection was faster.
+            return Dossier.objects.get(creation_request_id=request_id, holder_id=by.holder_id)
+    return dossier
+
+
+def edit(dossier_id: UUID, *, by: Actor, fields: Mapping[str, Any]) -> Dossier:
+    """Change what a draft says (project, wished_start, contact_email, contact_phone). By its holder."""
+    with transaction.atomic():
+        dossier = _lock(dossier_id)
+        permissions.check_holder(dossier, by)
+        guards.check_move(dossier, "submit")
+        for name in ("project", "wished_start", "contact_email", "contact_phone"):
+            if name in fields:
+                setattr(dossier, name, fields[name])
+        dossier.save(update_fields=["project", "wished_start", "contact_email", "contact_phone"])
+    return dossier
+
+
+def discard(dossier_id: UUID, *, by: Actor) -> None:
+    """Throw a draft away: nothing was sent, so nothing needs a trace. By its holder."""
+    with transaction.atomic():
+        dossier = _lock(dossier_id)
+        permissions.check_holder(dossier, by)
+        guards.check_move(dossier, "submit")
+        dossier.delete()
+
+
+# --- The main line ---------------------------------------------------------------------------
+
+
+def submit(
+    dossier_id: UUID, *, by: Actor, at: datetime, request_id: UUID, seen_price_cents: int | None = None
+) -> Dossier:
+    """Send the request. Effects: REQUESTED; the organisation's answer clock; a notice to it. By the holder."""
+    with transaction.atomic():
+        dossier, is_done = _begin("submit", dossier_id, by=by, request_id=request_id)
+        if is_done:
+            return dossier
+        guards.check_move(dossier, "submit")
+        today = workdays.paris_day(at)
+        rules = rulebook.on(today)
+        guards.check_can_enrol(dossier, on=today, rules=rules)
+        guards.check_offer_open(dossier, on=today, rules=rules)
+        guards.check_session_reachable(dossier.session, on=today, rules=rules)
+        if dossier.session.starts_on is None:
+            if dossier.wished_start is None:
+                raise Refused(_("Dites quand vous aimeriez commencer."), field="wished_start")
+            guards.check_earliest_start(dossier.wished_start, on=today, rules=rules, field="wished_start")
+        guards.check_project(dossier)
+        # Two requests at once from one holder would both count four.
+        HolderProfile.objects.select_for_update(no_key=True).get(pk=dossier.holder_id)
+        guards.check_request_count(dossier, rules=rules)
+        price = dossier.offer.price_cents
+        if seen_price_cents is not None and seen_price_cents != price:
+            raise Refused(_("Le prix a changé depuis l'affichage de cette page. Relisez-le avant d'envoyer."))
+        dossier.asked_price_cents = price
+        dossier.terms_version = rules.terms_version
+        dossier.save(update_fields=["asked_price_cents", "terms_version"])
+        _move(dossier, "submit", State.REQUESTED, by=by, at=at, request_id=request_id, rules=rules)
+    return dossier
+
+
+def propose(
+    dossier_id: UUID,
+    *,
+    by: Actor,
+    at: datetime,
+    request_id: UUID,
+    price_cents: int,
+    starts_on: date,
+    ends_on: date,
+    change_reason: str = "",
+) -> Dossier:
+    """Answer yes, with a price and dates. Effects: they are frozen; PROPOSED; the holder's clock; a notice.
+
+    By the organisation. A price or dates that differ from what was asked need `change_reason`.
+    """
+    with transaction.atomic():
+        dossier, is_done = _begin("propose", dossier_id, by=by, request_id=request_id)
+        if is_done:
+            return dossier
+        guards.check_move(dossier, "propose")
+        guards.check_in_time(dossier, at=at)
+        today = workdays.paris_day(at)
+        rules = rulebook.on(today)
+        guards.check_offer_open(dossier, on=today, rules=rules)
+        if price_cents <= 0:
+            raise Refused(_("Donnez un prix supérieur à zéro."), field="price_cents")
+        guards.check_dates(starts_on, ends_on)
+        guards.check_earliest_start(starts_on, on=today, rules=rules)
+        if _differs_from_request(dossier, price_cents, starts_on, ends_on):
+            guards.check_reason(change_reason, field="change_reason")
+        dossier.price_cents = price_cents
+        dossier.starts_on = starts_on
+        dossier.ends_on = ends_on
+        dossier.change_reason = change_reason.strip()
+        dossier.save(update_fields=["price_cents", "starts_on", "ends_on", "change_reason"])
+        _move(
+            dossier,
+            "propose",
+            State.PROPOSED,
+            by=by,
+            at=at,
+            request_id=request_id,
+            rules=rules,
+            reason=change_reason.strip(),
+            details={"price_cents": price_cents, "starts_on": str(starts_on), "ends_on": str(ends_on)},
+        )
+    return dossier
+
+
+def refuse(
+    dossier_id: UUID, *, by: Actor, at: datetime, request_id: UUID, reason: str, cause: str = ""
+) -> Dossier:
+    """Answer no, and say why. Effects: REFUSED_BY_PROVIDER; a notice to the holder. By the organisation."""
+    with transaction.atomic():
+        dossier, is_done = _begin("refuse", dossier_id, by=by, request_id=request_id)
+        if is_done:
+            return dossier
+        guards.check_move(dossier, "refuse")
+        guards.check_in_time(dossier, at=at)
+        guards.check_reason(reason)
+        _move(
+            dossier,
+            "refuse",
+            State.REFUSED_BY_PROVIDER,
+            by=by,
+            at=at,
+            request_id=request_id,
+            reason=reason.strip(),
+            cause=cause,
+        )
+    return dossier
+
+
+def accept(
+    dossier_id: UUID, *, by: Actor, at: datetime, request_id: UUID, seen_plan: str | None = None
+) -> Dossier:
+    """Validate the proposal. By the holder.
+
+    Effects: rights reserved line by line; nothing left to pay → ACCEPTED, `free_until` frozen;
+    something left → AWAITING_PAYMENT and the payment clock; notices. `seen_plan` is the
+    fingerprint of the plan the person saw: another one today is refused.
+    """
+    with transaction.atomic():
+        dossier, is_done = _begin("accept", dossier_id, by=by, request_id=request_id)
+        if is_done:
+            return dossier
+        guards.check_move(dossier, "accept")
+        guards.check_in_time(dossier, at=at)
+        today = workdays.paris_day(at)
+        rules = rulebook.on(today)
+        guards.check_can_enrol(dossier, on=today, rules=rules)
+        guards.check_offer_open(dossier, on=today, rules=rules)
+        plan = plan_for(dossier, at=at, rules=rules, lock=True)
+        if seen_plan is not None and seen_plan != plan.fingerprint:
+            raise Refused(_("Votre solde ou le prix a changé depuis l'affichage. Relisez avant de valider."))
+        _reserve(dossier, plan, by=by, at=at)
+        target = State.AWAITING_PAYMENT if plan.remainder_cents else State.ACCEPTED
+        if target == State.ACCEPTED:
+            _freeze_free_until(dossier, at=at, rules=rules)
+        _move(
+            dossier,
+            "accept",
+            target,
+            by=by,
+            at=at,
+            request_id=request_id,
+            rules=rules,
+            details={"rights_cents": plan.rights_cents, "remainder_cents": plan.remainder_cents},
+        )
+    return dossier
+
+
+def decline(dossier_id: UUID, *, by: Actor, at: datetime, request_id: UUID, reason: str = "") -> Dossier:
+    """Say no to the proposal. Effects: REFUSED_BY_HOLDER; a notice to the organisation. By the holder."""
+    return _leave(
+        "decline", State.REFUSED_BY_HOLDER, dossier_id, by=by, at=at, request_id=request_id, reason=reason
+    )
+
+
+def confirm_payment(
+    dossier_id: UUID, *, by: Actor, at: datetime, request_id: UUID, reference: str, amount_cents: int
+) -> Dossier:
+    """The remainder came in. By an admin (a transfer) or the system. `reference`: the bank's, used once.
+
+    Effects: the payment is reserved beside the rights; ACCEPTED; `free_until` frozen; notices.
+    """
+    with transaction.atomic():
+        dossier, is_done = _begin("confirm_payment", dossier_id, by=by, request_id=request_id)
+        if is_done:
+            return dossier
+        known = Payment.objects.filter(reference=reference).first()
+        if known and known.dossier_id == dossier.pk and known.outcome == Payment.Outcome.CONFIRMED:
+            return dossier
+        guards.check_move(dossier, "confirm_payment")
+        guards.check_in_time(dossier, at=at)
+        if known or not reference.strip():
+            raise Refused(_("Cette référence de paiement est vide ou a déjà servi."), field="reference")
+        line = remainder_line(dossier)
+        if amount_cents != line.amount_cents:
+            raise Refused(_("Le montant reçu n'est pas celui qui reste à payer."), field="amount")
+        line.reserved_id = ledger.pay_in(
+            reserved_for=dossier.holder,
+            amount=amount_cents,
+            key=f"payment:{reference}",
+            at=at,
+            by=by,
+            reason=_("Dossier %s") % dossier.number,
+        )
+        line.save(update_fields=["reserved"])
+        _record_payment(dossier, Payment.Outcome.CONFIRMED, reference, amount_cents, at=at)
+        rules = rulebook.on(workdays.paris_day(at))
+        _freeze_free_until(dossier, at=at, rules=rules)
+        _move(
+            dossier,
+            "confirm_payment",
+            State.ACCEPTED,
+            by=by,
+            at=at,
+            request_id=request_id,
+            rules=rules,
+            details={"reference": reference, "amount_cents": amount_cents},
+        )
+    return dossier
+
+
+def refuse_payment(
+    dossier_id: UUID, *, by: Actor, at: datetime, request_id: UUID, reference: str, reason: str
+) -> Dossier:
+    """The bank said no. The holder may try again while the payment clock runs: it does not restart.
+
+    Effects: a Payment row, a notice to the holder. By an admin or the system.
+    """
+    with transaction.atomic():
+        dossier, is_done = _begin("refuse_payment", dossier_id, by=by, request_id=request_id)
+        if is_done:
+            return dossier
+        guards.check_move(dossier, "refuse_payment")
+        guards.check_in_time(dossier, at=at)
+        guards.check_reason(reason)
+        if not reference.strip() or Payment.objects.filter(reference=reference).exists():
+            raise Refused(_("Cette référence de paiement est vide ou a déjà servi."), field="reference")
+        _record_payment(
+            dossier,
+            Payment.Outcome.REFUSED,
+            reference,
+            remainder_line(dossier).amount_cents,
+            at=at,
+            reason=reason,
+        )
+        _move(
+            dossier,
+            "refuse_payment",
+            State.AWAITING_PAYMENT,
+            by=by,
+            at=at,
+            request_id=request_id,
+            reason=reason.strip(),
+        )
+    return dossier
+
+
+# --- Leaving ---------------------------------------------------------------------------------
+
+
+def cancel(dossier_id: UUID, *, by: Actor, at: datetime, request_id: UUID, reason: str = "") -> Dossier:
+    """Take back a request, or give up while payment is awaited. By the holder.
+
+    Effects: what was reserved goes back; CANCELLED_BY_HOLDER; a notice to the organisation.
+    """
+    return _leave(
+        "cancel", State.CANCELLED_BY_HOLDER, dossier_id, by=by, at=at, request_id=request_id, reason=reason
+    )
+
+
+def call_off(dossier_id: UUID, *, by: Actor, at: datetime, request_id: UUID, reason: str) -> Dossier:
+    """The organisation cancels, before the start, and says why. Everything goes back to the holder.
+
+    Effects: release; CANCELLED_BY_PROVIDER; a notice to the holder. By the organisation.
+    """
+    guards.check_reason(reason)
+    return _leave(
+        "call_off",
+        State.CANCELLED_BY_PROVIDER,
+        dossier_id,
+        by=by,
+        at=at,
+        request_id=request_id,
+        reason=reason,
+    )
+
+
+def withdraw(dossier_id: UUID, *, by: Actor, at: datetime, request_id: UUID, reason: str = "") -> Dossier:
+    """Cancel a confirmed registration freely, while `free_until` runs. By the holder.
+
+    Effects: everything reserved goes back where it came from; CANCELLED_BY_HOLDER, cause
+    "withdrawal"; a notice to the organisation.
+    """
+    return _leave(
+        "withdraw",
+        State.CANCELLED_BY_HOLDER,
+        dossier_id,
+        by=by,
+        at=at,
+        request_id=request_id,
+        reason=reason,
+        cause="withdrawal",
+    )
+
+
+def lapse(dossier_id: UUID, *, by: Actor, at: datetime, request_id: UUID) -> Dossier:
+    """The clock of an answer is over: the dossier is without follow-up. By the system.
+
+    Effects: what was reserved goes back; whose silence is stored; LAPSED; a notice to both sides.
+    """
+    with transaction.atomic():
+        dossier, is_done = _begin("lapse", dossier_id, by=by, request_id=request_id)
+        if is_done:
+            return dossier
+        guards.check_move(dossier, "lapse")
+        kind = CLOCK_OF[State(dossier.state)]
+        clock = clocks.running(dossier, kind)
+        if clock is None or clock.due_at > at:
+            raise Refused(_("Ce délai n'est pas écoulé."))
+        _release(dossier, by=by, at=at)
+        dossier.silent_party = SILENT_PARTY[kind]
+        dossier.save(update_fields=["silent_party"])
+        _move(
+            dossier,
+            "lapse",
+            State.LAPSED,
+            by=by,
+            at=at,
+            request_id=request_id,
+            outcome=Deadline.Outcome.MISSED,
+            cause=kind,
+        )
+    return dossier
+
+
+def close(dossier_id: UUID, *, by: Actor, at: datetime, request_id: UUID) -> Dossier:
+    """The certification ended, or the offer closed, before the registration was confirmed. By the system.
+
+    Effects: CLOSED_BY_PLATFORM with the reason in words; a notice to both sides (handbook §0.1, 15).
+    """
+    with transaction.atomic():
+        dossier, is_done = _begin("close", dossier_id, by=by, request_id=request_id)
+        if is_done:
+            return dossier
+        guards.check_move(dossier, "close")
+        today = workdays.paris_day(at)
+        reasons = eligibility.refusals(
+            eligibility.facts_of(dossier.offer), on=today, rules=rulebook.on(today)
+        )
+        ended = next((why for why in reasons if why.code in eligibility.CERTIFICATION_CODES), None)
+        if ended is None:
+            raise Refused(_("La certification de cette formation est toujours active."))
+        _move(
+            dossier,
+            "close",
+            State.CLOSED_BY_PLATFORM,
+            by=by,
+            at=at,
+            request_id=request_id,
+            outcome=Deadline.Outcome.MOOT,
+            cause=ended.code,
+            reason=ended.sentence,
+        )
+    return dossier
+
+
+def reinstate(dossier_id: UUID, *, by: Actor, at: datetime, request_id: UUID, reason: str) -> Dossier:
+    """Bring a lapsed dossier back to where it was, after an outage. By an admin (relief.py: two persons).
+
+    Effects: rights reserved again where they were; its old state; a fresh clock; notices.
+    """
+    with transaction.atomic():
+        dossier, is_done = _begin("reinstate", dossier_id, by=by, request_id=request_id)
+        if is_done:
+            return dossier
+        guards.check_move(dossier, "reinstate")
+        guards.check_reason(reason)
+        today = workdays.paris_day(at)
+        rules = rulebook.on(today)
+        guards.check_offer_open(dossier, on=today, rules=rules)
+        guards.check_not_started(dossier, on=today)
+        last = Transition.objects.filter(dossier=dossier, verb="lapse").latest("id")
+        target = State(last.from_state)
+        if target == State.AWAITING_PAYMENT:
+            _reserve_again(dossier, by=by, at=at)
+        dossier.silent_party = ""
+        dossier.removed_from_list_at = None
+        dossier.save(update_fields=["silent_party", "removed_from_list_at"])
+        _move(
+            dossier,
+            "reinstate",
+            target,
+            by=by,
+            at=at,
+            request_id=request_id,
+            rules=rules,
+            reason=reason.strip(),
+        )
+    return dossier
+
+
+def remove_from_list(dossier_id: UUID, *, by: Actor, at: datetime) -> Dossier:
+    """Take a dossier that is over out of the holder's list; its trace stays. By its holder."""
+    with transaction.atomic():
+        dossier = _lock(dossier_id)
+        permissions.check_holder(dossier, by)
+        if dossier.state in CLOCK_OF or dossier.state == State.DRAFT:
+            raise Refused(_("Ce dossier est en cours : il reste dans votre liste."))
+        if dossier.removed_from_list_at is None:
+            dossier.removed_from_list_at = at
+            dossier.save(update_fields=["removed_from_list_at"])
+    return dossier
+
+
+# --- What the verbs are made of ----------------------------------------------------------------
+
+
+def plan_for(dossier: Dossier, *, at: datetime, rules: Rules, lock: bool = False) -> funding.Plan:
+    """How this dossier would be paid at that moment, from the holder's purses. `lock` inside a verb."""
+    purses = [
+        funding.Purse(
+            pocket_id=purse.pocket_id,
+            kind=purse.kind,
+            label=purse.label,
+            balance_cents=purse.balance,
+            expires_on=purse.expires_on,
+        )
+        for purse in ledger.purses(dossier.holder, at=at, lock=lock)
+    ]
+    price = dossier.price_cents if dossier.price_cents is not None else dossier.asked_price_cents
+    return funding.plan(price_cents=price, purses=purses, status=dossier.holder.status, rules=rules)
+
+
+def remainder_line(dossier: Dossier) -> FundingLine:
+    """The line the holder pays, of the latest round."""
+    return FundingLine.objects.filter(dossier=dossier, kind=FundingLine.Kind.PAYMENT).latest("round")
+
+
+def new_number() -> str:
+    """A number people can dictate: 11 digits, the last one a check digit."""
+    digits = f"{secrets.randbelow(9_000_000_000) + 1_000_000_000}"
+    return digits + luhn.calc_check_digit(digits)
+
+
+def _lock(dossier_id: UUID) -> Dossier:
+    return (
+        Dossier.objects.select_for_update(of=("self",))
+        .select_related(
+            "holder__user", "provider__organisation", "offer__certification", "offer__provider", "session"
+        )
+        .get(pk=dossier_id)
+    )
+
+
+def _begin(verb: str, dossier_id: UUID, *, by: Actor, request_id: UUID) -> tuple[Dossier, bool]:
+    """Lock the dossier, check who acts, and tell whether the same request came before."""
+    dossier = _lock(dossier_id)
+    permissions.check_may(verb, dossier, by)
+    done = Transition.objects.filter(dossier=dossier, request_id=request_id).first()
+    if done is not None and done.verb != verb:
+        raise Refused(_("Cette page n'est plus à jour. Rechargez-la avant de continuer."))
+    return dossier, done is not None
+
+
+def _move(
+    dossier: Dossier,
+    verb: str,
+    target: State,
+    *,
+    by: Actor,
+    at: datetime,
+    request_id: UUID,
+    rules: Rules | None = None,
+    outcome: Deadline.Outcome = Deadline.Outcome.MET,
+    cause: str = "",
+    reason: str = "",
+    details: Mapping[str, Any] | None = None,
+) -> Transition:
+    """Write the transition (its trigger moves the dossier), change clocks, tell people."""
+    source = State(dossier.state)
+    if target not in MOVES[verb].targets:
+        raise ValueError(f"{verb} does not lead to {target}")
+    transition = Transition.objects.create(
+        dossier=dossier,
+        verb=verb,
+        from_state=source,
+        to_state=target,
+        role=by.role,
+        user=by.user,
+        at=at,
+        request_id=request_id,
+        cause=cause,
+        reason=reason,
+        details=dict(details or {}),
+    )
+    dossier.state = target
+    clock = None
+    if target != source:
+        if source in CLOCK_OF:
+            clocks.close_clock(dossier, CLOCK_OF[source], at=at, outcome=outcome)
+        if target in CLOCK_OF:
+            rules = rules or rulebook.on(workdays.paris_day(at))
+            clock = _open_clock(dossier, CLOCK_OF[target], at=at, rules=rules)
+    announcements.announce(dossier, transition, clock=clock, at=at)
+    return transition
+
+
+def _open_clock(dossier: Dossier, kind: ClockKind, *, at: datetime, rules: Rules) -> Deadline:
+    period = None
+    if kind == ClockKind.WITHDRAWAL and dossier.starts_on is not None:
+        period = clocks.free_period(accepted_at=at, starts_on=dossier.starts_on, rules=rules)
+    return clocks.open_clock(dossier, kind, at=at, rules=rules, period=period)
+
+
+def _leave(
+    verb: str,
+    target: State,
+    dossier_id: UUID,
+    *,
+    by: Actor,
+    at: datetime,
+    request_id: UUID,
+    reason: str,
+    cause: str = "",
+) -> Dossier:
+    """One side goes: give back what was reserved, and move."""
+    with transaction.atomic():
+        dossier, is_done = _begin(verb, dossier_id, by=by, request_id=request_id)
+        if is_done:
+            return dossier
+        guards.check_move(dossier, verb)
+        guards.check_in_time(dossier, at=at)
+        if verb == "withdraw":
+            guards.check_withdrawal(dossier, at=at)
+        if verb == "call_off":
+            guards.check_not_started(dossier, on=workdays.paris_day(at))
+        _release(dossier, by=by, at=at)
+        outcome = Deadline.Outcome.MET if verb == "decline" else Deadline.Outcome.MOOT
+        _move(
+            dossier,
+            verb,
+            target,
+            by=by,
+            at=at,
+            request_id=request_id,
+            outcome=outcome,
+            reason=reason.strip(),
+            cause=cause,
+        )
+    return dossier
+
+
+def _differs_from_request(dossier: Dossier, price_cents: int, starts_on: date, ends_on: date) -> bool:
+    asked_start = dossier.session.starts_on or dossier.wished_start
+    asked_end = dossier.session.ends_on or ends_on
+    return (price_cents, starts_on, ends_on) != (dossier.asked_price_cents, asked_start, asked_end)
+
+
+def _freeze_free_until(dossier: Dossier, *, at: datetime, rules: Rules) -> None:
+    if dossier.starts_on is None:
+        raise ValueError("a proposal always has a start")
+    period = clocks.free_period(accepted_at=at, starts_on=dossier.starts_on, rules=rules)
+    dossier.free_until = period.expires_at
+    dossier.save(update_fields=["free_until"])
+
+
+def _last_round(dossier: Dossier) -> int:
+    last = FundingLine.objects.filter(dossier=dossier).order_by("-round").first()
+    return last.round if last else 0
+
+
+def _reserve(dossier: Dossier, plan: funding.Plan, *, by: Actor, at: datetime) -> None:
+    """Reserve the plan's lines and write them down, as a new round."""
+    number = _last_round(dossier) + 1
+    try:
+        reserved = ledger.reserve(
+            lines=[(line.pocket_id, line.amount_cents) for line in plan.lines],
+            key=f"accept:{dossier.pk}:{number}",
+            at=at,
+            by=by,
+            reason=_("Dossier %s") % dossier.number,
+        )
+    except ledger.NotEnough as error:
+        raise Refused(_("Vos droits ne suffisent plus : votre solde a changé. Rechargez la page.")) from error
+    lines = [
+        FundingLine(
+            dossier=dossier,
+            round=number,
+            position=position,
+            kind=FundingLine.Kind.PURSE,
+            source_id=line.pocket_id,
+            reserved_id=pocket_id,
+            amount_cents=line.amount_cents,
+            reason=line.reason,
+        )
+        for position, (line, pocket_id) in enumerate(zip(plan.lines, reserved, strict=True), start=1)
+    ]
+    if plan.remainder_cents:
+        lines.append(
+            FundingLine(
+                dossier=dossier,
+                round=number,
+                position=len(lines) + 1,
+                kind=FundingLine.Kind.PAYMENT,
+                amount_cents=plan.remainder_cents,
+                reason=_("Reste à payer, participation obligatoire comprise.")
+                if plan.participation_cents
+                else _("Reste à payer."),
+            )
+        )
+    FundingLine.objects.bulk_create(lines)
+
+
+def _reserve_again(dossier: Dossier, *, by: Actor, at: datetime) -> None:
+    """The same lines as in the round that lapsed; another plan would need the holder's word."""
+    number = _last_round(dossier)
+    old = list(FundingLine.objects.filter(dossier=dossier, round=number).order_by("position"))
+    plan = funding.Plan(
+        price_cents=dossier.price_cents or 0,
+        lines=tuple(
+            funding.Line(line.source_id, "", line.amount_cents, line.reason) for line in old if line.source_id
+        ),
+        remainder_cents=sum(line.amount_cents for line in old if not line.source_id),
+        participation_cents=0,
+        exemption="",
+    )
+    _reserve(dossier, plan, by=by, at=at)
+
+
+def _release(dossier: Dossier, *, by: Actor, at: datetime) -> None:
+    """Everything the latest round reserved goes back where it came from."""
+    number = _last_round(dossier)
+    reserved = FundingLine.objects.filter(dossier=dossier, round=number, reserved__isnull=False)
+    pockets = list(reserved.order_by("position").values_list("reserved_id", flat=True))
+    if pockets:
+        ledger.release(
+            reserved=pockets,
+            key=f"release:{dossier.pk}:{number}",
+            at=at,
+            by=by,
+            reason=_("Dossier %s") % dossier.number,
+        )
+
+
+def _record_payment(
+    dossier: Dossier,
+    outcome: Payment.Outcome,
+    reference: str,
+    amount_cents: int,
+    *,
+    at: datetime,
+    reason: str = "",
+) -> None:
+    Payment.objects.create(
+        dossier=dossier, reference=reference, amount_cents=amount_cents, outcome=outcome, reason=reason, at=at
+    )

@@ -1,0 +1,219 @@
+"""The outbox: `write` in the transaction of the event, `deliver_due` after its commit.
+
+A notice is written with its event or not at all, once per person and event, and mailed at least
+once, always with the same Message-ID: whoever receives it twice sees it once. No transaction is
+open while a mail server is spoken to. A lost broker loses nothing: beat calls `deliver_due` anyway.
+"""
+
+import logging
+import smtplib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from celery import current_app
+from django.core import mail
+from django.db import connection, transaction
+from django.db.models import F
+
+from notices import messages
+from notices.kinds import Kind
+from notices.models import Notice
+
+log = logging.getLogger(__name__)
+
+DELIVERY_TASK = "notices.tasks.deliver_due"
+
+# First again after a minute, then twice as long each time.
+FIRST_PAUSE = timedelta(minutes=1)
+LONGEST_PAUSE = timedelta(hours=6)
+# RFC 5321 §4.5.4.1: the time before giving up is at least four or five days.
+GIVE_UP_AFTER = timedelta(days=5)
+# Notices taken at once, and for how long nobody else takes them. A dead deliverer's come back after
+# that; a slow server must not make a living one pass it: 20 notices × a few timeouts of 10 s.
+LOT = 20
+LEASE = timedelta(minutes=30)
+# A server that fails so often in a row is left alone until the next run.
+TROUBLES_IN_A_ROW = 3
+
+
+class Refused(Exception):
+    """This notice will never be accepted; the message says why."""
+
+
+@dataclass(slots=True)
+class DeliveryReport:
+    """Notices of one run: sent, to be tried again, and given up."""
+
+    delivered: int = 0
+    postponed: int = 0
+    given_up: int = 0
+
+
+def write(
+    *,
+    kind: str,
+    event_key: str,
+    at: datetime,
+    facts: Mapping[str, Any],
+    link: str = "",
+    user: Any = None,
+    email: str | None = None,
+) -> None:
+    """Tell one person (`user`), or one mailbox (`email`), about one event, in the current transaction.
+
+    `facts` are texts, numbers and lists that JSON can hold, in French already; `link` is a path of the
+    portal. Written again for the same address and event, nothing happens: write to people before
+    their organisation's mailbox, so that an address that is both has the notice in its inbox.
+    ValueError: no such kind.
+    """
+    if not connection.in_atomic_block:
+        raise transaction.TransactionManagementError("a notice is written in the transaction of its event")
+    notice = Notice(
+        kind=Kind(kind),
+        event_key=event_key,
+        facts=facts,
+        link=link,
+        user=user,
+        email=email or user.email,
+        created_at=at,
+        next_attempt_at=at,
+    )
+    Notice.objects.bulk_create([notice], ignore_conflicts=True)
+    _deliver_after_commit()
+
+
+def deliver_due(*, at: datetime, limit: int) -> DeliveryReport:
+    """Mail what is due, oldest first, `limit` notices at most. Several may run at once."""
+    report = DeliveryReport()
+    while limit > 0 and (lot := _claim(at=at, limit=min(limit, LOT))):
+        limit -= len(lot)
+        if not _deliver(lot, report, at=at):
+            break
+    return report
+
+
+def retry(notice: Notice, *, at: datetime) -> bool:
+    """Try again a notice that waits or was given up, from `at`, with a full term. False: already sent."""
+    with transaction.atomic():
+        is_waiting = Notice.objects.filter(pk=notice.pk, delivered_at=None).update(
+            next_attempt_at=at, attempts=0, retried_at=at, given_up_at=None, last_error=""
+        )
+        if is_waiting:
+            _deliver_after_commit()
+    return bool(is_waiting)
+
+
+def _deliver_after_commit() -> None:
+    """Ask a worker, once per transaction; robust: a broker that is down must not undo the event."""
+    open_now = set(connection.savepoint_ids)
+    is_asked = any(
+        hook is _ask_for_delivery and savepoints <= open_now
+        for savepoints, hook, _robust in connection.run_on_commit
+    )
+    if not is_asked:
+        transaction.on_commit(_ask_for_delivery, robust=True)
+
+
+def _ask_for_delivery() -> None:
+    current_app.send_task(DELIVERY_TASK, expires=60, retry=False, ignore_result=True)
+
+
+def _claim(*, at: datetime, limit: int) -> list[Notice]:
+    """Take the oldest notices due, in a transaction of its own: from here nobody else takes them."""
+    with transaction.atomic(durable=True):
+        due = Notice.objects.waiting().filter(next_attempt_at__lte=at).order_by("next_attempt_at", "id")
+        lot = list(due.select_for_update(skip_locked=True)[:limit])
+        claimed = Notice.objects.filter(pk__in=[notice.pk for notice in lot])
+        claimed.update(next_attempt_at=at + LEASE, attempts=F("attempts") + 1)
+    for notice in lot:
+        notice.attempts += 1
+    return lot
+
+
+def _deliver(lot: list[Notice], report: DeliveryReport, *, at: datetime) -> bool:
+    """Send a lot over one connection. False: the server is in trouble, what is left waits for the next run."""
+    server = mail.get_connection()
+    troubles = 0
+    try:
+        for notice in lot:
+            if troubles == TROUBLES_IN_A_ROW:
+                _postpone(notice, "Le serveur de courrier ne répond pas.", report, at=at)
+                continue
+            try:
+                _send(notice, server)
+            except Refused as refusal:
+                _give_up(notice, str(refusal), report, at=at)
+                troubles = 0
+            except (smtplib.SMTPException, OSError) as trouble:
+                _close(server)  # whatever state it is in, the next notice has a new one
+                _postpone(notice, _words_of(trouble), report, at=at)
+                troubles += 1
+            except Exception as fault:  # our own mistake in one message must not keep the others back
+                log.exception("notice %s cannot be made", notice.pk)
+                _postpone(notice, f"{type(fault).__name__}: {fault}", report, at=at)
+            else:
+                Notice.objects.filter(pk=notice.pk).update(
+                    delivered_at=at, next_attempt_at=None, last_error=""
+                )
+                report.delivered += 1
+                troubles = 0
+    finally:
+        _close(server)
+    return troubles < TROUBLES_IN_A_ROW
+
+
+def _send(notice: Notice, server: Any) -> None:
+    message = messages.email_of(notice, connection=server)
+    server.open()
+    try:
+        message.send()
+    except smtplib.SMTPRecipientsRefused as error:
+        answers = error.recipients.values()
+        if all(code >= 500 for code, _text in answers):
+            raise Refused(_words_of(error)) from error
+        raise
+    except (smtplib.SMTPDataError, smtplib.SMTPNotSupportedError) as error:
+        if getattr(error, "smtp_code", 500) >= 500:
+            raise Refused(_words_of(error)) from error
+        raise
+    except (ValueError, UnicodeError) as error:  # an address no mail can go to; BadHeaderError too
+        raise Refused(_words_of(error)) from error
+
+
+def _close(server: Any) -> None:
+    try:
+        server.close()
+    except (smtplib.SMTPException, OSError):
+        log.info("the mail server left before we did")
+
+
+def _postpone(notice: Notice, reason: str, report: DeliveryReport, *, at: datetime) -> None:
+    """Wait twice as long after each try, or give up after five days."""
+    if at >= (notice.retried_at or notice.created_at) + GIVE_UP_AFTER:
+        _give_up(notice, reason, report, at=at)
+        return
+    pause = min(FIRST_PAUSE * 2 ** min(notice.attempts - 1, 12), LONGEST_PAUSE)
+    Notice.objects.waiting().filter(pk=notice.pk).update(next_attempt_at=at + pause, last_error=reason[:500])
+    log.warning("notice %s waits until %s: %s", notice.pk, at + pause, reason)
+    report.postponed += 1
+
+
+def _give_up(notice: Notice, reason: str, report: DeliveryReport, *, at: datetime) -> None:
+    Notice.objects.waiting().filter(pk=notice.pk).update(
+        given_up_at=at, next_attempt_at=None, last_error=reason[:500]
+    )
+    log.error("notice %s is given up: %s", notice.pk, reason)
+    report.given_up += 1
+
+
+def _words_of(error: Exception) -> str:
+    """What the server said: « 550 No such user »."""
+    if isinstance(error, smtplib.SMTPRecipientsRefused):
+        code, text = next(iter(error.recipients.values()))
+    elif isinstance(error, smtplib.SMTPResponseException):
+        code, text = error.smtp_code, error.smtp_error
+    else:
+        return f"{type(error).__name__}: {error}"
+    return f"{code} {text.decode(errors='replace') if isinstance(text, bytes) else text}"

@@ -1,0 +1,89 @@
+"""What a pocket and a movement can be, and the ways value may take. Start reading `rights` here.
+
+`ROUTES` says from which kinds of pocket to which each kind of movement goes. From it are derived,
+never retyped: the trigger that refuses any other way, and the check that would find one.
+"""
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class Unit(models.TextChoices):
+    EUR_CENT = "eur_cent", _("centime d'euro")
+    HOUR = "hour", _("heure")
+
+
+class PocketKind(models.TextChoices):
+    # What a holder owns: purses
+    ANNUAL = "annual", _("Droits annuels")
+    INCREASE = "increase", _("Majoration")
+    DIF = "dif", _("Droits issus du DIF")
+    VOLUNTEER = "volunteer", _("Engagement citoyen (CEC)")
+    CREDIT = "credit", _("Avoir")
+    DOTATION = "dotation", _("Dotation")
+    PROFESSIONAL_RISK = "professional_risk", _("Compte de prévention (C2P)")
+    TOP_UP = "top_up", _("Abondement")
+    # Where a dossier's money waits, one pocket a line
+    RESERVED = "reserved", _("Réservé pour une formation")
+    # The outside world
+    STATE = "state", _("État")
+    FUNDER = "funder", _("Financeur")
+    CARD = "card", _("Paiement du titulaire")
+    FORFEITED = "forfeited", _("Droits perdus")
+
+
+P = PocketKind
+HOLDER_KINDS = (P.ANNUAL, P.INCREASE, P.DIF, P.VOLUNTEER, P.CREDIT, P.DOTATION, P.PROFESSIONAL_RISK, P.TOP_UP)
+WORLD_KINDS = (P.STATE, P.FUNDER, P.CARD, P.FORFEITED)
+# Who pays a purse in: their own money for those that a funder grants, the State for the rest.
+FUNDED_KINDS = (P.DOTATION, P.TOP_UP)
+
+
+class MovementKind(models.TextChoices):
+    CREDIT = "credit", _("Crédit de droits")
+    RESERVE = "reserve", _("Réservation")
+    PAYMENT = "payment", _("Paiement du titulaire")
+    RELEASE = "release", _("Retour")
+    REFUND = "refund", _("Remboursement")
+    REVERSAL = "reversal", _("Correction")
+
+
+M = MovementKind
+ROUTES = {
+    M.CREDIT: ((P.STATE, P.FUNDER), HOLDER_KINDS),
+    M.RESERVE: (HOLDER_KINDS, (P.RESERVED,)),
+    M.PAYMENT: ((P.CARD,), (P.RESERVED,)),
+    M.RELEASE: ((P.RESERVED,), HOLDER_KINDS),
+    M.REFUND: ((P.RESERVED,), (P.CARD,)),
+}
+"""A reversal has no way of its own: it goes its original backwards."""
+INTO_RESERVED = (M.RESERVE, M.PAYMENT)
+OUT_OF_RESERVED = (M.RELEASE, M.REFUND)
+
+
+def _sql(kinds: tuple) -> str:
+    return ", ".join(f"'{kind.value}'" for kind in kinds)
+
+
+_WAYS = " OR ".join(
+    f"(m.kind = '{kind.value}' AND s.kind IN ({_sql(sources)}) AND t.kind IN ({_sql(targets)}))"
+    for kind, (sources, targets) in ROUTES.items()
+)
+
+# What can be wrong with a movement: SQL over m (the movement), s and t (its source and target pockets).
+FAULTS = {
+    "movement_keeps_one_unit": "s.unit <> t.unit",
+    "movement_keeps_one_holder": "s.holder_id <> t.holder_id",
+    "movement_follows_its_route": f"m.kind <> '{M.REVERSAL.value}' AND NOT ({_WAYS})",
+    # A release takes the way in backwards, whole or in part.
+    "movement_returns_to_its_source": f"""m.kind IN ({_sql(OUT_OF_RESERVED)}) AND NOT EXISTS (
+        SELECT FROM rights_movement entry WHERE entry.kind IN ({_sql(INTO_RESERVED)})
+        AND entry.target_id = m.source_id AND entry.source_id = m.target_id)""",
+    # Only credits: a reservation is undone through its dossier, which must know.
+    "movement_reverses_a_credit": f"""m.kind = '{M.REVERSAL.value}' AND NOT EXISTS (
+        SELECT FROM rights_movement original
+        WHERE original.id = m.reverses_id AND original.kind = '{M.CREDIT.value}'
+        AND original.source_id = m.target_id AND original.target_id = m.source_id
+        AND original.amount = m.amount)""",
+}
+FIRST_FAULT = "CASE " + " ".join(f"WHEN {fault} THEN '{name}'" for name, fault in FAULTS.items()) + " END"

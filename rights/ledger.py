@@ -1,0 +1,636 @@
+"""The money verbs: credit, reserve, pay in, release, reverse. The only way value moves.
+
+Units: euro cents, or whole hours for public agents; amounts are integers above zero.
+Signs: a movement takes its amount out of its source, into its target.
+Every verb runs inside a transaction its caller opened, in this order: lock → same request again?
+→ guards → money. Pockets are locked in id order (docs/locks.md). The same key with the same content
+returns the first result; with another content it raises `KeyReused`. What is refused for lack of
+money is refused before anything is written; the database would refuse it too (rights.models).
+"""
+
+import uuid
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from functools import wraps
+from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, TypeVar
+
+from django.db import connection, transaction
+from django.utils.translation import gettext as _
+from psycopg.types.json import Jsonb
+
+from accounts.actors import Actor
+from rights.kinds import (
+    FUNDED_KINDS,
+    HOLDER_KINDS,
+    INTO_RESERVED,
+    WORLD_KINDS,
+    MovementKind,
+    PocketKind,
+    Unit,
+)
+from rights.models import Movement, Pocket
+from rulebook.workdays import paris_day
+from ui import french
+
+if TYPE_CHECKING:
+    from accounts.models import HolderProfile
+
+RESERVED_IDS = uuid.UUID("6f1c2b0e-5a53-4c7e-9d0f-3b8f6e6f2a11")
+"""Namespace of reserved pockets' ids: made from the key, so that the same request finds them again."""
+LONGEST_LABEL = 120
+
+
+# --- What can go wrong ----------------------------------------------------------------------------
+
+
+class LedgerError(Exception):
+    """The ledger refuses. The message is French, fit for a screen; nothing of the verb is written."""
+
+
+class NotEnough(LedgerError):
+    """A pocket holds less than wanted."""
+
+    def __init__(self, pocket: "Held", *, wanted: int, available: int):
+        self.pocket, self.wanted, self.available = pocket, wanted, available
+        super().__init__(
+            _("Il n'y a pas assez sur « %(pocket)s » : il faut %(wanted)s et il reste %(available)s.")
+            % {
+                "pocket": pocket.name,
+                "wanted": amount_in_words(wanted, pocket.unit),
+                "available": amount_in_words(available, pocket.unit),
+            }
+        )
+
+
+class PocketExpired(LedgerError):
+    """A dotation whose last day of use is past."""
+
+    def __init__(self, pocket: "Held", expires_on: date):
+        self.pocket, self.expires_on = pocket, expires_on
+        super().__init__(
+            _("« %(pocket)s » n'est plus utilisable depuis le %(day)s.")
+            % {"pocket": pocket.name, "day": french.short_day(expires_on)}
+        )
+
+
+class UnitMismatch(LedgerError):
+    """Euros and hours do not mix."""
+
+    def __init__(self) -> None:
+        super().__init__(_("Des euros et des heures ne peuvent pas être réservés ensemble."))
+
+
+class NotYours(LedgerError):
+    """The pockets of one reservation belong to several holders, or to nobody."""
+
+    def __init__(self) -> None:
+        super().__init__(_("Ces droits n'appartiennent pas tous au même titulaire."))
+
+
+class NothingReserved(LedgerError):
+    """A reserved pocket is empty: it was released under another key."""
+
+    def __init__(self, pocket: "Held"):
+        self.pocket = pocket
+        super().__init__(_("La somme réservée pour « %s » a déjà été rendue.") % pocket.label)
+
+
+class NotReversible(LedgerError):
+    """Only a credit is reversed, once."""
+
+
+class KeyReused(LedgerError):
+    """The same key with another content. The transaction is condemned: it can only roll back."""
+
+    def __init__(self, key: str):
+        self.key = key
+        super().__init__(
+            _("L'opération « %s » est déjà enregistrée avec un autre contenu. Rien n'a été changé.") % key
+        )
+
+
+class NotInTransaction(RuntimeError):
+    """A programming error: a verb of the ledger was called outside `transaction.atomic()`."""
+
+
+# --- What is seen of a pocket ---------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Purse:
+    """A holder's pocket with something to use, as `funding.plan` wants it. `balance` in `unit`s."""
+
+    pocket_id: uuid.UUID
+    kind: PocketKind
+    label: str
+    unit: Unit
+    balance: int
+    expires_on: date | None
+
+
+class Held(NamedTuple):
+    """A pocket under lock."""
+
+    id: uuid.UUID
+    kind: str
+    unit: str
+    holder_id: uuid.UUID
+    label: str
+    expires_on: date | None
+    balance: int
+
+    @property
+    def name(self) -> str:
+        return " · ".join(part for part in (str(PocketKind(self.kind).label), self.label) if part)
+
+
+def amount_in_words(amount: int, unit: str) -> str:
+    """« 1 234,50 € » or « 25 h »."""
+    return french.euros(amount) if unit == Unit.EUR_CENT else f"{amount}{french.NO_BREAK}h"
+
+
+# --- Verbs ------------------------------------------------------------------------------------------
+
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
+
+
+def _in_transaction(verb: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
+    @wraps(verb)
+    def checked(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
+        if not connection.in_atomic_block:
+            raise NotInTransaction(f"ledger.{verb.__name__} needs an open transaction.atomic()")
+        return verb(*args, **kwargs)
+
+    return checked
+
+
+def purses(holder: "HolderProfile", *, at: datetime, lock: bool = False) -> list[Purse]:
+    """The euro pockets this holder can use at `at`: something in them, not expired, in id order.
+
+    With `lock`, they stay as they are until the transaction ends.
+    """
+    if lock and not connection.in_atomic_block:
+        raise NotInTransaction("ledger.purses needs an open transaction.atomic() to lock")
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT id, kind, label, unit, balance, expires_on FROM rights_pocket"  # noqa: S608
+            " WHERE holder_id = %s AND kind = ANY(%s) AND unit = %s"
+            " AND (expires_on IS NULL OR expires_on >= %s) ORDER BY id"
+            + (" FOR NO KEY UPDATE" if lock else ""),
+            [holder.pk, [kind.value for kind in HOLDER_KINDS], Unit.EUR_CENT.value, paris_day(at)],
+        )
+        # Sorted out here, since a row locked in the meantime may have been emptied.
+        return [
+            Purse(pocket_id, PocketKind(kind), label, Unit(unit), balance, expires_on)
+            for pocket_id, kind, label, unit, balance, expires_on in cursor.fetchall()
+            if balance > 0
+        ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credit:
+    """Rights to give. `unit`s; `formula`: lines (what, how much) in French, shown to the holder.
+
+    `label` tells apart pockets of a kind: the funder of a dotation or a top-up, who then pays; the State
+    pays the rest. `value_date`: the day in Paris unless given. ValueError: not a kind that holders own.
+    """
+
+    holder_id: uuid.UUID
+    kind: PocketKind
+    amount: int
+    key: str
+    unit: Unit = Unit.EUR_CENT
+    value_date: date | None = None
+    reason: str = ""
+    formula: Sequence[tuple[str, str]] = ()
+    label: str = ""
+    expires_on: date | None = None
+
+    def __post_init__(self) -> None:
+        if self.kind not in HOLDER_KINDS:
+            raise ValueError(f"{self.kind} is not a kind of pocket that a holder owns")
+
+    @property
+    def purse(self) -> tuple:
+        return (self.holder_id, str(self.kind), str(self.unit), self.label, self.expires_on)
+
+    @property
+    def payer(self) -> tuple:
+        if self.kind in FUNDED_KINDS:
+            return (None, PocketKind.FUNDER.value, str(self.unit), self.label, None)
+        return (None, PocketKind.STATE.value, str(self.unit), "", None)
+
+
+def credit(
+    *,
+    holder: "HolderProfile",
+    kind: PocketKind,
+    amount: int,
+    key: str,
+    at: datetime,
+    by: Actor,
+    unit: Unit = Unit.EUR_CENT,
+    value_date: date | None = None,
+    reason: str = "",
+    formula: Sequence[tuple[str, str]] = (),
+    label: str = "",
+    expires_on: date | None = None,
+) -> Movement:
+    """Give one holder rights; opens the pocket when it is missing. Fields as `Credit`. KeyReused."""
+    wanted = Credit(
+        holder_id=holder.pk,
+        kind=kind,
+        amount=amount,
+        key=key,
+        unit=unit,
+        value_date=value_date,
+        reason=reason,
+        formula=formula,
+        label=label,
+        expires_on=expires_on,
+    )
+    return credit_many([wanted], at=at, by=by)[0]
+
+
+@_in_transaction
+def credit_many(credits: Sequence[Credit], *, at: datetime, by: Actor) -> list[Movement]:
+    """Give a lot of rights, in a handful of statements whatever its size; movements in the order given.
+
+    Each credit has its own key and is replayed alone. KeyReused: one had another content.
+    """
+    pockets = _opened({pocket for each in credits for pocket in (each.payer, each.purse)})
+    return _post(
+        [
+            _movement(
+                MovementKind.CREDIT,
+                source=pockets[each.payer],
+                target=pockets[each.purse],
+                amount=each.amount,
+                key=each.key,
+                at=at,
+                by=by,
+                reason=each.reason,
+                value_date=each.value_date,
+                formula=each.formula,
+            )
+            for each in credits
+        ]
+    )
+
+
+@_in_transaction
+def reserve(
+    *,
+    lines: Sequence[tuple[uuid.UUID, int]],
+    key: str,
+    at: datetime,
+    by: Actor,
+    reason: str,
+    label: str = "",
+) -> list[uuid.UUID]:
+    """Set rights aside: each (pocket, amount) goes to a reserved pocket of its own; their ids in line order.
+
+    All or nothing. `label` names the reserved pockets for the holder; the reason does, unless given.
+    NotEnough, PocketExpired, UnitMismatch, NotYours, KeyReused.
+    """
+    held = _lock(pocket_id for pocket_id, _amount in lines)
+    movements = [
+        _movement(
+            MovementKind.RESERVE,
+            source=pocket_id,
+            target=_reserved_id(_line_key(key, position), pocket_id),
+            amount=amount,
+            key=_line_key(key, position),
+            at=at,
+            by=by,
+            reason=reason,
+        )
+        for position, (pocket_id, amount) in enumerate(lines, start=1)
+    ]
+    if _again(key, movements) is None:
+        _check_usable(lines, held, on=paris_day(at))
+        _open_reserved(
+            (movement.target_id, held[movement.source_id], label or reason) for movement in movements
+        )
+        _post(key, movements)
+    return [movement.target_id for movement in movements]
+
+
+@_in_transaction
+def pay_in(
+    *,
+    reserved_for: "HolderProfile",
+    amount: int,
+    key: str,
+    at: datetime,
+    by: Actor,
+    reason: str,
+    label: str = "",
+) -> uuid.UUID:
+    """A payment arrived: its euros wait in a reserved pocket of this holder; the pocket's id. KeyReused."""
+    card = (None, PocketKind.CARD.value, Unit.EUR_CENT.value, "", None)
+    movement = _movement(
+        MovementKind.PAYMENT,
+        source=_opened({card})[card],
+        target=_reserved_id(_line_key(key, 1), reserved_for.pk),
+        amount=amount,
+        key=_line_key(key, 1),
+        at=at,
+        by=by,
+        reason=reason,
+    )
+    if _again(key, [movement]) is None:
+        _open_reserved([(movement.target_id, Unit.EUR_CENT.value, reserved_for.pk, label or reason)])
+        _post([movement])
+    return movement.target_id
+
+
+@_in_transaction
+def release(
+    *, reserved: Sequence[uuid.UUID], key: str, at: datetime, by: Actor, reason: str
+) -> list[Movement]:
+    """Give back all that is left in each reserved pocket to where it came from; a payment is refunded.
+
+    NothingReserved: one is already empty. KeyReused. LookupError: one was never filled.
+    """
+    origins = _origins(reserved)
+    held = _lock([*reserved, *origins.values()])
+    movements = [
+        _movement(
+            MovementKind.RELEASE if origin in held else MovementKind.REFUND,
+            source=pocket_id,
+            target=origin,
+            amount=held[pocket_id].balance or None,
+            key=_line_key(key, position),
+            at=at,
+            by=by,
+            reason=reason,
+        )
+        for position, (pocket_id, origin) in enumerate(origins.items(), start=1)
+    ]
+    if (done := _again(key, movements)) is not None:
+        return done
+    for movement in movements:
+        if movement.amount is None:
+            raise NothingReserved(held[movement.source_id])
+    return _post(movements)
+
+
+@_in_transaction
+def reverse(*, movement: Movement, key: str, at: datetime, by: Actor, reason: str) -> Movement:
+    """Undo a credit made by mistake, by its counter-movement.
+
+    NotReversible: not a credit, or already reversed. NotEnough: the holder has used it. KeyReused.
+    """
+    if movement.kind != MovementKind.CREDIT:
+        raise NotReversible(_("Seul un crédit se corrige ici. Une réservation s'annule depuis son dossier."))
+    held = _lock([movement.target_id])[movement.target_id]
+    counter = _movement(
+        MovementKind.REVERSAL,
+        source=movement.target_id,
+        target=movement.source_id,
+        amount=movement.amount,
+        key=key,
+        at=at,
+        by=by,
+        reason=reason,
+        reverses=movement,
+    )
+    if (done := _again(key, [counter])) is not None:
+        return done[0]
+    if Movement.objects.filter(reverses=movement).exists():
+        raise NotReversible(_("Ce crédit est déjà corrigé."))
+    if held.balance < movement.amount:
+        raise NotEnough(held, wanted=movement.amount, available=held.balance)
+    return _post([counter])[0]
+
+
+# --- Guards -----------------------------------------------------------------------------------------
+
+
+def _check_usable(lines: Sequence[tuple[uuid.UUID, int]], held: dict[uuid.UUID, Held], *, on: date) -> None:
+    """One holder, one unit, nothing expired, enough in each pocket over all its lines."""
+    wanted: Counter[uuid.UUID] = Counter()
+    for pocket_id, amount in lines:
+        wanted[pocket_id] += amount
+    if any(pocket_id not in held or held[pocket_id].kind not in HOLDER_KINDS for pocket_id in wanted):
+        raise NotYours
+    if len({pocket.holder_id for pocket in held.values()}) > 1:
+        raise NotYours
+    if len({pocket.unit for pocket in held.values()}) > 1:
+        raise UnitMismatch
+    for pocket_id, amount in wanted.items():
+        pocket = held[pocket_id]
+        if pocket.expires_on and pocket.expires_on < on:
+            raise PocketExpired(pocket, pocket.expires_on)
+        if pocket.balance < amount:
+            raise NotEnough(pocket, wanted=amount, available=pocket.balance)
+
+
+def _again(key: str, movements: Sequence[Movement]) -> list[Movement] | None:
+    """What this key already did, in line order, or None. KeyReused: it did something else."""
+    keys = [movement.key for movement in movements]
+    # One line more than asked: a shorter list under the same key is another content too.
+    found = _by_key([*keys, key, _line_key(key, len(keys) + 1)])
+    if not found:
+        return None
+    if found.keys() != set(keys) or any(not _is_same(found[wanted.key], wanted) for wanted in movements):
+        raise _condemned(key)
+    return [found[key] for key in keys]
+
+
+def _by_key(keys: Iterable[str]) -> dict[str, Movement]:
+    return {movement.key: movement for movement in Movement.objects.filter(key__in=keys).order_by("id")}
+
+
+def _is_same(done: Movement, wanted: Movement) -> bool:
+    """Same way, same amount; an emptied reserved pocket no longer says its amount."""
+    return (
+        (done.kind, done.source_id, done.target_id, done.reverses_id)
+        == (wanted.kind, wanted.source_id, wanted.target_id, wanted.reverses_id)
+    ) and wanted.amount in (None, done.amount)
+
+
+def _condemned(key: str) -> KeyReused:
+    """Something may be written already: the caller cannot go on as if nothing had happened."""
+    transaction.set_rollback(True)
+    return KeyReused(key)
+
+
+# --- Writing: few statements, by hand, since this is the hot path -------------------------------------
+
+
+def _lock(pocket_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, Held]:
+    """Lock pockets in id order, by id. World pockets keep no balance: they are neither locked nor returned.
+
+    NO KEY: rows that point to a pocket (a funding line) need not wait.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT id, kind, unit, holder_id, label, expires_on, balance FROM rights_pocket"
+            " WHERE id = ANY(%s) AND balance IS NOT NULL ORDER BY id FOR NO KEY UPDATE",
+            [list(pocket_ids)],
+        )
+        return {row[0]: Held(*row) for row in cursor.fetchall()}
+
+
+def _origins(reserved: Sequence[uuid.UUID]) -> dict[uuid.UUID, uuid.UUID]:
+    """Where each reserved pocket was filled from, in the order given. Never changes: needs no lock."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT target_id, source_id FROM rights_movement WHERE target_id = ANY(%s) AND kind = ANY(%s)",
+            [list(reserved), [kind.value for kind in INTO_RESERVED]],
+        )
+        found = dict(cursor.fetchall())
+    if missing := [str(pocket_id) for pocket_id in reserved if pocket_id not in found]:
+        raise LookupError(f"not filled reserved pockets: {', '.join(missing)}")
+    return {pocket_id: found[pocket_id] for pocket_id in reserved}
+
+
+def _opened(wanted: set[tuple]) -> dict[tuple, uuid.UUID]:
+    """The one pocket of each (holder, kind, unit, label, expiry), opened now where it is missing.
+
+    Two who open the same at once get the same: the second waits for the first, then finds it.
+    """
+    found = _find_pockets(wanted)
+    if missing := [pocket for pocket in wanted if pocket not in found]:
+        # In one order, so that two lots never wait for each other.
+        missing.sort(key=str)
+        Pocket.objects.bulk_create(
+            (
+                Pocket(
+                    holder_id=holder_id,
+                    kind=kind,
+                    unit=unit,
+                    label=label,
+                    expires_on=expires_on,
+                    balance=None if kind in WORLD_KINDS else 0,
+                )
+                for holder_id, kind, unit, label, expires_on in missing
+            ),
+            ignore_conflicts=True,
+        )
+        found |= _find_pockets(missing)
+    return found
+
+
+def _find_pockets(wanted: Iterable[tuple]) -> dict[tuple, uuid.UUID]:
+    holders, world = set(), set()
+    for holder_id, kind, *_rest in wanted:
+        (world if holder_id is None else holders).add(holder_id or kind)
+    with connection.cursor() as cursor:
+        # Two halves, each with its own unique index.
+        cursor.execute(
+            "SELECT holder_id, kind, unit, label, expires_on, id FROM rights_pocket"
+            " WHERE holder_id = ANY(%s) AND kind = ANY(%s)"
+            " UNION ALL SELECT holder_id, kind, unit, label, expires_on, id FROM rights_pocket"
+            " WHERE holder_id IS NULL AND kind = ANY(%s)",
+            [list(holders), [kind.value for kind in HOLDER_KINDS], list(world)],
+        )
+        return {tuple(pocket): pocket_id for *pocket, pocket_id in cursor.fetchall()}
+
+
+def _open_reserved(rows: Iterable[tuple[uuid.UUID, str, uuid.UUID, str]]) -> None:
+    """Open reserved pockets: (id, unit, holder, label). One that is there comes from the same key."""
+    Pocket.objects.bulk_create(
+        (
+            Pocket(
+                id=pocket_id,
+                kind=PocketKind.RESERVED,
+                unit=unit,
+                holder_id=holder_id,
+                label=label[:LONGEST_LABEL],
+                balance=0,
+            )
+            for pocket_id, unit, holder_id, label in rows
+        ),
+        ignore_conflicts=True,
+    )
+
+
+def _movement(
+    kind: MovementKind,
+    *,
+    source: uuid.UUID,
+    target: uuid.UUID,
+    amount: int | None,
+    key: str,
+    at: datetime,
+    by: Actor,
+    reason: str,
+    value_date: date | None = None,
+    formula: Sequence[tuple[str, str]] = (),
+    reverses: Movement | None = None,
+) -> Movement:
+    """A movement not written yet. ValueError: its amount is no whole number above zero, no key, no zone."""
+    if amount is not None and (type(amount) is not int or amount <= 0):
+        raise ValueError(f"an amount is a whole number above zero, not {amount!r}")
+    if not key:
+        raise ValueError("a movement needs a key")
+    if at.tzinfo is None:
+        raise ValueError("a moment needs its time zone")
+    movement = Movement(
+        kind=kind,
+        source_id=source,
+        target_id=target,
+        key=key,
+        reason=reason,
+        formula=[list(line) for line in formula],
+        reverses=reverses,
+        value_date=value_date or paris_day(at),
+        recorded_at=at,
+        recorded_by=by.user,
+    )
+    movement.amount = amount  # type: ignore[assignment]  # None until an emptied pocket is found again
+    return movement
+
+
+def _post(movements: list[Movement]) -> list[Movement]:
+    """Write movements, or find those that are written already, perhaps just now by somebody else. KeyReused."""
+    if not movements:
+        return []
+    values: list[Any] = []
+    for movement in movements:
+        values += (
+            str(movement.kind),
+            movement.source_id,
+            movement.target_id,
+            movement.amount,
+            movement.key,
+            movement.reason,
+            Jsonb(movement.formula),
+            movement.reverses_id,
+            movement.value_date,
+            movement.recorded_at,
+            movement.recorded_by_id,
+        )
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO rights_movement (kind, source_id, target_id, amount, key, reason, formula,"  # noqa: S608
+            " reverses_id, value_date, recorded_at, recorded_by_id) VALUES "
+            + ", ".join([f"({', '.join(['%s'] * 11)})"] * len(movements))
+            + " ON CONFLICT (key) DO NOTHING RETURNING key, id",
+            values,
+        )
+        written = dict(cursor.fetchall())
+    for movement in movements:
+        movement.pk = written.get(movement.key)
+        movement._state.adding = movement.pk is None
+    if len(written) == len(movements):
+        return movements
+    done = _by_key(movement.key for movement in movements if movement.pk is None)
+    for movement in movements:
+        if movement.pk is None and not _is_same(done[movement.key], movement):
+            raise _condemned(movement.key)
+    return [done.get(movement.key, movement) for movement in movements]
+
+
+def _line_key(key: str, position: int) -> str:
+    return f"{key}:{position}"
+
+
+def _reserved_id(line_key: str, filled_by: uuid.UUID) -> uuid.UUID:
+    return uuid.uuid5(RESERVED_IDS, f"{line_key}:{filled_by}")

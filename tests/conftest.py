@@ -1,0 +1,126 @@
+"""What every test has: the guards (tests/guards.py), the real files, the clock, people who are signed in."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+from zoneinfo import ZoneInfo
+
+import pytest
+import redis
+from django.conf import settings
+from django.db import connection
+from django.utils import timezone
+
+import rulebook
+from tests import guards
+
+ROOT = Path(__file__).resolve().parent.parent
+SHARED_DATA = ROOT.parent / "shared" / "data"
+PARIS = ZoneInfo("Europe/Paris")
+
+NO_SHARED_DATA = "les fichiers réels (../shared/data) sont absents"
+NO_BROWSER = "Chromium est absent (paquet « chromium », ou son chemin dans CHROMIUM)"
+
+
+def pytest_configure():
+    guards.install()
+
+
+def pytest_sessionfinish():
+    """Leave nothing in a Redis that others may use too."""
+    server = redis.Redis.from_url(settings.REDIS_URL)
+    try:
+        for key in server.scan_iter(match=f"{settings.PROCESS}*", count=1000):
+            server.delete(key)
+    except redis.ConnectionError:
+        pass  # the tests themselves have already said so
+    finally:
+        server.close()
+
+
+def pytest_terminal_summary(terminalreporter):
+    skipped = [str(report.longrepr) for report in terminalreporter.stats.get("skipped", [])]
+    for reason in (NO_SHARED_DATA, NO_BROWSER):
+        if count := sum(reason in text for text in skipped):
+            terminalreporter.write_line(f"{count} tests n'ont pas été exécutés : {reason}.", yellow=True)
+
+
+def _absent(reason, required_by):
+    """Not run, and said so; a failure where the machine promised to have it."""
+    if os.environ.get(required_by) == "1":
+        pytest.fail(f"{reason} ({required_by}=1)", pytrace=False)
+    pytest.skip(reason)
+
+
+# --- The world outside ----------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of the real files."""
+    if not SHARED_DATA.is_dir():
+        _absent(NO_SHARED_DATA, "PORTAL_REQUIRE_SHARED_DATA")
+    return SHARED_DATA
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The path of the browser."""
+    path = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+    if not path or not Path(path).is_file():
+        _absent(NO_BROWSER, "PORTAL_REQUIRE_BROWSER")
+    return path
+
+
+@pytest.fixture
+def at():
+    """Now, in Paris. Verbs are given this moment; tests that need a given day make their own."""
+    return timezone.localtime(timezone.now(), PARIS)
+
+
+@pytest.fixture
+def rules(db, at):
+    """The law of today."""
+    return rulebook.on(at.date())
+
+
+# --- A worker of flesh ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def worker(transactional_db, tmp_path):
+    """A real Celery worker with its beat, on this test's database. Gives the folder where its mails fall."""
+    mails = tmp_path / "mails"
+    mails.mkdir()
+    address = urlsplit(os.environ["DATABASE_URL"])
+    environment = os.environ | {
+        "DATABASE_URL": urlunsplit(address._replace(path=f"/{connection.settings_dict['NAME']}")),
+        "DJANGO_SETTINGS_MODULE": "tests.settings",
+        "PORTAL_MAIL_FOLDER": str(mails),
+    }
+    command = [sys.executable, "-m", "celery", "-A", "portal", "worker", "--beat", "--concurrency=1"]
+    command += ["--without-gossip", "--without-mingle", f"--schedule={tmp_path / 'beat'}", "--loglevel=INFO"]
+    log = tmp_path / "worker.log"
+    with log.open("w") as output:
+        process = subprocess.Popen(
+            command, cwd=ROOT, env=environment, stdout=output, stderr=output, start_new_session=True
+        )
+    try:
+        end = time.monotonic() + 60
+        while " ready." not in log.read_text():
+            if process.poll() is not None or time.monotonic() > end:
+                pytest.fail(f"the worker did not start:\n{log.read_text()}", pytrace=False)
+            time.sleep(0.1)
+        yield mails
+    finally:
+        process.terminate()
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()

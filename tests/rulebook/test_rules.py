@@ -1,0 +1,42 @@
+from datetime import date, timedelta
+
+import pytest
+
+import rulebook
+from rulebook import loading
+from rulebook.models import Parameter
+
+pytestmark = pytest.mark.django_db
+
+
+def test_the_database_says_what_the_file_says_on_every_day_a_rule_changes():
+    rows = loading.read()
+    for since in sorted({row.since for row in rows}):
+        for day in (since, since + timedelta(days=1)):
+            assert rulebook.on(day) == loading.rules_in_file(day, rows=rows)
+
+
+def test_one_query_a_call(django_assert_num_queries):
+    with django_assert_num_queries(1):
+        rulebook.on(date(2026, 11, 21))
+
+
+def test_a_day_before_the_first_rule_has_none():
+    with pytest.raises(rulebook.NoRuleInForce) as error:
+        rulebook.on(date(2019, 11, 20))
+    assert error.value.day == date(2019, 11, 20)
+    assert "en vigueur le 20/11/2019" in str(error.value)
+
+
+def test_the_last_day_of_a_period_is_the_day_before_its_end():
+    period = Parameter.objects.get(name="participation_cents", value=10_223).in_force
+    assert (period.lower, period.upper) == (date(2025, 1, 1), date(2026, 1, 1))
+    assert rulebook.on(date(2025, 12, 31)).participation_cents == 10_223
+    assert rulebook.on(date(2026, 1, 1)).participation_cents == 10_320
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("turn", [1, 2])
+def test_the_law_survives_the_flush_of_a_transactional_test(turn):
+    """The second turn runs after the first one's flush emptied every table."""
+    assert rulebook.on(date(2026, 11, 21)).withdrawal_days == 14
