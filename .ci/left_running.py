@@ -15,5 +15,4 @@ def command_lines():
 
 
 left = [f"{pid}: {line}" for pid, line in command_lines() if VENV in line]
-print("\n".join(["Still running:", *left]) if left else "Nothing is left running.")
-sys.exit(bool(left))
+sys.exit("\n".join(["Still running:", *left]) if left else 0)

@@ -145,7 +145,7 @@ def _tell(holder: HolderProfile, user: User, at: datetime.datetime) -> None:
         event_key=f"account_activated:{holder.pk}",
         at=at,
         user=user,
-        facts={"name": holder.display_name, "at": at.isoformat()},
+        facts={"name": holder.display_name},
         link=reverse("rights"),
     )
 

@@ -1,7 +1,8 @@
 """The social-security number (NIR): read, checked, kept encrypted, found by a keyed digest, shown masked.
 
 It is never logged, never in a repr, and hidden from error reports (`sensitive_variables`).
-`settings.NIR_KEYS`: the first key encrypts and signs, the others still read; `manage.py rotate_nir_keys` moves everything to the first, then the others may go.
+`settings.NIR_KEYS`: the first key encrypts and signs, the others still read;
+`manage.py rotate_nir_keys` moves everything to the first, then the others may go.
 """
 
 import datetime

@@ -99,7 +99,7 @@ def _write(
                 event_key=f"profile_changed:{holder.pk}:{at.isoformat()}",
                 at=at,
                 user=holder.user,
-                facts={"name": holder.display_name, "fields": labels, "at": at.isoformat()},
+                facts={"name": holder.display_name, "fields": labels},
                 link=reverse("profile"),
             )
     return changed

@@ -116,7 +116,7 @@ SAINTS = {"st": "saint", "ste": "sainte"}
 
 
 def name_key(name: str) -> str:
-    """What town names are compared by: « L'Haÿ-les-Roses » → « l hay les roses », « St Denis » → « saint denis »."""
+    """What names are compared by: « l hay les roses » for « L'Haÿ-les-Roses », « saint ay » for « St-Ay »."""
     folded = unicodedata.normalize("NFKD", name.lower().replace("œ", "oe").replace("æ", "ae"))
     words = re.findall(r"[a-z0-9]+", "".join(c for c in folded if not unicodedata.combining(c)))
     return " ".join(SAINTS.get(word, word) for word in words)

@@ -33,10 +33,10 @@ SMALL_WORDS = frozenset({"a", "les"})
 
 
 class Sort(models.TextChoices):
-    RELEVANCE = "pertinence", _("Pertinence")
+    RELEVANCE = "relevance", _("Pertinence")
     DISTANCE = "distance", _("Distance")
-    PRICE = "prix", _("Prix")
-    START = "date", _("Date de début")
+    PRICE = "price", _("Prix")
+    START = "start", _("Date de début")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,7 +138,7 @@ def capped_count(offers: OfferQuerySet) -> int:
 
 
 def text_query(text: str) -> TextQuery:
-    """What people type, as PostgreSQL's query: quotes, `or`, a leading `-`; the last word may be unfinished."""
+    """What people type, for PostgreSQL: quotes, `or`, a leading `-`; the last word may be unfinished."""
     text = _plain(text)
     whole = TextQuery(text, config="portal_french", search_type="websearch")
     last = re.search(r"(?:^|[\s'’])(?P<word>\w{3,})$", text)
@@ -271,7 +271,9 @@ def find_towns(text: str, *, limit: int = TOWN_CHOICES_MAX) -> list[Town]:
     towns = Town.objects.filter(department=department) if department else Town.objects.all()
     code = key.upper()
     if re.fullmatch(r"\d{5}|2[AB]\d{3}", code):
-        coded = towns.filter(Q(postal_codes__contains=[code]) | Q(code=code))
+        coded = towns.filter(
+            Q(postal_codes__contains=[code]) | Q(code=code) | Q(former_codes__contains=[code])
+        )
         is_postal = Q(postal_codes__contains=[code])
         return list(
             coded.order_by(models.Case(models.When(is_postal, then=0), default=1), "-population")[:limit]

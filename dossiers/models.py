@@ -165,7 +165,7 @@ class Transition(models.Model):
                         WHERE dossier.id = new_rows.dossier_id AND dossier.state = new_rows.from_state;
                     GET DIAGNOSTICS moved = ROW_COUNT;
                     IF moved <> expected THEN
-                        RAISE EXCEPTION 'transition_moves_its_dossier: the dossier is not in that state any more';
+                        RAISE EXCEPTION 'transition_moves_its_dossier: the dossier has moved on';
                     END IF;
                     RETURN NULL;
                 """,

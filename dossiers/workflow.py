@@ -100,7 +100,7 @@ def discard(dossier_id: UUID, *, by: Actor) -> None:
 def submit(
     dossier_id: UUID, *, by: Actor, at: datetime, request_id: UUID, seen_price_cents: int | None = None
 ) -> Dossier:
-    """Send the request. Effects: REQUESTED; the organisation's answer clock; a notice to it. By the holder."""
+    """Send the request. Effects: REQUESTED; the answer clock; a notice to the organisation. By the holder."""
     with transaction.atomic():
         dossier, is_done = _begin("submit", dossier_id, by=by, request_id=request_id)
         if is_done:
@@ -498,6 +498,7 @@ def plan_for(dossier: Dossier, *, at: datetime, rules: Rules, lock: bool = False
             kind=purse.kind,
             label=purse.label,
             balance_cents=purse.balance,
+            funder_kind=purse.funder_kind,
             expires_on=purse.expires_on,
         )
         for purse in ledger.purses(dossier.holder, at=at, lock=lock)

@@ -12,7 +12,8 @@ from urllib.parse import urljoin
 
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
-from django.template.loader import render_to_string
+from django.template import Context
+from django.template.loader import get_template
 from django.utils import translation
 from django.utils.translation import gettext_lazy as _
 
@@ -33,3 +34,56 @@ FACTS = {
     "state": _("État du dossier"),
     "dossier_number": _("Dossier"),
 }
+
+# What the button says; for a dossier, nothing more is needed.
+BUTTONS = {
+    Kind.ACCOUNT_ACTIVATED: _("Voir mes droits"),
+    Kind.PROFILE_CHANGED: _("Vérifier mon profil"),
+}
+BUTTON = _("Ouvrir le dossier")
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """A notice as people read it. `facts`: (label, value); `url` is empty when there is nothing to open."""
+
+    subject: str
+    paragraphs: list[str]
+    facts: list[tuple[str, str]]
+    button: str
+    url: str
+
+
+def words_of(notice: Notice) -> Words:
+    """The words of a notice, in the active language."""
+    template = get_template(f"notices/{notice.kind}.txt").template
+    # Plain text: escaping is the business of whoever puts these words into HTML.
+    text = template.render(Context(notice.facts, autoescape=False))
+    subject, _newline, body = text.strip().partition("\n")
+    return Words(
+        subject=" ".join(subject.split()),
+        paragraphs=[" ".join(part.split()) for part in body.split("\n\n") if part.strip()],
+        facts=[(str(label), notice.facts[name]) for name, label in FACTS.items() if notice.facts.get(name)],
+        button=str(BUTTONS.get(notice.kind, BUTTON)),
+        url=urljoin(settings.PORTAL_BASE_URL, notice.link) if notice.link else "",
+    )
+
+
+def email_of(notice: Notice, *, connection: Any = None) -> EmailMultiAlternatives:
+    """The mail of a notice, in the portal's language. The same notice always has the same Message-ID."""
+    with translation.override(settings.LANGUAGE_CODE):
+        words = words_of(notice)
+        context = {"words": words, "base_url": settings.PORTAL_BASE_URL}
+        text = get_template("notices/mail.txt").template.render(Context(context, autoescape=False))
+        html = get_template("notices/mail.html").render(context)
+    domain = parseaddr(settings.DEFAULT_FROM_EMAIL)[1].rpartition("@")[2]
+    message = EmailMultiAlternatives(
+        subject=words.subject,
+        body=text,
+        to=[notice.email],
+        connection=connection,
+        # RFC 3834: an absent reader's robot does not answer ours.
+        headers={"Message-ID": f"<{notice.pk}@{domain}>", "Auto-Submitted": "auto-generated"},
+    )
+    message.attach_alternative(html, "text/html")
+    return message

@@ -7,6 +7,7 @@ open while a mail server is spoken to. A lost broker loses nothing: beat calls `
 
 import logging
 import smtplib
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -34,6 +35,8 @@ GIVE_UP_AFTER = timedelta(days=5)
 # that; a slow server must not make a living one pass it: 20 notices × a few timeouts of 10 s.
 LOT = 20
 LEASE = timedelta(minutes=30)
+# After the broker failed, for how many seconds it is left alone: beat finds the notices anyway.
+BROKER_REST = 60
 # A server that fails so often in a row is left alone until the next run.
 TROUBLES_IN_A_ROW = 3
 
@@ -66,8 +69,10 @@ def write(
     `facts` are texts, numbers and lists that JSON can hold, in French already; `link` is a path of the
     portal. Written again for the same address and event, nothing happens: write to people before
     their organisation's mailbox, so that an address that is both has the notice in its inbox.
-    ValueError: no such kind.
+    ValueError: no such kind, or a link that leaves the portal.
     """
+    if link and (not link.startswith("/") or link.startswith("//")):
+        raise ValueError(f"a notice links to a path of the portal, not to {link!r}")
     if not connection.in_atomic_block:
         raise transaction.TransactionManagementError("a notice is written in the transaction of its event")
     notice = Notice(
@@ -117,7 +122,17 @@ def _deliver_after_commit() -> None:
 
 
 def _ask_for_delivery() -> None:
-    current_app.send_task(DELIVERY_TASK, expires=60, retry=False, ignore_result=True)
+    """A dead broker costs one person some seconds a minute, not everyone each time."""
+    if time.monotonic() < _broker_rests_until[0]:
+        return
+    try:
+        current_app.send_task(DELIVERY_TASK, expires=60, retry=False, ignore_result=True)
+    except Exception:
+        _broker_rests_until[0] = time.monotonic() + BROKER_REST
+        raise  # a robust hook: Django logs it and goes on
+
+
+_broker_rests_until = [0.0]
 
 
 def _claim(*, at: datetime, limit: int) -> list[Notice]:
@@ -133,7 +148,7 @@ def _claim(*, at: datetime, limit: int) -> list[Notice]:
 
 
 def _deliver(lot: list[Notice], report: DeliveryReport, *, at: datetime) -> bool:
-    """Send a lot over one connection. False: the server is in trouble, what is left waits for the next run."""
+    """Send a lot over one connection. False: the server is in trouble, the next run will see."""
     server = mail.get_connection()
     troubles = 0
     try:
@@ -154,9 +169,7 @@ def _deliver(lot: list[Notice], report: DeliveryReport, *, at: datetime) -> bool
                 log.exception("notice %s cannot be made", notice.pk)
                 _postpone(notice, f"{type(fault).__name__}: {fault}", report, at=at)
             else:
-                Notice.objects.filter(pk=notice.pk).update(
-                    delivered_at=at, next_attempt_at=None, last_error=""
-                )
+                _mark_delivered(notice, at=at)
                 report.delivered += 1
                 troubles = 0
     finally:
@@ -180,6 +193,12 @@ def _send(notice: Notice, server: Any) -> None:
         raise
     except (ValueError, UnicodeError) as error:  # an address no mail can go to; BadHeaderError too
         raise Refused(_words_of(error)) from error
+
+
+def _mark_delivered(notice: Notice, *, at: datetime) -> None:
+    Notice.objects.filter(pk=notice.pk).update(
+        delivered_at=at, given_up_at=None, next_attempt_at=None, last_error=""
+    )
 
 
 def _close(server: Any) -> None:

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_safe
 import rulebook
 from accounts.actors import Actor, Role
 from dossiers import listing
-from dossiers.states import CLOCK_OF, MOVES, WHOSE_TURN, State
+from dossiers.states import CLOCK_OF, FINAL_STATES, MOVES, WHOSE_TURN, State
 from rulebook import Rules, Term, workdays
 
 # What home shows of what waits; the list of dossiers has the rest.
@@ -56,27 +56,28 @@ class Explained:
 
 
 def explained_states(rules: Rules) -> list[Explained]:
-    """Every state as dossiers.states and the rulebook have it, so that help cannot say anything else."""
+    """Every living state as dossiers.states and the rulebook have it, so that help cannot say otherwise."""
     return [
         Explained(
             label=str(state.label),
             whose_turn=_whose_turn(state),
             delay=days_in_words(rules.term(CLOCK_OF[state])) if state in CLOCK_OF else "",
-            silence=_("Sans réponse, le dossier s’arrête et tout vous est rendu.")
+            silence=_("Sans réponse, le dossier s’arrête et rien n’est perdu.")
             if state in MOVES["lapse"].sources
             else "",
         )
         for state in State
+        if state in WHOSE_TURN
     ]
 
 
 def _whose_turn(state: State) -> str:
     if state == State.ACCEPTED:
-        return _("Rien à faire : préparez votre entrée en formation. Vous pouvez encore renoncer sans frais.")
+        return _("La place est réservée. Le titulaire peut encore renoncer sans frais.")
     return {
-        Role.HOLDER: _("C’est à vous d’agir."),
+        Role.HOLDER: _("C’est au titulaire d’agir."),
         Role.PROVIDER: _("C’est à l’organisme de répondre."),
-    }.get(WHOSE_TURN.get(state), _("Le dossier est terminé : personne n’attend rien de vous."))
+    }[WHOSE_TURN[state]]
 
 
 def days_in_words(term: Term) -> str:
@@ -101,6 +102,7 @@ def help_page(request):
         "portal/help.html",
         {
             "states": explained_states(rules),
+            "final_states": [state.label for state in State if state in FINAL_STATES],
             "terms": terms,
             "most_requests": rules.simultaneous_requests_max,
             "today": today,

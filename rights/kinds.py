@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 
 class Unit(models.TextChoices):
-    EUR_CENT = "eur_cent", _("centime d'euro")
+    EUR_CENT = "eur_cent", _("centime d’euro")
     HOUR = "hour", _("heure")
 
 
@@ -35,8 +35,20 @@ class PocketKind(models.TextChoices):
 P = PocketKind
 HOLDER_KINDS = (P.ANNUAL, P.INCREASE, P.DIF, P.VOLUNTEER, P.CREDIT, P.DOTATION, P.PROFESSIONAL_RISK, P.TOP_UP)
 WORLD_KINDS = (P.STATE, P.FUNDER, P.CARD, P.FORFEITED)
-# Who pays a purse in: their own money for those that a funder grants, the State for the rest.
+# Paid in by a funder; the State pays the rest.
 FUNDED_KINDS = (P.DOTATION, P.TOP_UP)
+
+
+class FunderKind(models.TextChoices):
+    """Who granted a dotation or a top-up: some exempt from the participation (rulebook)."""
+
+    EMPLOYER = "employer", _("Employeur")
+    AGREEMENT = "agreement", _("Accord d’entreprise, de groupe ou de branche")
+    OPCO = "opco", _("Opérateur de compétences (OPCO)")
+    WORK_ACCIDENT = "work_accident", _("Accident du travail ou maladie professionnelle")
+    REGION = "region", _("Région")
+    FRANCE_TRAVAIL = "france_travail", _("France Travail")
+    OTHER = "other", _("Autre financeur")
 
 
 class MovementKind(models.TextChoices):

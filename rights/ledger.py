@@ -26,6 +26,7 @@ from rights.kinds import (
     HOLDER_KINDS,
     INTO_RESERVED,
     WORLD_KINDS,
+    FunderKind,
     MovementKind,
     PocketKind,
     Unit,
@@ -55,7 +56,7 @@ class NotEnough(LedgerError):
     def __init__(self, pocket: "Held", *, wanted: int, available: int):
         self.pocket, self.wanted, self.available = pocket, wanted, available
         super().__init__(
-            _("Il n'y a pas assez sur « %(pocket)s » : il faut %(wanted)s et il reste %(available)s.")
+            _("Il n’y a pas assez sur « %(pocket)s » : il faut %(wanted)s et il reste %(available)s.")
             % {
                 "pocket": pocket.name,
                 "wanted": amount_in_words(wanted, pocket.unit),
@@ -70,7 +71,7 @@ class PocketExpired(LedgerError):
     def __init__(self, pocket: "Held", expires_on: date):
         self.pocket, self.expires_on = pocket, expires_on
         super().__init__(
-            _("« %(pocket)s » n'est plus utilisable depuis le %(day)s.")
+            _("« %(pocket)s » n’est plus utilisable depuis le %(day)s.")
             % {"pocket": pocket.name, "day": french.short_day(expires_on)}
         )
 
@@ -86,7 +87,7 @@ class NotYours(LedgerError):
     """The pockets of one reservation belong to several holders, or to nobody."""
 
     def __init__(self) -> None:
-        super().__init__(_("Ces droits n'appartiennent pas tous au même titulaire."))
+        super().__init__(_("Ces droits n’appartiennent pas tous au même titulaire."))
 
 
 class NothingReserved(LedgerError):
@@ -107,7 +108,7 @@ class KeyReused(LedgerError):
     def __init__(self, key: str):
         self.key = key
         super().__init__(
-            _("L'opération « %s » est déjà enregistrée avec un autre contenu. Rien n'a été changé.") % key
+            _("L’opération « %s » est déjà enregistrée avec un autre contenu. Rien n’a été changé.") % key
         )
 
 
@@ -128,6 +129,21 @@ class Purse:
     unit: Unit
     balance: int
     expires_on: date | None
+    funder_kind: str = ""
+
+
+class Place(NamedTuple):
+    """What tells one purse or world pocket from another. `holder_id` is None in the world."""
+
+    holder_id: uuid.UUID | None
+    kind: str
+    unit: str
+    label: str = ""
+    funder_kind: str = ""
+    expires_on: date | None = None
+
+
+CARD = Place(None, PocketKind.CARD.value, Unit.EUR_CENT.value)
 
 
 class Held(NamedTuple):
@@ -176,7 +192,7 @@ def purses(holder: "HolderProfile", *, at: datetime, lock: bool = False) -> list
         raise NotInTransaction("ledger.purses needs an open transaction.atomic() to lock")
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT id, kind, label, unit, balance, expires_on FROM rights_pocket"  # noqa: S608
+            "SELECT id, kind, label, unit, balance, expires_on, funder_kind FROM rights_pocket"  # noqa: S608
             " WHERE holder_id = %s AND kind = ANY(%s) AND unit = %s"
             " AND (expires_on IS NULL OR expires_on >= %s) ORDER BY id"
             + (" FOR NO KEY UPDATE" if lock else ""),
@@ -184,8 +200,8 @@ def purses(holder: "HolderProfile", *, at: datetime, lock: bool = False) -> list
         )
         # Sorted out here, since a row locked in the meantime may have been emptied.
         return [
-            Purse(pocket_id, PocketKind(kind), label, Unit(unit), balance, expires_on)
-            for pocket_id, kind, label, unit, balance, expires_on in cursor.fetchall()
+            Purse(pocket_id, PocketKind(kind), label, Unit(unit), balance, expires_on, funder_kind)
+            for pocket_id, kind, label, unit, balance, expires_on, funder_kind in cursor.fetchall()
             if balance > 0
         ]
 
@@ -194,8 +210,9 @@ def purses(holder: "HolderProfile", *, at: datetime, lock: bool = False) -> list
 class Credit:
     """Rights to give. `unit`s; `formula`: lines (what, how much) in French, shown to the holder.
 
-    `label` tells apart pockets of a kind: the funder of a dotation or a top-up, who then pays; the State
-    pays the rest. `value_date`: the day in Paris unless given. ValueError: not a kind that holders own.
+    `label` tells apart pockets of a kind: the funder of a dotation or a top-up, who then pays and whose
+    `funder_kind` may matter; the State pays the rest. `value_date`: the day in Paris unless given.
+    ValueError: not a kind that holders own.
     """
 
     holder_id: uuid.UUID
@@ -207,21 +224,26 @@ class Credit:
     reason: str = ""
     formula: Sequence[tuple[str, str]] = ()
     label: str = ""
+    funder_kind: FunderKind | None = None
     expires_on: date | None = None
 
     def __post_init__(self) -> None:
+        _check_amount(self.amount)
         if self.kind not in HOLDER_KINDS:
             raise ValueError(f"{self.kind} is not a kind of pocket that a holder owns")
+        if self.funder_kind and self.kind not in FUNDED_KINDS:
+            raise ValueError(f"{self.kind} is not granted by a funder")
 
     @property
-    def purse(self) -> tuple:
-        return (self.holder_id, str(self.kind), str(self.unit), self.label, self.expires_on)
+    def purse(self) -> "Place":
+        funder_kind = str(self.funder_kind or "")
+        return Place(self.holder_id, str(self.kind), str(self.unit), self.label, funder_kind, self.expires_on)
 
     @property
-    def payer(self) -> tuple:
+    def payer(self) -> "Place":
         if self.kind in FUNDED_KINDS:
-            return (None, PocketKind.FUNDER.value, str(self.unit), self.label, None)
-        return (None, PocketKind.STATE.value, str(self.unit), "", None)
+            return Place(None, PocketKind.FUNDER.value, str(self.unit), self.label)
+        return Place(None, PocketKind.STATE.value, str(self.unit))
 
 
 def credit(
@@ -237,6 +259,7 @@ def credit(
     reason: str = "",
     formula: Sequence[tuple[str, str]] = (),
     label: str = "",
+    funder_kind: FunderKind | None = None,
     expires_on: date | None = None,
 ) -> Movement:
     """Give one holder rights; opens the pocket when it is missing. Fields as `Credit`. KeyReused."""
@@ -250,6 +273,7 @@ def credit(
         reason=reason,
         formula=formula,
         label=label,
+        funder_kind=funder_kind,
         expires_on=expires_on,
     )
     return credit_many([wanted], at=at, by=by)[0]
@@ -313,9 +337,15 @@ def reserve(
     if _again(key, movements) is None:
         _check_usable(lines, held, on=paris_day(at))
         _open_reserved(
-            (movement.target_id, held[movement.source_id], label or reason) for movement in movements
+            (
+                movement.target_id,
+                held[movement.source_id].unit,
+                held[movement.source_id].holder_id,
+                label or reason,
+            )
+            for movement in movements
         )
-        _post(key, movements)
+        _post(movements)
     return [movement.target_id for movement in movements]
 
 
@@ -331,10 +361,10 @@ def pay_in(
     label: str = "",
 ) -> uuid.UUID:
     """A payment arrived: its euros wait in a reserved pocket of this holder; the pocket's id. KeyReused."""
-    card = (None, PocketKind.CARD.value, Unit.EUR_CENT.value, "", None)
+    _check_amount(amount)
     movement = _movement(
         MovementKind.PAYMENT,
-        source=_opened({card})[card],
+        source=_opened({CARD})[CARD],
         target=_reserved_id(_line_key(key, 1), reserved_for.pk),
         amount=amount,
         key=_line_key(key, 1),
@@ -363,7 +393,7 @@ def release(
             MovementKind.RELEASE if origin in held else MovementKind.REFUND,
             source=pocket_id,
             target=origin,
-            amount=held[pocket_id].balance or None,
+            amount=held[pocket_id].balance,
             key=_line_key(key, position),
             at=at,
             by=by,
@@ -374,7 +404,7 @@ def release(
     if (done := _again(key, movements)) is not None:
         return done
     for movement in movements:
-        if movement.amount is None:
+        if not movement.amount:
             raise NothingReserved(held[movement.source_id])
     return _post(movements)
 
@@ -386,7 +416,7 @@ def reverse(*, movement: Movement, key: str, at: datetime, by: Actor, reason: st
     NotReversible: not a credit, or already reversed. NotEnough: the holder has used it. KeyReused.
     """
     if movement.kind != MovementKind.CREDIT:
-        raise NotReversible(_("Seul un crédit se corrige ici. Une réservation s'annule depuis son dossier."))
+        raise NotReversible(_("Seul un crédit se corrige ici. Une réservation s’annule depuis son dossier."))
     held = _lock([movement.target_id])[movement.target_id]
     counter = _movement(
         MovementKind.REVERSAL,
@@ -411,10 +441,16 @@ def reverse(*, movement: Movement, key: str, at: datetime, by: Actor, reason: st
 # --- Guards -----------------------------------------------------------------------------------------
 
 
+def _check_amount(amount: int) -> None:
+    if type(amount) is not int or amount <= 0:
+        raise ValueError(f"an amount is a whole number above zero, not {amount!r}")
+
+
 def _check_usable(lines: Sequence[tuple[uuid.UUID, int]], held: dict[uuid.UUID, Held], *, on: date) -> None:
     """One holder, one unit, nothing expired, enough in each pocket over all its lines."""
     wanted: Counter[uuid.UUID] = Counter()
     for pocket_id, amount in lines:
+        _check_amount(amount)
         wanted[pocket_id] += amount
     if any(pocket_id not in held or held[pocket_id].kind not in HOLDER_KINDS for pocket_id in wanted):
         raise NotYours
@@ -451,7 +487,7 @@ def _is_same(done: Movement, wanted: Movement) -> bool:
     return (
         (done.kind, done.source_id, done.target_id, done.reverses_id)
         == (wanted.kind, wanted.source_id, wanted.target_id, wanted.reverses_id)
-    ) and wanted.amount in (None, done.amount)
+    ) and wanted.amount in (0, done.amount)
 
 
 def _condemned(key: str) -> KeyReused:
@@ -490,47 +526,38 @@ def _origins(reserved: Sequence[uuid.UUID]) -> dict[uuid.UUID, uuid.UUID]:
     return {pocket_id: found[pocket_id] for pocket_id in reserved}
 
 
-def _opened(wanted: set[tuple]) -> dict[tuple, uuid.UUID]:
-    """The one pocket of each (holder, kind, unit, label, expiry), opened now where it is missing.
+def _opened(wanted: set[Place]) -> dict[Place, uuid.UUID]:
+    """The one pocket of each place, opened now where it is missing.
 
     Two who open the same at once get the same: the second waits for the first, then finds it.
     """
     found = _find_pockets(wanted)
-    if missing := [pocket for pocket in wanted if pocket not in found]:
-        # In one order, so that two lots never wait for each other.
-        missing.sort(key=str)
+    # In one order, so that two lots never wait for each other.
+    if missing := sorted(wanted - found.keys(), key=str):
         Pocket.objects.bulk_create(
             (
-                Pocket(
-                    holder_id=holder_id,
-                    kind=kind,
-                    unit=unit,
-                    label=label,
-                    expires_on=expires_on,
-                    balance=None if kind in WORLD_KINDS else 0,
-                )
-                for holder_id, kind, unit, label, expires_on in missing
+                Pocket(**place._asdict(), balance=None if place.kind in WORLD_KINDS else 0)
+                for place in missing
             ),
             ignore_conflicts=True,
         )
-        found |= _find_pockets(missing)
+        found |= _find_pockets(wanted)
     return found
 
 
-def _find_pockets(wanted: Iterable[tuple]) -> dict[tuple, uuid.UUID]:
-    holders, world = set(), set()
-    for holder_id, kind, *_rest in wanted:
-        (world if holder_id is None else holders).add(holder_id or kind)
+def _find_pockets(wanted: set[Place]) -> dict[Place, uuid.UUID]:
+    holders = {place.holder_id for place in wanted if place.holder_id}
+    world = {place.kind for place in wanted if not place.holder_id}
     with connection.cursor() as cursor:
         # Two halves, each with its own unique index.
         cursor.execute(
-            "SELECT holder_id, kind, unit, label, expires_on, id FROM rights_pocket"
+            "SELECT holder_id, kind, unit, label, funder_kind, expires_on, id FROM rights_pocket"
             " WHERE holder_id = ANY(%s) AND kind = ANY(%s)"
-            " UNION ALL SELECT holder_id, kind, unit, label, expires_on, id FROM rights_pocket"
+            " UNION ALL SELECT holder_id, kind, unit, label, funder_kind, expires_on, id FROM rights_pocket"
             " WHERE holder_id IS NULL AND kind = ANY(%s)",
             [list(holders), [kind.value for kind in HOLDER_KINDS], list(world)],
         )
-        return {tuple(pocket): pocket_id for *pocket, pocket_id in cursor.fetchall()}
+        return {Place(*place): pocket_id for *place, pocket_id in cursor.fetchall()}
 
 
 def _open_reserved(rows: Iterable[tuple[uuid.UUID, str, uuid.UUID, str]]) -> None:
@@ -556,7 +583,7 @@ def _movement(
     *,
     source: uuid.UUID,
     target: uuid.UUID,
-    amount: int | None,
+    amount: int,
     key: str,
     at: datetime,
     by: Actor,
@@ -565,17 +592,16 @@ def _movement(
     formula: Sequence[tuple[str, str]] = (),
     reverses: Movement | None = None,
 ) -> Movement:
-    """A movement not written yet. ValueError: its amount is no whole number above zero, no key, no zone."""
-    if amount is not None and (type(amount) is not int or amount <= 0):
-        raise ValueError(f"an amount is a whole number above zero, not {amount!r}")
+    """A movement not written yet. ValueError: no key, or a moment without zone."""
     if not key:
         raise ValueError("a movement needs a key")
     if at.tzinfo is None:
         raise ValueError("a moment needs its time zone")
-    movement = Movement(
+    return Movement(
         kind=kind,
         source_id=source,
         target_id=target,
+        amount=amount,
         key=key,
         reason=reason,
         formula=[list(line) for line in formula],
@@ -584,12 +610,10 @@ def _movement(
         recorded_at=at,
         recorded_by=by.user,
     )
-    movement.amount = amount  # type: ignore[assignment]  # None until an emptied pocket is found again
-    return movement
 
 
 def _post(movements: list[Movement]) -> list[Movement]:
-    """Write movements, or find those that are written already, perhaps just now by somebody else. KeyReused."""
+    """Write movements, or find those already written, perhaps just now by somebody else. KeyReused."""
     if not movements:
         return []
     values: list[Any] = []

@@ -15,7 +15,16 @@ import pgtrigger
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from rights.kinds import FIRST_FAULT, INTO_RESERVED, WORLD_KINDS, MovementKind, PocketKind, Unit
+from rights.kinds import (
+    FIRST_FAULT,
+    FUNDED_KINDS,
+    INTO_RESERVED,
+    WORLD_KINDS,
+    FunderKind,
+    MovementKind,
+    PocketKind,
+    Unit,
+)
 
 IS_OF_THE_WORLD = models.Q(kind__in=WORLD_KINDS)
 
@@ -45,9 +54,16 @@ class Pocket(models.Model):
         _("précision"),
         max_length=120,
         blank=True,
-        help_text=_("Par exemple le financeur d'une dotation, ou la formation réservée."),
+        help_text=_("Par exemple le financeur d’une dotation, ou la formation réservée."),
     )
-    expires_on = models.DateField(_("à utiliser jusqu'au"), null=True, blank=True)
+    funder_kind = models.CharField(
+        _("sorte de financeur"),
+        max_length=20,
+        choices=FunderKind,
+        blank=True,
+        help_text=_("Pour une dotation ou un abondement. Certains dispensent de la participation."),
+    )
+    expires_on = models.DateField(_("à utiliser jusqu’au"), null=True, blank=True)
     balance = models.BigIntegerField(_("solde"), null=True, blank=True, editable=False)
 
     class Meta:
@@ -58,7 +74,7 @@ class Pocket(models.Model):
             models.CheckConstraint(
                 condition=models.Q(balance__isnull=True) | models.Q(balance__gte=0),
                 name="pocket_never_overdrawn",
-                violation_error_message=_("Il n'y a pas assez dans cette poche."),
+                violation_error_message=_("Il n’y a pas assez dans cette poche."),
             ),
             models.CheckConstraint(
                 condition=(IS_OF_THE_WORLD & models.Q(balance__isnull=True))
@@ -70,8 +86,12 @@ class Pocket(models.Model):
                 | (~IS_OF_THE_WORLD & models.Q(holder__isnull=False)),
                 name="pocket_of_a_person_has_a_holder",
             ),
+            models.CheckConstraint(
+                condition=models.Q(funder_kind="") | models.Q(kind__in=FUNDED_KINDS),
+                name="pocket_of_a_funder_only_names_its_kind",
+            ),
             models.UniqueConstraint(
-                fields=["holder", "kind", "unit", "label", "expires_on"],
+                fields=["holder", "kind", "unit", "label", "funder_kind", "expires_on"],
                 condition=~models.Q(kind__in=(PocketKind.RESERVED, *WORLD_KINDS)),
                 nulls_distinct=False,
                 name="purse_is_opened_once",
@@ -104,7 +124,7 @@ class Pocket(models.Model):
                 name="pocket_stays_what_it_is",
                 operation=pgtrigger.Update,
                 when=pgtrigger.Before,
-                condition=pgtrigger.AnyChange("id", "kind", "unit", "holder"),
+                condition=pgtrigger.AnyChange("id", "kind", "unit", "holder", "funder_kind"),
                 func=_refusal("pocket_stays_what_it_is", "a pocket keeps its kind, its unit and its holder"),
             ),
             # Its movements would lose an end; an empty pocket harms nobody.
@@ -130,7 +150,7 @@ class Movement(models.Model):
     amount = models.BigIntegerField(_("montant"))
     kind = models.CharField(_("nature"), max_length=20, choices=Kind)
     key = models.CharField(
-        _("clé"), max_length=200, unique=True, help_text=_("La même clé ne passe qu'une fois.")
+        _("clé"), max_length=200, unique=True, help_text=_("La même clé ne passe qu’une fois.")
     )
     reason = models.CharField(_("motif"), max_length=500, blank=True)
     formula = models.JSONField(

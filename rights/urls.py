@@ -1,1 +1,8 @@
-urlpatterns = []
+from django.urls import path
+
+from rights.views import holder
+
+urlpatterns = [
+    path("mes-droits", holder.statement, name="rights"),
+    path("mes-droits/releve.csv", holder.statement_file, name="rights_statement_file"),
+]

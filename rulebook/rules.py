@@ -1,8 +1,8 @@
 """What the law says on a given day: `on(day)`, and the one list of names it knows, `Rules`.
 
 Each field has dated rows in `parameters.yaml`, with its legal reference; a new decree is a new row
-there, never a line of code. Which day to ask for (handbook of the domain, decision 13): a clock, the
-day it opens; funding and settlement, the day of acceptance.
+there, never a line of code. Which day to ask for: a clock, the day it opens; funding and settlement,
+the day of acceptance.
 """
 
 from collections.abc import Mapping

@@ -205,12 +205,20 @@ def _commit_hooks_run(original, self, exc_type, exc_value, traceback):
     original(self, exc_type, exc_value, traceback)
     if exc_type is None and not self._from_testcase and _is_in_test_transaction_only(connection):
         hooks, connection.run_on_commit = connection.run_on_commit, []
-        for _savepoints, hook, _robust in hooks:
-            hook()
+        for _savepoints, hook, robust in hooks:
+            _run(hook, robust)
 
 
 def _commit_hook_outside_any_block_runs(original, self, func, robust=False):
     if _is_in_test_transaction_only(self):
-        func()
+        _run(func, robust)
     else:
         original(self, func, robust)
+
+
+def _run(hook, robust):
+    try:
+        hook()
+    except Exception:
+        if not robust:  # Django logs what a robust hook raises, and goes on
+            raise

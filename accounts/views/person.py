@@ -1,6 +1,7 @@
 """Pages of anyone who is signed in, whatever their role."""
 
 from allauth.core import ratelimit
+from django.conf import settings
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -48,7 +49,7 @@ def activation(request: HttpRequest) -> HttpResponse:
                 request.session[ACTING_AS] = str(Role.HOLDER)
                 messages.success(request, _("Votre compte est activé. Voici vos droits."))
                 return redirect("rights")
-    context = {"form": form, "has_failed": has_failed}
+    context = {"form": form, "has_failed": has_failed, "contact_email": settings.CONTACT_EMAIL}
     return render(request, "accounts/activation.html", context, status=status)
 
 

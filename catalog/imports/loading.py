@@ -1,18 +1,30 @@
 """Rows into PostgreSQL by COPY: one round trip for a lot, where one INSERT a row would take hours."""
 
-from collections.abc import Iterable, Sequence
-from itertools import islice
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TypeVar
 
 from django.db import connection, models
 from psycopg import sql
 
 LOT = 500
+LOT_BYTES = 16 * 2**20
+
+T = TypeVar("T")
 
 
-def lots(items: Iterable, size: int = LOT) -> Iterable[list]:
-    """Lists of at most `size`, in order."""
-    items = iter(items)
-    while lot := list(islice(items, size)):
+def lots(
+    items: Iterable[T], size: int = LOT, *, weight: Callable[[T], int] = lambda item: 0
+) -> Iterator[list[T]]:
+    """Lists in order, of at most `size` items, ended early by the item that makes them weigh LOT_BYTES."""
+    lot: list[T] = []
+    weighs = 0
+    for item in items:
+        lot.append(item)
+        weighs += weight(item)
+        if len(lot) == size or weighs >= LOT_BYTES:
+            yield lot
+            lot, weighs = [], 0
+    if lot:
         yield lot
 
 
@@ -21,23 +33,33 @@ def insert(model: type[models.Model], columns: Sequence[str], rows: Iterable[Seq
     _copy(model._meta.db_table, columns, rows)
 
 
-def upsert(model: type[models.Model], columns: Sequence[str], rows: Iterable[Sequence], *, key: str) -> int:
+def upsert(
+    model: type[models.Model],
+    columns: Sequence[str],
+    rows: Iterable[Sequence],
+    *,
+    key: str,
+    derived: Sequence[str] = (),
+) -> int:
     """Adds rows, or rewrites those of the same `key` that differ; how many were touched.
+
+    `derived`: columns computed from the others, so not compared (a `point` has no equality).
 
     Inside a transaction: the rows pass through a temporary table that goes with it.
     """
     table, stage = model._meta.db_table, f"stage_{model._meta.db_table}"
     others = [name for name in columns if name != key]
+    compared = [name for name in others if name not in derived]
     names = sql.SQL(", ").join(map(sql.Identifier, columns))
     differs = sql.SQL("({old}) IS DISTINCT FROM ({new})").format(
-        old=sql.SQL(", ").join(sql.Identifier("old", name) for name in others),
-        new=sql.SQL(", ").join(sql.Identifier("excluded", name) for name in others),
+        old=sql.SQL(", ").join(sql.Identifier("old", name) for name in compared),
+        new=sql.SQL(", ").join(sql.Identifier("excluded", name) for name in compared),
     )
     with connection.cursor() as cursor:
         cursor.execute(
-            sql.SQL("CREATE TEMP TABLE IF NOT EXISTS {} ON COMMIT DROP AS SELECT {} FROM {} WITH NO DATA").format(
-                sql.Identifier(stage), names, sql.Identifier(table)
-            )
+            sql.SQL(
+                "CREATE TEMP TABLE IF NOT EXISTS {} ON COMMIT DROP AS SELECT {} FROM {} WITH NO DATA"
+            ).format(sql.Identifier(stage), names, sql.Identifier(table))
         )
         cursor.execute(sql.SQL("TRUNCATE {}").format(sql.Identifier(stage)))
         _copy(stage, columns, rows)

@@ -38,7 +38,9 @@ MAX_LINE_CHARACTERS = 1_000_000  # of one line of a CSV file
 ENCODINGS = frozenset({"utf-8", "us-ascii", "ascii", "iso-8859-1", "latin-1", "iso-8859-15", "windows-1252"})
 # What ISO-8859-1 files made on Windows mean by the bytes that ISO-8859-1 leaves to control characters.
 WINDOWS = {
-    code: bytes([code]).decode("cp1252") for code in range(0x80, 0xA0) if code not in {0x81, 0x8D, 0x8F, 0x90, 0x9D}
+    code: bytes([code]).decode("cp1252")
+    for code in range(0x80, 0xA0)
+    if code not in {0x81, 0x8D, 0x8F, 0x90, 0x9D}
 }
 
 Progress = Callable[[int, int], None]
@@ -49,7 +51,9 @@ class Unusable(Exception):
 
     def __init__(self, sentence: str, *, line: int | None = None):
         self.line = line
-        super().__init__(_("Ligne %(line)d : %(sentence)s") % {"line": line, "sentence": sentence} if line else sentence)
+        super().__init__(
+            _("Ligne %(line)d : %(sentence)s") % {"line": line, "sentence": sentence} if line else sentence
+        )
 
 
 @dataclass
@@ -79,7 +83,9 @@ def find(path: str | Path, *, progress: Progress | None = None) -> Source:
     except FileNotFoundError:
         raise Unusable(_("Le fichier « %(name)s » n'existe pas.") % {"name": path.name}) from None
     except PermissionError:
-        raise Unusable(_("Le fichier « %(name)s » ne peut pas être lu : accès refusé.") % {"name": path.name}) from None
+        raise Unusable(
+            _("Le fichier « %(name)s » ne peut pas être lu : accès refusé.") % {"name": path.name}
+        ) from None
     except (OSError, ValueError):
         raise Unusable(_("Le fichier « %(name)s » ne peut pas être lu.") % {"name": path.name}) from None
     return Source(path=path, name=path.name, size=status.st_size, digest=digest, progress=progress)
@@ -132,7 +138,10 @@ class Unpacked(io.RawIOBase):
             )
         if self.unpacked_bytes > RATIO_COUNTS_FROM_BYTES and self.unpacked_bytes > MAX_RATIO * packed:
             raise Unusable(
-                _("Le fichier se décompresse à plus de %(ratio)d fois sa taille : il est refusé par prudence.")
+                _(
+                    "Le fichier se décompresse à plus de %(ratio)d fois sa taille :"
+                    " il est refusé par prudence."
+                )
                 % {"ratio": MAX_RATIO}
             )
         if self.unpacked_bytes - self.record_begins_at > MAX_RECORD_BYTES + len(self._ahead):
@@ -173,7 +182,8 @@ def _only_member(archive: zipfile.ZipFile) -> IO[bytes]:
     ]
     if len(members) != 1:
         raise Unusable(
-            _("L'archive zip contient %(count)d fichiers : elle doit en contenir un seul.") % {"count": len(members)}
+            _("L'archive zip contient %(count)d fichiers : elle doit en contenir un seul.")
+            % {"count": len(members)}
         )
     try:
         return archive.open(members[0])
@@ -198,7 +208,10 @@ def xml_records(source: Source, *, root: str, record: str, depth: int = 1, max_b
         encoding, name = _prolog(stream)
         if name != root:
             raise Unusable(
-                _("Ce fichier n'est pas du format attendu : sa racine est <%(found)s>, on attend <%(wanted)s>.")
+                _(
+                    "Ce fichier n'est pas du format attendu :"
+                    " sa racine est <%(found)s>, on attend <%(wanted)s>."
+                )
                 % {"found": name[:60], "wanted": root}
             )
         checked = stream if encoding in {"utf-8", "us-ascii", "ascii"} else _MislabelledUtf8(stream, encoding)
@@ -244,14 +257,19 @@ def _prolog(stream: Unpacked) -> tuple[str, str]:
     """The encoding and the root's name. What stands before the root may be blanks, comments and the like."""
     head = stream.head(MAX_PROLOG_BYTES)
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\x00" in head[:4]:
-        raise Unusable(_("Le fichier est encodé en UTF-16 ou UTF-32 : enregistrez-le en UTF-8 ou en ISO-8859-1."))
+        raise Unusable(
+            _("Le fichier est encodé en UTF-16 ou UTF-32 : enregistrez-le en UTF-8 ou en ISO-8859-1.")
+        )
     has_bom = head.startswith(codecs.BOM_UTF8)
     head = head.removeprefix(codecs.BOM_UTF8)
     declared = DECLARED.match(head)
     encoding = declared[1].decode().lower() if declared else "utf-8"
     if encoding not in ENCODINGS:
         raise Unusable(
-            _("L'encodage « %(encoding)s » n'est pas accepté : enregistrez le fichier en UTF-8 ou en ISO-8859-1.")
+            _(
+                "L'encodage « %(encoding)s » n'est pas accepté :"
+                " enregistrez le fichier en UTF-8 ou en ISO-8859-1."
+            )
             % {"encoding": encoding[:30]},
             line=1,
         )
@@ -281,7 +299,7 @@ def _prolog(stream: Unpacked) -> tuple[str, str]:
 class _MislabelledUtf8:
     """Hands the bytes on, and refuses at the end those that are UTF-8 under another name.
 
-    Every byte is a character in ISO-8859-1, so the parser cannot see it: « é » would become « Ã© » everywhere.
+    Every byte is a character in ISO-8859-1, so the parser sees nothing: « é » would become « Ã© » everywhere.
     Text in ISO-8859-1 is, for its part, never valid UTF-8 as soon as it holds a few accents.
     """
 

@@ -124,7 +124,7 @@ def run(
 ) -> Report:
     """Reads the file with `work` in one transaction, and stores the report with what it wrote.
 
-    Unusable: nothing was written; unless `dry_run`, an ImportRun keeps the sentence. `dry_run` writes nothing.
+    `dry_run` writes nothing. Unusable: nothing was written but, without `dry_run`, an ImportRun that says why.
     """
     report = Report(kind=kind, file_name=str(file), file_digest="", started_at=at, is_dry_run=dry_run)
     try:
@@ -161,7 +161,8 @@ def _store(report: Report, *, error: str) -> ImportRun:
         {}
         if error
         else {
-            name: getattr(report, name) for name in ("read", "created", "updated", "unchanged", "refused", "hidden")
+            name: getattr(report, name)
+            for name in ("read", "created", "updated", "unchanged", "refused", "hidden")
         }
     )
     run = ImportRun.objects.create(
@@ -177,6 +178,7 @@ def _store(report: Report, *, error: str) -> ImportRun:
     findings = iter(() if error else report.findings)
     while lot := list(islice(findings, 1000)):
         ImportRefusal.objects.bulk_create(
-            ImportRefusal(run=run, line=f.line, subject=f.subject, reason=f.reason, verdict=f.verdict) for f in lot
+            ImportRefusal(run=run, line=f.line, subject=f.subject, reason=f.reason, verdict=f.verdict)
+            for f in lot
         )
     return run

@@ -22,11 +22,11 @@ COLUMNS = (
 
 
 def load(path: Path = FILE) -> int:
-    """Writes the shipped towns; how many were added or changed. Towns of yesterday stay: offers may lie there."""
+    """Writes the shipped towns; how many were added or changed. Old towns stay: offers may lie there."""
     with gzip.open(path, "rt", encoding="utf-8", newline="") as file:
         rows = [_values(row) for row in csv.DictReader(file, delimiter=";")]
     with transaction.atomic():
-        changed = loading.upsert(Town, COLUMNS, rows, key="code")
+        changed = loading.upsert(Town, COLUMNS, rows, key="code", derived=("point",))
         if changed:
             loading.refresh_statistics(Town)
     return changed
@@ -37,8 +37,8 @@ def _values(row: dict[str, str]) -> tuple:
     point = point_of(latitude=latitude, longitude=longitude, department=row["department"])
     return (
         row["code"], row["name"], name_key(row["name"]), row["department"], row["region"],
-        row["postal_codes"].split(), int(row["population"]), latitude, longitude, f"({point.x!r},{point.y!r})",
-        row["is_approximate"] == "1", row["former_codes"].split(),
+        row["postal_codes"].split(), int(row["population"]), latitude, longitude,
+        f"({point.x!r},{point.y!r})", row["is_approximate"] == "1", row["former_codes"].split(),
         [name for name in row["former_names"].split("|") if name],
     )  # fmt: skip
 

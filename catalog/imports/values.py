@@ -37,7 +37,9 @@ def compact_date(text: str | None) -> date | None:
     if found:
         year, month, day = map(int, found.groups())
         if day == 0 and 1 <= month <= 12:
-            raise Wrong(_("« %(text)s » donne le mois sans le jour : indiquez une date complète.") % {"text": text})
+            raise Wrong(
+                _("« %(text)s » donne le mois sans le jour : indiquez une date complète.") % {"text": text}
+            )
         if value := _date(year, month, day):
             return value
     raise Wrong(_("« %(text)s » n'est pas une date (on attend AAAAMMJJ).") % {"text": short(text)})

@@ -48,7 +48,7 @@ class Migration(migrations.Migration):
                 (
                     "unit",
                     models.CharField(
-                        choices=[("eur_cent", "centime d'euro"), ("hour", "heure")],
+                        choices=[("eur_cent", "centime d’euro"), ("hour", "heure")],
                         default="eur_cent",
                         max_length=10,
                         verbose_name="unité",
@@ -58,12 +58,30 @@ class Migration(migrations.Migration):
                     "label",
                     models.CharField(
                         blank=True,
-                        help_text="Par exemple le financeur d'une dotation, ou la formation réservée.",
+                        help_text="Par exemple le financeur d’une dotation, ou la formation réservée.",
                         max_length=120,
                         verbose_name="précision",
                     ),
                 ),
-                ("expires_on", models.DateField(blank=True, null=True, verbose_name="à utiliser jusqu'au")),
+                (
+                    "funder_kind",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("employer", "Employeur"),
+                            ("agreement", "Accord d’entreprise, de groupe ou de branche"),
+                            ("opco", "Opérateur de compétences (OPCO)"),
+                            ("work_accident", "Accident du travail ou maladie professionnelle"),
+                            ("region", "Région"),
+                            ("france_travail", "France Travail"),
+                            ("other", "Autre financeur"),
+                        ],
+                        help_text="Pour une dotation ou un abondement. Certains dispensent de la participation.",
+                        max_length=20,
+                        verbose_name="sorte de financeur",
+                    ),
+                ),
+                ("expires_on", models.DateField(blank=True, null=True, verbose_name="à utiliser jusqu’au")),
                 (
                     "balance",
                     models.BigIntegerField(blank=True, editable=False, null=True, verbose_name="solde"),
@@ -114,7 +132,7 @@ class Migration(migrations.Migration):
                 (
                     "key",
                     models.CharField(
-                        help_text="La même clé ne passe qu'une fois.",
+                        help_text="La même clé ne passe qu’une fois.",
                         max_length=200,
                         unique=True,
                         verbose_name="clé",
@@ -184,7 +202,7 @@ class Migration(migrations.Migration):
             constraint=models.CheckConstraint(
                 condition=models.Q(("balance__isnull", True), ("balance__gte", 0), _connector="OR"),
                 name="pocket_never_overdrawn",
-                violation_error_message="Il n'y a pas assez dans cette poche.",
+                violation_error_message="Il n’y a pas assez dans cette poche.",
             ),
         ),
         migrations.AddConstraint(
@@ -221,11 +239,20 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name="pocket",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("funder_kind", ""), ("kind__in", ("dotation", "top_up")), _connector="OR"
+                ),
+                name="pocket_of_a_funder_only_names_its_kind",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="pocket",
             constraint=models.UniqueConstraint(
                 condition=models.Q(
                     ("kind__in", ("reserved", "state", "funder", "card", "forfeited")), _negated=True
                 ),
-                fields=("holder", "kind", "unit", "label", "expires_on"),
+                fields=("holder", "kind", "unit", "label", "funder_kind", "expires_on"),
                 name="purse_is_opened_once",
                 nulls_distinct=False,
             ),
@@ -273,9 +300,9 @@ class Migration(migrations.Migration):
             trigger=pgtrigger.compiler.Trigger(
                 name="pocket_stays_what_it_is",
                 sql=pgtrigger.compiler.UpsertTriggerSql(
-                    condition='WHEN (OLD."holder_id" IS DISTINCT FROM (NEW."holder_id") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."kind" IS DISTINCT FROM (NEW."kind") OR OLD."unit" IS DISTINCT FROM (NEW."unit"))',
+                    condition='WHEN (OLD."funder_kind" IS DISTINCT FROM (NEW."funder_kind") OR OLD."holder_id" IS DISTINCT FROM (NEW."holder_id") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."kind" IS DISTINCT FROM (NEW."kind") OR OLD."unit" IS DISTINCT FROM (NEW."unit"))',
                     func="RAISE EXCEPTION 'a pocket keeps its kind, its unit and its holder' USING ERRCODE = 'check_violation', CONSTRAINT = 'pocket_stays_what_it_is';",
-                    hash="f3157696dd60bc5c6cdf98a4072691802fe00573",
+                    hash="7efbf5dc8987dcad6cca2c4c0f55a73992d092f0",
                     operation="UPDATE",
                     pgid="pgtrigger_pocket_stays_what_it_is_81ba9",
                     table="rights_pocket",

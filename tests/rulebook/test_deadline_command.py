@@ -62,7 +62,7 @@ def test_json_is_exactly_this():
         ("provider_answer", "2026-10-25T02:30", "2026-10-27", "2026-10-27T23:00:00Z"),
     ],
 )
-def test_deadlines_of_the_handbook(kind, moment, last_day, expires_at):
+def test_deadlines_counted_by_hand(kind, moment, last_day, expires_at):
     answer = deadline_json(kind, moment)
     assert (answer["last_day"], answer["expires_at"]) == (last_day, expires_at)
 

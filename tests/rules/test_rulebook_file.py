@@ -73,7 +73,7 @@ def test_every_row_says_its_unit_and_its_reference():
         ("2021-12-31", "qualiopi_kind_by_action", {}),
     ],
 )
-def test_values_of_the_handbook(day, name, value):
+def test_values_of_the_law(day, name, value):
     assert getattr(loading.rules_in_file(date.fromisoformat(day)), name) == value
 
 

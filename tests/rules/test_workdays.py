@@ -1,5 +1,5 @@
 # ruff: noqa: DTZ001, moments without a zone are part of what is tested here
-"""Business days and the exact end of a period: the handbook's examples, every day of five years, properties.
+"""Business days and the exact end of a period: worked examples, every day of five years, properties.
 
 The oracle here is written apart from the code: Easter by the Meeus algorithm and the list of the law.
 """
@@ -156,7 +156,7 @@ def test_every_day_of_five_years_counts_or_not_as_the_law_says():
         ("2026-11-20", 0, "business", "2026-11-20"),
     ],
 )
-def test_period_ends_on_the_day_of_the_handbook(event, days, unit, last_day):
+def test_a_period_ends_on_the_day_counted_by_hand(event, days, unit, last_day):
     assert workdays.period(date.fromisoformat(event), days, unit).last_day == date.fromisoformat(last_day)
 
 
@@ -180,7 +180,7 @@ def test_regional_calendars_move_the_end():
     assert workdays.period(event, 2, calendar="alsace-moselle").last_day == date(2026, 4, 7)
 
 
-def test_free_cancellation_and_earliest_start_of_the_handbook():
+def test_free_cancellation_and_earliest_start_counted_by_hand():
     assert workdays.nth_workday_before(date(2026, 6, 1), 7) == date(2026, 5, 20)
     before = workdays.period_before(date(2026, 6, 1), 7)
     assert before.last_day == date(2026, 5, 20)

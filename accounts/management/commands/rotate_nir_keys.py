@@ -10,20 +10,16 @@ LOT = 500
 
 
 class Command(BaseCommand):
-    help = (
-        "Chiffre de nouveau chaque numéro avec la première clé de NIR_KEYS."
-    )
+    help = "Chiffre de nouveau chaque numéro avec la première clé de NIR_KEYS."
 
     def handle(self, *args, **options):
         done, last = 0, None
         while True:
             with transaction.atomic():
-                lot = (
-                    HolderProfile.objects.select_for_update()
-                    .filter(nir_encrypted__isnull=False)
-                    .order_by("pk")
-                )
-                holders = list((lot.filter(pk__gt=last) if last else lot)[:LOT])
+                numbered = HolderProfile.objects.select_for_update().filter(nir_digest__isnull=False)
+                if last:
+                    numbered = numbered.filter(pk__gt=last)
+                holders = list(numbered.order_by("pk")[:LOT])
                 for holder in holders:
                     try:
                         number = nir.decrypt(holder.nir_encrypted)

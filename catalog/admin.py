@@ -1,0 +1,266 @@
+"""The catalogue behind the scenes. What importers write is read here; verbs change the rest."""
+
+from django.contrib import admin, messages
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import path, reverse
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+import rulebook
+from catalog import eligibility, publishing
+from catalog.forms import SuspensionForm
+from catalog.models import (
+    Certification,
+    CertificationBlock,
+    Habilitation,
+    ImportRefusal,
+    ImportRun,
+    Offer,
+    Provider,
+    Session,
+    Succession,
+    Town,
+    Word,
+)
+from rulebook import workdays
+
+
+def _today():
+    return workdays.paris_day(timezone.now())
+
+
+class ReadOnly:
+    """Seen here, written elsewhere: by an importer or a verb."""
+
+    def has_add_permission(self, request, obj=None):
+        return False
+
+    def has_change_permission(self, request, obj=None):
+        return False
+
+    def has_delete_permission(self, request, obj=None):
+        return False
+
+
+class ActiveToday(admin.SimpleListFilter):
+    title = _("active aujourd'hui")
+    parameter_name = "active"
+
+    def lookups(self, request, model_admin):
+        return [("oui", _("Oui")), ("non", _("Non"))]
+
+    def queryset(self, request, queryset):
+        active = Certification.objects.active_on(_today())
+        if self.value() == "oui":
+            return queryset.filter(pk__in=active.values("pk"))
+        return queryset.exclude(pk__in=active.values("pk")) if self.value() == "non" else queryset
+
+
+class OpenToday(admin.SimpleListFilter):
+    title = _("ouverte aujourd'hui")
+    parameter_name = "ouverte"
+
+    def lookups(self, request, model_admin):
+        return [("oui", _("Oui")), ("non", _("Non"))]
+
+    def queryset(self, request, queryset):
+        today = _today()
+        opened = Offer.objects.open_on(today, rulebook.on(today)).values("pk")
+        if self.value() == "oui":
+            return queryset.filter(pk__in=opened)
+        return queryset.exclude(pk__in=opened) if self.value() == "non" else queryset
+
+
+@admin.register(Town)
+class TownAdmin(ReadOnly, admin.ModelAdmin):
+    list_display = ["name", "code", "department", "postal_codes", "population", "is_approximate"]
+    list_filter = ["is_approximate", "region"]
+    search_fields = ["name", "name_key", "code"]
+
+
+class BlockInline(ReadOnly, admin.TabularInline):
+    model = CertificationBlock
+    extra = 0
+
+
+@admin.register(Certification)
+class CertificationAdmin(ReadOnly, admin.ModelAdmin):
+    list_display = ["code", "short_title_of", "level", "is_active_today", "registered_until", "withdrawn"]
+    list_filter = [ActiveToday, "register", "level", "withdrawn"]
+    search_fields = ["code", "title", "short_code"]
+    date_hierarchy = "registered_until"
+    inlines = [BlockInline]
+
+    @admin.display(description=_("intitulé"), ordering="title")
+    def short_title_of(self, certification):
+        return certification.title[:120]
+
+    @admin.display(description=_("active aujourd'hui"), boolean=True)
+    def is_active_today(self, certification):
+        return certification.is_active(on=_today())
+
+
+@admin.register(CertificationBlock)
+class CertificationBlockAdmin(ReadOnly, admin.ModelAdmin):
+    list_display = ["code", "title", "certification_id"]
+    search_fields = ["code", "title", "certification__code"]
+
+
+@admin.register(Succession)
+class SuccessionAdmin(ReadOnly, admin.ModelAdmin):
+    list_display = ["old_code", "new_code"]
+    search_fields = ["old_code", "new_code"]
+
+
+@admin.register(Habilitation)
+class HabilitationAdmin(ReadOnly, admin.ModelAdmin):
+    list_display = ["certification_id", "siret", "name", "role", "is_active", "active_from"]
+    list_filter = ["role", "is_active"]
+    search_fields = ["certification__code", "siret", "name"]
+
+
+@admin.register(Provider)
+class ProviderAdmin(admin.ModelAdmin):
+    list_display = [
+        "organisation",
+        "siret",
+        "activity_number",
+        "state",
+        "qualiopi_training",
+        "qualiopi_skills_review",
+        "qualiopi_vae",
+        "is_approved_driving_school",
+    ]
+    list_filter = [
+        "state",
+        "qualiopi_training",
+        "qualiopi_skills_review",
+        "qualiopi_vae",
+        "is_approved_driving_school",
+    ]
+    list_select_related = ["organisation"]
+    search_fields = ["organisation__name", "organisation__siret", "activity_number"]
+    autocomplete_fields = ["organisation"]
+    readonly_fields = ["state"]  # by the verbs below, with their reason
+    change_form_template = "catalog/admin/provider.html"
+
+    @admin.display(description=_("SIRET"), ordering="organisation__siret")
+    def siret(self, provider):
+        return provider.organisation.siret
+
+    def has_delete_permission(self, request, obj=None):
+        return False
+
+    def get_urls(self):
+        view = self.admin_site.admin_view
+        own = [
+            path("<uuid:provider_id>/suspendre", view(self.suspend), name="catalog_provider_suspend"),
+            path("<uuid:provider_id>/retablir", view(self.restore), name="catalog_provider_restore"),
+        ]
+        return own + super().get_urls()
+
+    def suspend(self, request, provider_id):
+        return self._with_reason(request, provider_id, publishing.suspend, _("Suspendre l'organisme"))
+
+    def restore(self, request, provider_id):
+        return self._with_reason(request, provider_id, publishing.restore, _("Rétablir l'organisme"))
+
+    def _with_reason(self, request, provider_id, verb, title):
+        provider = get_object_or_404(self.get_queryset(request), pk=provider_id)
+        form = SuspensionForm(request.POST if request.method == "POST" else None)
+        if form.is_valid():
+            verb(provider.pk, by=request.actor, at=timezone.now(), reason=form.cleaned_data["reason"])
+            messages.success(request, _("C'est fait, et gardé au journal."))
+            return redirect(reverse("admin:catalog_provider_change", args=[provider.pk]))
+        context = {
+            **self.admin_site.each_context(request),
+            "title": title,
+            "provider": provider,
+            "form": form,
+            "opts": self.opts,
+        }
+        return render(request, "catalog/admin/reason.html", context, status=422 if form.is_bound else 200)
+
+
+@admin.register(Offer)
+class OfferAdmin(ReadOnly, admin.ModelAdmin):
+    list_display = [
+        "title",
+        "provider",
+        "kind",
+        "certification_id",
+        "portal_code",
+        "mode",
+        "price",
+        "town_name",
+    ]
+    list_filter = [OpenToday, "is_published", "kind", "mode"]
+    list_select_related = ["provider__organisation"]
+    search_fields = [
+        "title",
+        "training_number",
+        "action_number",
+        "certification__code",
+        "provider__organisation__siret",
+    ]
+    exclude = ["search", "point"]
+    readonly_fields = ["why_not_open"]
+    date_hierarchy = "updated_at"
+
+    @admin.display(description=_("prix en euros"), ordering="price_cents")
+    def price(self, offer):
+        return f"{offer.price_cents / 100:.2f}"
+
+    @admin.display(description=_("pourquoi elle n'est pas ouverte"))
+    def why_not_open(self, offer):
+        today = _today()
+        reasons = eligibility.refusals(eligibility.facts_of(offer), on=today, rules=rulebook.on(today))
+        return " ".join(reason.sentence for reason in reasons) or _("Elle est ouverte.")
+
+
+@admin.register(Session)
+class SessionAdmin(ReadOnly, admin.ModelAdmin):
+    list_display = ["offer", "number", "starts_on", "ends_on", "recruitment", "is_guaranteed"]
+    list_filter = ["recruitment", "is_guaranteed"]
+    list_select_related = ["offer"]
+    search_fields = ["number", "offer__title"]
+    date_hierarchy = "starts_on"
+
+
+@admin.register(Word)
+class WordAdmin(ReadOnly, admin.ModelAdmin):
+    list_display = ["spelling", "key"]
+    search_fields = ["key"]
+
+
+class RefusalInline(ReadOnly, admin.TabularInline):
+    model = ImportRefusal
+    extra = 0
+
+
+@admin.register(ImportRun)
+class ImportRunAdmin(ReadOnly, admin.ModelAdmin):
+    list_display = [
+        "started_at",
+        "kind",
+        "file_name",
+        "read",
+        "created",
+        "updated",
+        "unchanged",
+        "refused",
+        "ended_at",
+        "error",
+    ]
+    list_filter = ["kind"]
+    search_fields = ["file_name", "file_digest"]
+    date_hierarchy = "started_at"
+    inlines = [RefusalInline]
+
+
+@admin.register(ImportRefusal)
+class ImportRefusalAdmin(ReadOnly, admin.ModelAdmin):
+    list_display = ["run", "line", "subject", "reason"]
+    list_filter = ["run__kind"]
+    list_select_related = ["run"]
+    search_fields = ["subject", "reason"]

@@ -1,0 +1,205 @@
+"""What people may ask of the catalogue."""
+
+from django import forms
+from django.http import QueryDict
+from django.urls import reverse_lazy
+from django.utils.functional import cached_property
+from django.utils.translation import gettext as _now
+from django.utils.translation import gettext_lazy as _
+
+from catalog.models import Offer
+from catalog.search import SearchQuery, Sort, find_towns, towns_like
+from ui import french
+
+TEXT_MAX = 200
+PRICE_MAX_EUROS = 100_000
+RADII_KM = (5, 10, 20, 30, 50, 100)
+RADIUS_KM = 30
+
+
+class SearchForm(forms.Form):
+    """The search, in the address of the page: every field may be left out."""
+
+    q = forms.CharField(
+        label=_("Formation ou métier"),
+        max_length=TEXT_MAX,
+        required=False,
+        help_text=_("Un métier, un diplôme, ou un numéro comme RNCP35809."),
+        error_messages={"max_length": _("Raccourcissez votre recherche : 200 caractères au plus.")},
+        widget=forms.TextInput(attrs={"type": "search", "autocomplete": "off"}),
+    )
+    town = forms.CharField(
+        label=_("Commune ou code postal"),
+        max_length=100,
+        required=False,
+        error_messages={"max_length": _("Raccourcissez le nom de la commune : 100 caractères au plus.")},
+        widget=forms.TextInput(
+            attrs={
+                "autocomplete": "off",
+                "list": "communes",
+                "hx-get": reverse_lazy("town_suggestions"),
+                "hx-trigger": "input changed delay:250ms",
+                "hx-target": "#communes",
+                "hx-push-url": "false",
+            }
+        ),
+    )
+    radius = forms.TypedChoiceField(
+        label=_("Autour, à moins de"),
+        choices=[(km, f"{km} km") for km in RADII_KM],
+        coerce=int,
+        empty_value=RADIUS_KM,
+        required=False,
+        initial=RADIUS_KM,
+        error_messages={"invalid_choice": _("Choisissez une distance de la liste.")},
+    )
+    mode = forms.MultipleChoiceField(
+        label=_("Modalité"),
+        choices=Offer.Mode,
+        required=False,
+        help_text=_("Une formation à distance n'a pas de lieu : cochez « À distance » pour la voir aussi."),
+        error_messages={"invalid_choice": _("Cette modalité n'existe pas. Choisissez dans la liste.")},
+        widget=forms.CheckboxSelectMultiple,
+    )
+    price_max = forms.IntegerField(
+        label=_("Prix au plus, en euros"),
+        min_value=0,
+        max_value=PRICE_MAX_EUROS,
+        required=False,
+        error_messages={
+            "invalid": _("Écrivez le prix en chiffres, sans centimes, par exemple 1500."),
+            "min_value": _("Le prix ne peut pas être négatif."),
+            "max_value": _("Indiquez un prix de 100 000 € au plus."),
+        },
+        widget=forms.TextInput(attrs={"inputmode": "numeric"}),
+    )
+    kind = forms.MultipleChoiceField(
+        label=_("Nature"),
+        choices=Offer.Kind,
+        required=False,
+        error_messages={"invalid_choice": _("Cette nature n'existe pas. Choisissez dans la liste.")},
+        widget=forms.CheckboxSelectMultiple,
+    )
+    sort = forms.ChoiceField(
+        label=_("Trier par"),
+        choices=Sort,
+        required=False,
+        initial=Sort.RELEVANCE,
+        error_messages={"invalid_choice": _("Cet ordre n'existe pas. Choisissez dans la liste.")},
+    )
+
+    def clean_town(self) -> str:
+        """The towns it may mean are kept in `towns`, the one that is searched first."""
+        text = self.cleaned_data["town"]
+        self.towns = find_towns(text) if text else []
+        if text and not self.towns:
+            alike = towns_like(text)
+            words = _now("Cette commune n'est pas connue. Vérifiez son nom ou écrivez son code postal.")
+            if alike:
+                words += " " + _now("Pensiez-vous à %(towns)s ?") % {"towns": ", ".join(map(str, alike))}
+            raise forms.ValidationError(words)
+        return text
+
+    def clean(self) -> None:
+        if self.cleaned_data.get("sort") == Sort.DISTANCE and self.cleaned_data.get("town") == "":
+            self.add_error("town", _("Pour trier par distance, indiquez une commune."))
+
+    @cached_property
+    def query(self) -> SearchQuery:
+        """What is asked, once the form is valid."""
+        asked = self.cleaned_data
+        return SearchQuery(
+            text=asked["q"],
+            town=self.towns[0] if self.towns else None,
+            radius_km=asked["radius"],
+            modes=tuple(asked["mode"]),
+            kinds=tuple(asked["kind"]),
+            price_max_cents=None if asked["price_max"] is None else asked["price_max"] * 100,
+            sort=Sort(asked["sort"] or Sort.RELEVANCE),
+        )
+
+    def chips(self) -> list[tuple[str, str]]:
+        """What is asked, piece by piece: its words, and the address of the search without it."""
+        query = self.query
+        chips = []
+        if query.text:
+            chips.append((f"« {query.text} »", self._without("q")))
+        if query.town:
+            where = _now("%(km)s km autour de %(town)s") % {"km": query.radius_km, "town": query.town}
+            chips.append((where, self._without("town", "radius")))
+        chips += [(str(Offer.Mode(mode).label), self._without_one("mode", mode)) for mode in query.modes]
+        chips += [(str(Offer.Kind(kind).label), self._without_one("kind", kind)) for kind in query.kinds]
+        if query.price_max_cents is not None:
+            price = _now("%(price)s au plus") % {"price": french.euros(query.price_max_cents)}
+            chips.append((price, self._without("price_max")))
+        return chips
+
+    def wider(self, counts: dict[str, int]) -> list[tuple[str, int, str]]:
+        """How to find more: words, how many offers there would be, the address that shows them."""
+        fields = {
+            "town": (_now("Cherchez dans toute la France"), ("town", "radius", "sort")),
+            "modes": (_now("Cherchez toutes les modalités"), ("mode",)),
+            "kinds": (_now("Cherchez toutes les natures"), ("kind",)),
+            "price_max_cents": (_now("Cherchez à tous les prix"), ("price_max",)),
+        }
+        return [(fields[name][0], count, self._without(*fields[name][1])) for name, count in counts.items()]
+
+    def address_with(self, **changed: str) -> str:
+        """The address of this search with other values."""
+        data = self._data()
+        for name, value in changed.items():
+            data[name] = value
+        return f"?{data.urlencode()}"
+
+    def _without(self, *names: str) -> str:
+        data = self._data()
+        for name in names:
+            data.pop(name, None)
+        return f"?{data.urlencode()}"
+
+    def _without_one(self, name: str, value: str) -> str:
+        data = self._data()
+        data.setlist(name, [other for other in data.getlist(name) if other != value])
+        return f"?{data.urlencode()}"
+
+    def _data(self) -> QueryDict:
+        """The address as it was sent, back on its first page."""
+        data = self.data.copy()
+        data.pop("page", None)
+        return data
+
+
+class OwnOffersForm(forms.Form):
+    """An organisation looks for one of its offers."""
+
+    OPEN, CLOSED = "open", "closed"
+
+    q = forms.CharField(
+        label=_("Intitulé ou numéro"),
+        max_length=TEXT_MAX,
+        required=False,
+        error_messages={"max_length": _("Raccourcissez votre recherche : 200 caractères au plus.")},
+        widget=forms.TextInput(attrs={"type": "search"}),
+    )
+    state = forms.ChoiceField(
+        label=_("État"),
+        choices=[
+            ("", _("Toutes")),
+            (OPEN, _("Visibles dans la recherche")),
+            (CLOSED, _("Non visibles")),
+        ],
+        required=False,
+        error_messages={"invalid_choice": _("Cet état n'existe pas. Choisissez dans la liste.")},
+    )
+
+
+class SuspensionForm(forms.Form):
+    """Why an organisation's offers are withdrawn, or shown again: kept in the journal."""
+
+    reason = forms.CharField(
+        label=_("Motif"),
+        max_length=500,
+        help_text=_("Il est gardé au journal."),
+        error_messages={"required": _("Indiquez le motif.")},
+        widget=forms.Textarea(attrs={"rows": 3}),
+    )

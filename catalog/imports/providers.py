@@ -1,0 +1,247 @@
+"""Training organisations, from the public list of the Labour ministry or a shorter one of the same kind.
+
+Two headers are known: the public list's (« Liste publique des organismes de formation »: lower-case, or
+camelCase with dots, its SIRET whole or only the 5-digit NIC) and the networks' (`Siret`,
+`numero_declaration_activite`, `Qualiopi`). « Qualiopi : Oui » without kinds counts as training actions only
+(handbook §0.1, 17). Organisations the file does not hold are left alone, and so is a suspension: an admin's word.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from accounts.models import Organisation
+from catalog.imports import loading, reading, report, values
+from catalog.imports.reading import Progress, Source, Unusable
+from catalog.imports.report import Report
+from catalog.imports.values import Wrong
+from catalog.models import ImportRun, Provider
+
+PLACEHOLDER_NUMBER = "99999999999"  # seen in real files where no number was known (handbook §4)
+MAX_NAME = 255
+QUALIOPI_FIELDS = ("qualiopi_training", "qualiopi_skills_review", "qualiopi_vae", "qualiopi_apprenticeship")
+# Our field → the columns that give it, first found first. Names as `_plain` writes them.
+COLUMNS = {
+    "siret": ("siret", "siretetablissementdeclarant"),
+    "siren": ("siren",),
+    "name": ("denomination", "raison_sociale"),
+    "activity_number": ("numerodeclarationactivite", "numero_declaration_activite"),
+    "address": ("adressephysiqueorganismeformation_voie", "adresse"),
+    "postal_code": ("adressephysiqueorganismeformation_codepostal",),
+    "town_name": ("adressephysiqueorganismeformation_ville",),
+    "state": ("etat_administratif",),
+    "qualiopi": ("qualiopi",),
+    "qualiopi_training": ("certifications_actionsdeformation",),
+    "qualiopi_skills_review": ("certifications_bilansdecompetences",),
+    "qualiopi_vae": ("certifications_vae",),
+    "qualiopi_apprenticeship": ("certifications_actionsdeformationparapprentissage",),
+}
+YES = {"oui", "true", "vrai", "1"}
+NO = {"non", "false", "faux", "0", ""}
+
+
+@dataclass(slots=True)
+class Row:
+    """One organisation, read. `fields`: what the file says of its Provider."""
+
+    line: int
+    siret: str
+    name: str
+    fields: dict[str, Any] = field(default_factory=dict)
+
+
+def run(file: str, *, at: datetime, dry_run: bool = False, progress: Progress | None = None) -> Report:
+    """Imports one list (.csv, gzip or zip; UTF-8, `;`). Unusable: nothing was written."""
+    return report.run(ImportRun.Kind.ORGANISATIONS, file, _work, at=at, dry_run=dry_run, progress=progress)
+
+
+def _work(source: Source, result: Report) -> None:
+    for lot in loading.lots(_rows(source, result)):
+        _write(lot, result)
+
+
+def _rows(source: Source, result: Report) -> Iterator[Row]:
+    seen: dict[str, int] = {}
+    columns: dict[str, str] | None = None
+    for line, cells in reading.csv_rows(source):
+        if columns is None:
+            columns = _recognise(cells)
+        result.read += 1
+        written = {ours: values.line(cells.get(theirs)) for ours, theirs in columns.items()}
+        row, faults, remarks = _look_into(line, written)
+        if "" in cells:
+            faults.append(_("la ligne a plus de cellules que l'en-tête."))
+        if not faults and row.siret in seen:
+            faults.append(
+                _("le SIRET %(siret)s est déjà dans le fichier, ligne %(line)d.")
+                % {"siret": row.siret, "line": seen[row.siret]}
+            )
+        subject = values.short(written.get("name") or written.get("siret") or _("organisme sans nom"))
+        if faults:
+            result.refuse(line, subject, *faults)
+            continue
+        seen[row.siret] = line
+        if remarks:
+            result.remark(line, subject, *remarks)
+        yield row
+    if columns is None:
+        raise Unusable(_("Le fichier ne contient aucun organisme."))
+
+
+def _recognise(header) -> dict[str, str]:
+    """Our field → the file's own column."""
+    theirs = {_plain(name): name for name in header if name}
+    columns = {
+        ours: theirs[name] for ours, names in COLUMNS.items() for name in reversed(names) if name in theirs
+    }
+    missing = [ours for ours in ("siret", "name") if ours not in columns]
+    has_qualiopi = "qualiopi" in columns or all(name in columns for name in QUALIOPI_FIELDS[:3])
+    if missing or not has_qualiopi:
+        raise Unusable(
+            _(
+                "Les colonnes ne sont pas celles d'une liste d'organismes : il faut un SIRET, une dénomination"
+                " et la certification Qualiopi (ou ses catégories)."
+            ),
+            line=1,
+        )
+    return columns
+
+
+def _plain(name: str) -> str:
+    """`certifications.actionsDeFormation` → `certifications_actionsdeformation`; `UAI validée` → `uai_validee`."""
+    folded = unicodedata.normalize("NFKD", name.strip().lower())
+    return re.sub(r"[.\s]+", "_", "".join(c for c in folded if not unicodedata.combining(c)))
+
+
+def _look_into(line: int, written: dict[str, str]) -> tuple[Row, list[str], list[str]]:
+    """The row, its faults and what is worth a remark."""
+    faults: list[str] = []
+    remarks: list[str] = []
+    row = Row(line=line, siret="", name=inert(written["name"])[:MAX_NAME])
+    try:
+        row.siret = values.siret(_whole_siret(written))
+    except Wrong as wrong:
+        faults.append(str(wrong))
+    if not row.name:
+        faults.append(_("la dénomination manque."))
+    if "activity_number" in written:
+        row.fields["activity_number"] = _activity_number(written["activity_number"], faults, remarks)
+    if "address" in written or "town_name" in written:
+        row.fields |= _address(written, remarks)
+    row.fields |= _qualiopi(written, faults)
+    if written.get("state", "").lower() in {"ferme", "fermé", "fermée"}:
+        row.fields |= dict.fromkeys(QUALIOPI_FIELDS, False)
+        remarks.append(_("l'établissement est fermé : compté sans Qualiopi."))
+    return row, faults, remarks
+
+
+def _whole_siret(written: dict[str, str]) -> str:
+    """The public list may give the 5 last digits only (NIC), beside the SIREN; spreadsheets drop their zeros."""
+    siret = re.sub(r"\s", "", written["siret"])
+    siren = re.sub(r"\s", "", written.get("siren", ""))
+    if siren.isdecimal() and siret.isdecimal() and len(siret) <= 5:
+        return siren.zfill(9) + siret.zfill(5)
+    return siret
+
+
+def _activity_number(text: str, faults: list[str], remarks: list[str]) -> str:
+    """11 digits, or nothing: a declaration number has no check digit, so none is guessed."""
+    digits = re.sub(r"[\s.]", "", text)
+    if digits == PLACEHOLDER_NUMBER:
+        faults.append(_("le numéro de déclaration d'activité 99999999999 est un numéro d'attente."))
+    elif re.fullmatch(r"\d{11}", digits, re.ASCII):
+        return digits
+    elif digits:
+        remarks.append(
+            _("numéro de déclaration d'activité « %(text)s » laissé de côté : il n'a pas 11 chiffres.")
+            % {"text": values.short(text)}
+        )
+    return ""
+
+
+def _address(written: dict[str, str], remarks: list[str]) -> dict[str, str]:
+    """Street, postal code and town; a single column holds all three (« 12 rue X 14100 Lisieux »)."""
+    street, postal_code = inert(written.get("address", "")), written.get("postal_code", "")
+    town = inert(written.get("town_name", ""))
+    if "town_name" not in written and (
+        found := re.fullmatch(r"(.*?)\s*\b(\d{5})\s+(\D.*)", street, re.ASCII)
+    ):
+        street, postal_code, town = found.groups()
+    if postal_code and not re.fullmatch(r"\d{5}", postal_code, re.ASCII):
+        remarks.append(
+            _("code postal « %(text)s » laissé de côté : il n'a pas 5 chiffres.")
+            % {"text": values.short(postal_code)}
+        )
+        postal_code = ""
+    return {"address": street[:255], "postal_code": postal_code, "town_name": town[:100]}
+
+
+def _qualiopi(written: dict[str, str], faults: list[str]) -> dict[str, bool]:
+    def is_yes(name: str) -> bool:
+        text = written[name].lower()
+        if text not in YES | NO:
+            faults.append(
+                _("Qualiopi : « %(text)s » n'est ni Oui ni Non.") % {"text": values.short(written[name])}
+            )
+        return text in YES
+
+    if "qualiopi" not in written:
+        return {name: is_yes(name) for name in QUALIOPI_FIELDS if name in written}
+    # « Oui » says nothing of the kinds: training actions, and what another list said of the others stays.
+    if is_yes("qualiopi"):
+        return {"qualiopi_training": True}
+    return dict.fromkeys(QUALIOPI_FIELDS, False)
+
+
+def inert(text: str) -> str:
+    """A cell that a spreadsheet would run as a formula loses what makes it one; other names stay whole."""
+    if re.match(r"=|[+@-].*[(|!]", text):
+        return text.lstrip("=+@- ")
+    return text
+
+
+def _write(lot: list[Row], result: Report) -> None:
+    """Three reads and at most four writes for the whole lot."""
+    organisations = {
+        organisation.siret: organisation
+        for organisation in Organisation.objects.filter(siret__in=[row.siret for row in lot]).order_by("pk")
+    }
+    providers = {
+        provider.organisation_id: provider
+        for provider in Provider.objects.filter(organisation__in=organisations.values()).order_by("pk")
+    }
+    new_organisations, renamed, new_providers, changed = [], [], [], []
+    for row in lot:
+        organisation = organisations.get(row.siret)
+        if organisation is None:
+            organisation = Organisation(siret=row.siret, name=row.name)
+            new_organisations.append(organisation)
+        is_renamed = organisation.name != row.name
+        if is_renamed:
+            organisation.name = row.name
+            renamed.append(organisation)
+        provider = providers.get(organisation.pk)
+        if provider is None:
+            new_providers.append(Provider(organisation=organisation, **row.fields))
+            result.created += 1
+            continue
+        differing = {name: value for name, value in row.fields.items() if getattr(provider, name) != value}
+        for name, value in differing.items():
+            setattr(provider, name, value)
+        if differing:
+            changed.append(provider)
+        if differing or is_renamed:
+            result.updated += 1
+        else:
+            result.unchanged += 1
+    Organisation.objects.bulk_create(new_organisations)
+    Organisation.objects.bulk_update(renamed, ["name"])
+    Provider.objects.bulk_create(new_providers)
+    Provider.objects.bulk_update(
+        changed, [*QUALIOPI_FIELDS, "activity_number", "address", "postal_code", "town_name"]
+    )

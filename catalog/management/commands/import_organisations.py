@@ -1,0 +1,10 @@
+"""`manage.py import_organisations FILE`: training organisations and their Qualiopi kinds."""
+
+from catalog.imports import providers
+from catalog.management.commands._importing import ImportCommand
+
+
+class Command(ImportCommand):
+    help = "Importe les organismes de formation d'une liste publique (CSV « ; » en UTF-8, .gz ou .zip)."
+    importer = providers
+    records = "organismes"

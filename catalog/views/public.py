@@ -1,0 +1,67 @@
+"""The catalogue, open to everyone."""
+
+from django.contrib.auth.decorators import login_not_required
+from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
+
+import rulebook
+from catalog import eligibility, listing
+from catalog.forms import SearchForm
+from catalog.models import Offer
+from catalog.search import find_towns
+from catalog.search import search as find_offers
+from rulebook import workdays
+from ui.htmx import page_or_fragment
+
+
+@login_not_required
+@require_safe
+def search(request):
+    today = workdays.paris_day(timezone.now())
+    rules = rulebook.on(today)
+    form = SearchForm(request.GET)
+    context = {"form": form, "rules": rules, "breadcrumbs": [(_("Recherche"), None)]}
+    if form.is_valid():
+        results = find_offers(form.query, on=today, rules=rules, page=request.GET.get("page", 1))
+        context |= {
+            "results": results,
+            "chips": form.chips(),
+            "wider": form.wider(results.wider),
+            "suggestion_url": form.address_with(q=results.suggestion) if results.suggestion else "",
+            "other_towns": [(town, form.address_with(town=str(town))) for town in form.towns[1:6]],
+        }
+    return page_or_fragment(request, "catalog/public/search.html", "catalog/public/_results.html", context)
+
+
+@login_not_required
+@require_safe
+def offer(request, offer_id):
+    today = workdays.paris_day(timezone.now())
+    rules = rulebook.on(today)
+    visible = Offer.objects.visible_to(request.actor, on=today, rules=rules)
+    offer = get_object_or_404(
+        visible.select_related("provider__organisation", "certification").defer("search"), pk=offer_id
+    )
+    context = {
+        "offer": offer,
+        "reasons": eligibility.refusals(eligibility.facts_of(offer), on=today, rules=rules),
+        "lines": listing.sessions_of(offer, on=today, rules=rules),
+        "is_listed_whole": offer.sessions.count() <= listing.SESSIONS_MAX,
+        "can_enrol_here": not (request.actor.is_provider or request.actor.is_admin),
+        "is_certification_active": offer.certification and offer.certification.is_active(on=today),
+        "breadcrumbs": [(_("Recherche"), reverse("search")), (offer.title, None)],
+        "is_own": request.actor.is_provider and request.actor.organisation_id == offer.provider_id,
+    }
+    return render(request, "catalog/public/offer.html", context)
+
+
+@login_not_required
+@require_safe
+def town_suggestions(request):
+    """Options for the list beside the town field: `town`, at least two characters."""
+    text = request.GET.get("town", "").replace("\0", "")[:100].strip()
+    towns = find_towns(text) if len(text) > 1 else []
+    return render(request, "catalog/public/_towns.html", {"towns": towns})

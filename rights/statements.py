@@ -1,0 +1,236 @@
+"""A holder's statement: what is there, what waits for a training, what happened and why.
+
+Amounts in `unit`s of their pocket; effects are signed: what is reserved leaves, what is given back returns.
+"""
+
+import datetime
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.db.models import Case, F, Min, Q, QuerySet, Sum, When, Window
+from django.utils.functional import cached_property
+from django.utils.translation import gettext as _
+
+from accounts.models import HolderProfile
+from rights.kinds import FUNDED_KINDS, HOLDER_KINDS, INTO_RESERVED, MovementKind, PocketKind, Unit
+from rights.ledger import amount_in_words
+from rights.models import Movement, Pocket
+from rulebook.workdays import paris_day
+from ui import french
+
+
+@dataclass(frozen=True)
+class PocketLine:
+    """One purse: what can be used now, and what of it waits in reservations."""
+
+    id: uuid.UUID
+    name: str
+    funder: str
+    unit: str
+    balance: int
+    reserved: int
+    expires_on: datetime.date | None
+    is_expired: bool
+
+    @property
+    def balance_in_words(self) -> str:
+        return amount_in_words(self.balance, self.unit)
+
+    @property
+    def reserved_in_words(self) -> str:
+        return amount_in_words(self.reserved, self.unit) if self.reserved else ""
+
+
+@dataclass(frozen=True)
+class Reservation:
+    """What waits for one training: rights set aside and, for euros, what the holder paid."""
+
+    label: str
+    unit: str
+    rights: int
+    paid: int
+
+    @property
+    def total_in_words(self) -> str:
+        return amount_in_words(self.rights + self.paid, self.unit)
+
+    @property
+    def paid_in_words(self) -> str:
+        return amount_in_words(self.paid, self.unit) if self.paid else ""
+
+
+@dataclass(frozen=True)
+class Line:
+    """One movement as its holder reads it; `balance` is what was left just after it."""
+
+    id: int
+    recorded_at: datetime.datetime
+    value_date: datetime.date
+    words: str
+    reason: str
+    pocket: str
+    unit: str
+    effect: int
+    balance: int
+    formula: Sequence[Sequence[str]]
+
+    @property
+    def effect_in_words(self) -> str:
+        sign = "+" if self.effect > 0 else french.MINUS
+        return f"{sign}{amount_in_words(abs(self.effect), self.unit)}"
+
+    @property
+    def balance_in_words(self) -> str:
+        return amount_in_words(self.balance, self.unit)
+
+
+class History(Sequence):
+    """Lines newest first, fetched by page: slicing reads only its slice."""
+
+    def __init__(self, movements: QuerySet):
+        self._movements = movements
+
+    def __len__(self) -> int:
+        return self._count
+
+    @cached_property
+    def _count(self) -> int:
+        return self._movements.count()
+
+    def __getitem__(self, item):
+        found = self._movements[item]
+        return [_line(each) for each in found] if isinstance(item, slice) else _line(found)
+
+
+@dataclass(frozen=True)
+class Statement:
+    """`total_cents`: euros usable at the moment asked for; `hours`: those of public agents, apart."""
+
+    total_cents: int
+    hours: int
+    has_hours: bool
+    pockets: list[PocketLine]
+    reservations: list[Reservation]
+    history: History
+    pocket: PocketLine | None
+
+    @property
+    def hours_in_words(self) -> str:
+        return amount_in_words(self.hours, Unit.HOUR)
+
+
+def statement(
+    holder: HolderProfile, *, at: datetime.datetime, pocket_id: uuid.UUID | None = None
+) -> Statement:
+    """Everything « Mes droits » shows; the history of one pocket only when asked.
+
+    LookupError: this pocket is not one of this holder's. Three queries, then one a page of history.
+    """
+    purses = Pocket.objects.filter(holder=holder, kind__in=HOLDER_KINDS).order_by(
+        "unit", "kind", "expires_on", "id"
+    )
+    waiting = _waiting(holder)
+    reserved_of: dict[uuid.UUID, int] = {}
+    for row in waiting:
+        reserved_of[row["filled_from"]] = reserved_of.get(row["filled_from"], 0) + row["balance"]
+    lines = [_pocket_line(purse, reserved_of.get(purse.pk, 0), on=paris_day(at)) for purse in purses]
+    chosen = None
+    if pocket_id is not None:
+        chosen = next((line for line in lines if line.id == pocket_id), None)
+        if chosen is None:
+            raise LookupError(f"pocket {pocket_id} is not one of holder {holder.pk}")
+    usable = [line for line in lines if not line.is_expired]
+    return Statement(
+        total_cents=sum(line.balance for line in usable if line.unit == Unit.EUR_CENT),
+        hours=sum(line.balance for line in usable if line.unit == Unit.HOUR),
+        has_hours=any(line.unit == Unit.HOUR for line in lines),
+        # A purse that was emptied and will not be filled again says nothing any more.
+        pockets=[line for line in lines if line.balance or line.reserved or line.expires_on is None],
+        reservations=_reservations(waiting),
+        history=History(_movements([chosen.id] if chosen else [line.id for line in lines])),
+        pocket=chosen,
+    )
+
+
+def _waiting(holder: HolderProfile) -> list[dict]:
+    """Reserved pockets that still hold something, with where they were filled from."""
+    return list(
+        Pocket.objects.filter(holder=holder, kind=PocketKind.RESERVED, balance__gt=0)
+        .annotate(
+            filled_from=Min("movements_in__source_id", filter=Q(movements_in__kind__in=INTO_RESERVED)),
+            filled_by=Min("movements_in__source__kind", filter=Q(movements_in__kind__in=INTO_RESERVED)),
+            first=Min("movements_in__id"),
+        )
+        .order_by("first")
+        .values("label", "unit", "balance", "filled_from", "filled_by")
+    )
+
+
+def _reservations(waiting: list[dict]) -> list[Reservation]:
+    """One line a training: the lines of its funding share a label."""
+    sums: dict[tuple[str, str], list[int]] = {}
+    for row in waiting:
+        rights_and_paid = sums.setdefault((row["label"], row["unit"]), [0, 0])
+        rights_and_paid[row["filled_by"] == PocketKind.CARD] += row["balance"]
+    return [Reservation(label, unit, *amounts) for (label, unit), amounts in sums.items()]
+
+
+def _pocket_line(pocket: Pocket, reserved: int, *, on: datetime.date) -> PocketLine:
+    return PocketLine(
+        id=pocket.pk,
+        name=pocket.get_kind_display(),
+        funder=pocket.label,
+        unit=pocket.unit,
+        balance=pocket.balance or 0,
+        reserved=reserved,
+        expires_on=pocket.expires_on,
+        is_expired=pocket.expires_on is not None and pocket.expires_on < on,
+    )
+
+
+def _movements(purse_ids: list[uuid.UUID]) -> QuerySet:
+    """Movements in or out of these purses, with their signed effect and the balance after each, by unit."""
+    return (
+        Movement.objects.filter(Q(source__in=purse_ids) | Q(target__in=purse_ids))
+        .select_related("source", "target")
+        .annotate(effect=Case(When(source__in=purse_ids, then=-F("amount")), default=F("amount")))
+        .annotate(
+            balance=Window(Sum("effect"), partition_by=[F("source__unit")], order_by=F("id").asc()),
+        )
+        .order_by("-id")
+    )
+
+
+def _line(movement) -> Line:
+    purse, other = (
+        (movement.target, movement.source) if movement.effect > 0 else (movement.source, movement.target)
+    )
+    return Line(
+        id=movement.pk,
+        recorded_at=movement.recorded_at,
+        value_date=movement.value_date,
+        words=_words(movement.kind, purse, other),
+        # A reserved pocket often bears its reason as its name: said once.
+        reason="" if movement.reason == other.label else movement.reason,
+        pocket=" · ".join(part for part in (purse.get_kind_display(), purse.label) if part),
+        unit=purse.unit,
+        effect=movement.effect,
+        balance=int(movement.balance),
+        formula=movement.formula,
+    )
+
+
+def _words(kind: str, purse: Pocket, other: Pocket) -> str:
+    """What happened, in one sentence for the holder."""
+    if kind == MovementKind.CREDIT:
+        if purse.kind in FUNDED_KINDS and purse.label:
+            return _("%(funder)s vous a versé des droits à la formation") % {"funder": purse.label}
+        return _("Droits ajoutés à votre compte")
+    if kind == MovementKind.RESERVE:
+        return _("Réservé pour : %(training)s") % {"training": other.label}
+    if kind == MovementKind.RELEASE:
+        return _("Rendu à votre compte : %(training)s") % {"training": other.label}
+    if kind == MovementKind.REVERSAL:
+        return _("Correction : des droits ajoutés par erreur ont été retirés")
+    return str(MovementKind(kind).label)

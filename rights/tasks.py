@@ -1,0 +1,18 @@
+"""What the clock asks of rights."""
+
+import logging
+
+from celery import shared_task
+
+from rights import integrity
+
+logger = logging.getLogger(__name__)
+
+
+@shared_task
+def check_ledger() -> None:
+    """Every night: an error in the log for each thing that is wrong."""
+    audit = integrity.audit()
+    for finding in audit.findings:
+        logger.error("ledger: %s · %s · %s", finding.rule, finding.subject, finding.details)
+    logger.info("ledger: %s movements checked, %s findings", audit.movements, len(audit.findings))

@@ -1,0 +1,348 @@
+"""Written with its event or not at all; once per person and event; mailed at least once, same Message-ID."""
+
+import logging
+import threading
+from datetime import date, timedelta
+
+import pytest
+from django.core import mail
+from django.db import connection, connections, transaction
+from kombu.exceptions import OperationalError
+
+from notices import outbox
+from notices.kinds import Kind
+from notices.models import Notice
+from tests.factories.accounts import UserFactory
+from tests.factories.notices import FACTS, NoticeFactory
+
+MINUTE = timedelta(minutes=1)
+
+
+def write(user=None, *, at, **changes):
+    given = {"kind": Kind.DOSSIER_REQUESTED, "event_key": "submit:1", "at": at, "facts": FACTS, "user": user}
+    outbox.write(**(given | changes))
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """How many times a worker was asked to deliver."""
+    calls = []
+    monkeypatch.setattr(outbox.current_app, "send_task", lambda name, **options: calls.append(name))
+    return calls
+
+
+# --- Writing --------------------------------------------------------------------------------------
+
+
+def test_a_notice_lives_and_dies_with_its_event(db, at, asked):
+    user = UserFactory()
+    with pytest.raises(ZeroDivisionError), transaction.atomic():
+        write(user, at=at)
+        1 / 0  # noqa: B018
+    assert not Notice.objects.exists()
+    assert asked == []
+
+    with transaction.atomic():
+        write(user, at=at)
+        assert asked == []
+    notice = Notice.objects.get()
+    assert (notice.user, notice.email, notice.created_at, notice.next_attempt_at) == (
+        user,
+        user.email,
+        at,
+        at,
+    )
+    assert asked == ["notices.tasks.deliver_due"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_outside_a_transaction_nothing_is_written(at):
+    with pytest.raises(transaction.TransactionManagementError):
+        write(email="a@exemple.fr", at=at)
+    assert not Notice.objects.exists()
+
+
+def test_once_per_address_and_event_whatever_the_case(db, at):
+    user = UserFactory(email="elodie@exemple.fr")
+    with transaction.atomic():
+        write(user, at=at)
+        write(user, at=at + MINUTE, facts=FACTS | {"reason": "another"})
+        write(email="Elodie@exemple.fr", at=at)
+        write(email="accueil@atelier.example", at=at)
+        write(user, at=at, event_key="submit:2")
+    written = Notice.objects.order_by("event_key", "email").values_list("event_key", "email", "user")
+    assert list(written) == [
+        ("submit:1", "accueil@atelier.example", None),
+        ("submit:1", user.email, user.pk),
+        ("submit:2", user.email, user.pk),
+    ]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_twenty_writers_at_once_write_one(at):
+    user = UserFactory()
+    barrier, faults = threading.Barrier(20), []
+
+    def write_it():
+        try:
+            barrier.wait(20)
+            with transaction.atomic():
+                write(user, at=at)
+        except Exception as fault:
+            faults.append(fault)
+        finally:
+            connections.close_all()
+
+    writers = [threading.Thread(target=write_it) for _ in range(20)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    assert faults == []
+    assert Notice.objects.count() == 1
+
+
+@pytest.mark.parametrize("facts", [{"due": date(2026, 5, 12)}, {"price": {1, 2}}, {"holder": object()}])
+def test_facts_that_json_cannot_hold_are_refused(db, at, facts):
+    with pytest.raises(TypeError), transaction.atomic():
+        write(email="a@exemple.fr", at=at, facts=facts)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"kind": "unknown"}, {"link": "https://ailleurs.example"}, {"link": "//a.b"}]
+)
+def test_an_unknown_kind_or_a_link_elsewhere_is_refused(db, at, wrong):
+    with pytest.raises(ValueError):
+        write(email="a@exemple.fr", at=at, **wrong)
+
+
+def test_one_transaction_asks_once(db, at, asked):
+    with transaction.atomic():
+        for number in range(3):
+            write(email="a@exemple.fr", at=at, event_key=f"submit:{number}")
+    assert len(asked) == 1
+
+
+def test_a_rolled_back_part_does_not_take_the_asking_with_it(db, at, asked):
+    with transaction.atomic():
+        with pytest.raises(ZeroDivisionError), transaction.atomic():
+            write(email="a@exemple.fr", at=at)
+            1 / 0  # noqa: B018
+        write(email="b@exemple.fr", at=at)
+    assert len(asked) == 1
+
+
+def test_a_dead_broker_stops_nobody_and_is_left_alone(db, at, monkeypatch):
+    tries = []
+
+    def refuse(*_args, **_options):
+        tries.append(1)
+        raise OperationalError("no broker")
+
+    monkeypatch.setattr(outbox.current_app, "send_task", refuse)
+    monkeypatch.setattr(outbox, "_broker_rests_until", [0.0])
+    for number in range(3):
+        with transaction.atomic():
+            write(email="a@exemple.fr", at=at, event_key=f"submit:{number}")
+    assert Notice.objects.waiting().count() == 3
+    assert len(tries) == 1
+    assert outbox.deliver_due(at=at, limit=10).delivered == 3
+
+
+# --- Delivering -----------------------------------------------------------------------------------
+
+
+def test_what_is_due_is_delivered_oldest_first_and_once(db, at, mail_server):
+    late, early = NoticeFactory(created_at=at - MINUTE), NoticeFactory(created_at=at - 2 * MINUTE)
+    tomorrow = NoticeFactory(created_at=at + MINUTE)
+    report = outbox.deliver_due(at=at, limit=10)
+    assert (report.delivered, report.postponed, report.given_up) == (2, 0, 0)
+    assert [to for to, _mail in mail_server.mails] == [early.email, late.email]
+    assert mail_server.connections == 1
+    early.refresh_from_db()
+    assert (early.delivered_at, early.next_attempt_at, early.attempts) == (at, None, 1)
+    assert outbox.deliver_due(at=at, limit=10).delivered == 0
+    assert outbox.deliver_due(at=tomorrow.created_at, limit=10).delivered == 1
+
+
+def test_the_limit_holds_over_lots(db, at, mail_server, monkeypatch):
+    monkeypatch.setattr(outbox, "LOT", 2)
+    for _ in range(6):
+        NoticeFactory(created_at=at)
+    assert outbox.deliver_due(at=at, limit=5).delivered == 5
+    assert Notice.objects.waiting().count() == 1
+
+
+def test_one_refused_address_is_given_up_with_its_reason_and_blocks_nobody(db, at, mail_server):
+    gone, later, fine = (NoticeFactory(created_at=at - n * MINUTE) for n in (3, 2, 1))
+    mail_server.answers = {gone.email: "550 5.1.1 No such user", later.email: "451 4.3.0 Greylisted"}
+    report = outbox.deliver_due(at=at, limit=10)
+    assert (report.delivered, report.postponed, report.given_up) == (1, 1, 1)
+    gone.refresh_from_db()
+    later.refresh_from_db()
+    assert (gone.given_up_at, gone.last_error) == (at, "550 5.1.1 No such user")
+    assert (later.given_up_at, later.next_attempt_at) == (None, at + MINUTE)
+    assert "Greylisted" in later.last_error
+    assert [to for to, _mail in mail_server.mails] == [fine.email]
+
+
+def test_a_message_refused_for_good_is_given_up(db, at, mail_server):
+    notice = NoticeFactory(created_at=at)
+    mail_server.data_answer = "552 too big"
+    assert outbox.deliver_due(at=at, limit=10).given_up == 1
+    notice.refresh_from_db()
+    assert notice.last_error == "552 too big"
+
+
+@pytest.mark.parametrize("fault", ["drop", "hang"])
+def test_a_broken_or_slow_conversation_blocks_nobody(db, at, mail_server, fault):
+    bad, fine = NoticeFactory(created_at=at - MINUTE), NoticeFactory(created_at=at)
+    mail_server.answers = {bad.email: fault}
+    report = outbox.deliver_due(at=at, limit=10)
+    assert (report.delivered, report.postponed) == (1, 1)
+    assert [to for to, _mail in mail_server.mails] == [fine.email]
+
+
+def test_a_dead_server_is_left_alone_until_the_next_run(db, at, mail_server, monkeypatch):
+    monkeypatch.setattr(outbox, "LOT", 5)
+    for _ in range(8):
+        NoticeFactory(created_at=at)
+    mail_server.stop()
+    report = outbox.deliver_due(at=at, limit=100)
+    assert report.postponed == 5
+    assert Notice.objects.filter(attempts=0).count() == 3
+
+
+def test_pauses_double_up_to_six_hours_then_it_gives_up(db, at, mail_server):
+    notice = NoticeFactory(created_at=at)
+    mail_server.answers = {notice.email: "451 later"}
+    now, pauses = at, []
+    while True:
+        outbox.deliver_due(at=now, limit=1)
+        notice.refresh_from_db()
+        if notice.given_up_at:
+            break
+        pauses.append((notice.next_attempt_at - now) // MINUTE)
+        now = notice.next_attempt_at
+    assert pauses[:10] == [1, 2, 4, 8, 16, 32, 64, 128, 256, 360]
+    assert set(pauses[10:]) == {360}
+    assert at + outbox.GIVE_UP_AFTER <= notice.given_up_at < at + outbox.GIVE_UP_AFTER + outbox.LONGEST_PAUSE
+    assert "later" in notice.last_error
+
+
+def test_a_message_we_cannot_make_waits_and_blocks_nobody(db, at, mail_server, caplog):
+    broken = NoticeFactory(created_at=at - MINUTE)
+    Notice.objects.filter(pk=broken.pk).update(kind="of_another_time")
+    NoticeFactory(created_at=at)
+    with caplog.at_level(logging.CRITICAL):
+        report = outbox.deliver_due(at=at, limit=10)
+    assert (report.delivered, report.postponed) == (1, 1)
+    broken.refresh_from_db()
+    assert "TemplateDoesNotExist" in broken.last_error
+
+
+def test_no_transaction_is_open_while_the_server_is_spoken_to(transactional_db, at, mail_server):
+    NoticeFactory(created_at=at)
+    seen = []
+    mail_server.before_answer = lambda: seen.append(connection.in_atomic_block)
+    with pytest.raises(RuntimeError), transaction.atomic():
+        outbox.deliver_due(at=at, limit=1)
+    assert outbox.deliver_due(at=at, limit=1).delivered == 1
+    assert seen == [False]
+
+
+# --- At least once --------------------------------------------------------------------------------
+
+
+def test_killed_between_sending_and_marking_it_is_sent_again_as_the_same_message(
+    db, at, mail_server, monkeypatch
+):
+    notice = NoticeFactory(created_at=at)
+
+    class Killed(BaseException):
+        pass
+
+    def die(*_args, **_options):
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(outbox, "_mark_delivered", die)
+        with pytest.raises(Killed):
+            outbox.deliver_due(at=at, limit=1)
+    assert outbox.deliver_due(at=at + MINUTE, limit=1).delivered == 0  # still lent to the dead one
+    assert outbox.deliver_due(at=at + outbox.LEASE, limit=1).delivered == 1
+    first, second = (message["Message-ID"] for _to, message in mail_server.mails)
+    assert first == second == f"<{notice.pk}@exemple.invalid>"
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("leased", [True, False])
+def test_two_deliverers_at_once_send_each_notice_once(at, mail_server, monkeypatch, leased):
+    """And without the lease they send it twice: the negative control."""
+    monkeypatch.setattr(outbox, "LOT", 3)
+    if not leased:
+        monkeypatch.setattr(outbox, "LEASE", timedelta(0))
+    for _ in range(12):
+        NoticeFactory(created_at=at)
+    inside = threading.Barrier(2)
+
+    def meet_once():
+        if not inside.broken:
+            try:
+                inside.wait(5)
+            except threading.BrokenBarrierError:
+                return
+            inside.abort()
+
+    mail_server.before_answer = meet_once
+    reports = []
+
+    def deliver():
+        try:
+            reports.append(outbox.deliver_due(at=at, limit=12))
+        finally:
+            connections.close_all()
+
+    deliverers = [threading.Thread(target=deliver) for _ in range(2)]
+    for deliverer in deliverers:
+        deliverer.start()
+    for deliverer in deliverers:
+        deliverer.join()
+    sent = [message["Message-ID"] for _to, message in mail_server.mails]
+    assert len(reports) == 2
+    assert set(sent) == {f"<{notice.pk}@exemple.invalid>" for notice in Notice.objects.all()}
+    assert (len(sent) == 12) is leased
+
+
+# --- Again, by hand -------------------------------------------------------------------------------
+
+
+def test_what_was_given_up_can_be_sent_again_with_a_full_term(db, at, mail_server, asked):
+    notice = NoticeFactory(created_at=at, given_up_at=at, next_attempt_at=None, last_error="550", attempts=9)
+    later = at + timedelta(days=30)
+    mail_server.answers = {notice.email: "451 later"}
+    assert outbox.retry(notice, at=later)
+    assert asked
+    assert outbox.deliver_due(at=later, limit=1).postponed == 1
+    mail_server.answers = {}
+    assert outbox.deliver_due(at=later + MINUTE, limit=1).delivered == 1
+    assert not outbox.retry(notice, at=later)
+    assert outbox.deliver_due(at=later + timedelta(days=1), limit=1).delivered == 0
+
+
+# --- For real -------------------------------------------------------------------------------------
+
+
+@pytest.mark.worker
+def test_a_real_worker_mails_what_was_committed(worker, at):
+    user = UserFactory()
+    with transaction.atomic():
+        write(user, at=at)
+    assert mail.outbox == []
+    deadline = threading.Event()
+    for _ in range(200):
+        if Notice.objects.exclude(delivered_at=None).exists():
+            break
+        deadline.wait(0.1)
+    [letter] = list(worker.iterdir())
+    assert f"To: {user.email}" in letter.read_text()
