@@ -41,9 +41,9 @@ class ActivationFailed(Exception):
 
 
 class TooManyAttempts(Exception):
-    """A limit is reached; `until`: the first moment at which one may try again."""
+    """A limit is reached; `until`: the first moment at which one may try again, None where it is not known."""
 
-    def __init__(self, until: datetime.datetime):
+    def __init__(self, until: datetime.datetime | None = None):
         self.until = until
         super().__init__(until)
 

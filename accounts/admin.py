@@ -75,6 +75,10 @@ class UserAdmin(DjangoUserAdmin):
         (None, {"classes": ("wide",), "fields": ("email", "usable_password", "password1", "password2")}),
     )
 
+    def get_readonly_fields(self, request, obj=None):
+        # Its owner changes an address, by confirming the new one, and both addresses are told.
+        return (*self.readonly_fields, "email") if obj else self.readonly_fields
+
     def get_inlines(self, request, obj):
         return self.inlines if obj else ()
 

@@ -6,6 +6,7 @@ It is never logged, never in a repr, and hidden from error reports (`sensitive_v
 """
 
 import datetime
+import unicodedata
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
@@ -30,6 +31,7 @@ class NirRefused(ValueError):
 
 def normalise(text: str) -> str:
     """« 1 85 05 78 006 084 91 » → "185057800608491": blanks, dots and hyphens are only for reading."""
+    text = unicodedata.normalize("NFKC", text)
     return "".join(sign for sign in text if not sign.isspace() and sign not in ".-\u2011\u2013").upper()
 
 

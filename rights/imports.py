@@ -160,7 +160,7 @@ def _import(path: Path, report: Report, *, at: datetime.datetime, by: Actor, pro
 
 
 def _lines(path: Path) -> Iterator[tuple[int, list[str] | RowRefused]]:
-    """(number, cells) of each line that is not empty; a line at a time, so that a lost quote eats no other."""
+    """(number, cells) of each line that holds something; one by one, so that a lost quote eats no other."""
     with path.open(encoding="utf-8-sig", newline="\n") as file:
         for number, text in enumerate(file, start=1):
             line = text.rstrip("\r\n")
@@ -249,7 +249,7 @@ def _euros(name: str, text: str) -> int:
     if not text:
         return 0
     found = EUROS.fullmatch(text)
-    if not found or (not text.isprintable() and not re.search("[\u00a0\u202f]", text)):
+    if not found:
         raise ValueError(
             _("%(column)s : « %(value)s » n’est pas un montant en euros (exemple : 1234,50).")
             % {"column": name, "value": text[:40]}
@@ -346,8 +346,8 @@ def _contradiction(row: Row, given: dict[str, Movement]) -> RowRefused | None:
         if (movement.amount, there) != (amount, place):
             return RowRefused(
                 _(
-                    "%(column)s : ce compte a déjà été ouvert avec %(amount)s%(origin)s. Un import ne corrige "
-                    "pas un crédit : corrigez-le depuis l’administration, par un contre-mouvement."
+                    "%(column)s : ce compte a déjà été ouvert avec %(amount)s%(origin)s. Un import ne "
+                    "corrige pas un crédit : corrigez-le depuis l’administration, par un contre-mouvement."
                 )
                 % {
                     "column": column,

@@ -14,10 +14,13 @@ import pytest
 import redis
 from django.conf import settings
 from django.db import connection
+from django.test import Client
 from django.utils import timezone
 
 import rulebook
 from tests import guards
+from tests.factories.accounts import HolderFactory, MembershipFactory, UserFactory
+from tests.factories.catalog import ProviderFactory
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED_DATA = ROOT.parent / "shared" / "data"
@@ -87,6 +90,82 @@ def at():
 def rules(db, at):
     """The law of today."""
     return rulebook.on(at.date())
+
+
+# --- People, and their browsers -----------------------------------------------------------------------
+
+
+@pytest.fixture
+def holder(db):
+    return HolderFactory()
+
+
+@pytest.fixture
+def other_holder(db):
+    return HolderFactory()
+
+
+@pytest.fixture
+def provider(db):
+    return ProviderFactory()
+
+
+@pytest.fixture
+def member(provider):
+    return MembershipFactory(organisation=provider.organisation).user
+
+
+@pytest.fixture
+def other_member(db):
+    return MembershipFactory(organisation=ProviderFactory().organisation).user
+
+
+@pytest.fixture
+def administrator(db):
+    return UserFactory(is_staff=True, is_superuser=True)
+
+
+@pytest.fixture
+def client_for(db):
+    """`client_for(user)`: a browser in which this person is signed in; nobody, for None."""
+
+    def signed_in(user):
+        client = Client()
+        if user is not None:
+            client.force_login(user)
+        return client
+
+    return signed_in
+
+
+@pytest.fixture
+def anonymous_client(client_for):
+    return client_for(None)
+
+
+@pytest.fixture
+def holder_client(client_for, holder):
+    return client_for(holder.user)
+
+
+@pytest.fixture
+def other_holder_client(client_for, other_holder):
+    return client_for(other_holder.user)
+
+
+@pytest.fixture
+def member_client(client_for, member):
+    return client_for(member)
+
+
+@pytest.fixture
+def other_member_client(client_for, other_member):
+    return client_for(other_member)
+
+
+@pytest.fixture
+def admin_client_(client_for, administrator):
+    return client_for(administrator)
 
 
 # --- A worker of flesh ------------------------------------------------------------------------------

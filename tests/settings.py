@@ -33,9 +33,9 @@ CELERY_BROKER_TRANSPORT_OPTIONS = CELERY_BROKER_TRANSPORT_OPTIONS | {"global_key
 
 
 def cache_key(key, key_prefix, version):
-    """Each test has an empty cache: its keys begin with its own name."""
+    """Each test has an empty cache: its keys begin with its own name, shortened to fit in one."""
     test = os.environ.get("PYTEST_CURRENT_TEST", "").rpartition(" ")[0]
-    return f"{PROCESS}{test}:{key}"
+    return f"{PROCESS}{uuid.uuid5(uuid.NAMESPACE_URL, test).hex}:{key}"
 
 
 CACHES = {"default": CACHES["default"] | {"KEY_FUNCTION": cache_key}}

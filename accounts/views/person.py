@@ -37,7 +37,7 @@ def activation(request: HttpRequest) -> HttpResponse:
             try:
                 # Per connection, whoever is signed in (ACCOUNT_RATE_LIMITS): many logins, one guesser.
                 if not ratelimit.consume(request, action="activation"):
-                    raise TooManyAttempts(None)
+                    raise TooManyAttempts
                 activate(by=request.actor, at=at, identity=form.identity())
             except ActivationFailed as failure:
                 form.add_error(None, failure.message)

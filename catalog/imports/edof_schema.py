@@ -132,7 +132,9 @@ def faults(element) -> Iterator[Fault]:
         yield from _text_faults(element, name, TEXTS[name])
         return
     if name != "extra" and any(text.strip() for text in _own_texts(element)):
-        yield Fault(line_of(element), _("<%(name)s> contient du texte hors de tout élément.") % {"name": name})
+        yield Fault(
+            line_of(element), _("<%(name)s> contient du texte hors de tout élément.") % {"name": name}
+        )
     if name in SEQUENCES:
         yield from _sequence_faults(element, name)
     elif name in CHOICES:
@@ -162,7 +164,8 @@ def _attribute_faults(element, name: str) -> Iterator[Fault]:
         if attribute not in element.attrib:
             yield Fault(
                 line_of(element),
-                _("<%(name)s> n'a pas d'attribut « %(attribute)s ».") % {"name": name, "attribute": attribute},
+                _("<%(name)s> n'a pas d'attribut « %(attribute)s ».")
+                % {"name": name, "attribute": attribute},
             )
     for attribute in element.attrib:
         if attribute not in (*required, *OPTIONAL_ATTRIBUTES.get(name, ())) and "}" not in attribute:
@@ -250,7 +253,8 @@ def _sequence_faults(element, name: str) -> Iterator[Fault]:
     for child_name, minimum, _maximum in particles:
         if counts[child_name] < minimum:
             yield Fault(
-                line_of(element), _("<%(child)s> manque dans <%(name)s>.") % {"child": child_name, "name": name}
+                line_of(element),
+                _("<%(child)s> manque dans <%(name)s>.") % {"child": child_name, "name": name},
             )
 
 

@@ -3,7 +3,8 @@
 Two headers are known: the public list's (« Liste publique des organismes de formation »: lower-case, or
 camelCase with dots, its SIRET whole or only the 5-digit NIC) and the networks' (`Siret`,
 `numero_declaration_activite`, `Qualiopi`). « Qualiopi : Oui » without kinds counts as training actions only
-(handbook §0.1, 17). Organisations the file does not hold are left alone, and so is a suspension: an admin's word.
+(handbook §0.1, 17). Organisations the file does not hold are left alone, and so is a suspension,
+which is an admin's word.
 """
 
 import re
@@ -16,11 +17,12 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from accounts.models import Organisation
+from catalog import search
 from catalog.imports import loading, reading, report, values
 from catalog.imports.reading import Progress, Source, Unusable
 from catalog.imports.report import Report
 from catalog.imports.values import Wrong
-from catalog.models import ImportRun, Provider
+from catalog.models import ImportRun, Offer, Provider
 
 PLACEHOLDER_NUMBER = "99999999999"  # seen in real files where no number was known (handbook §4)
 MAX_NAME = 255
@@ -104,8 +106,8 @@ def _recognise(header) -> dict[str, str]:
     if missing or not has_qualiopi:
         raise Unusable(
             _(
-                "Les colonnes ne sont pas celles d'une liste d'organismes : il faut un SIRET, une dénomination"
-                " et la certification Qualiopi (ou ses catégories)."
+                "Les colonnes ne sont pas celles d'une liste d'organismes : il faut un SIRET,"
+                " une dénomination et la certification Qualiopi (ou ses catégories)."
             ),
             line=1,
         )
@@ -113,7 +115,7 @@ def _recognise(header) -> dict[str, str]:
 
 
 def _plain(name: str) -> str:
-    """`certifications.actionsDeFormation` → `certifications_actionsdeformation`; `UAI validée` → `uai_validee`."""
+    """`certifications.actionsDeFormation` → `certifications_actionsdeformation`, accents dropped."""
     folded = unicodedata.normalize("NFKD", name.strip().lower())
     return re.sub(r"[.\s]+", "_", "".join(c for c in folded if not unicodedata.combining(c)))
 
@@ -141,7 +143,7 @@ def _look_into(line: int, written: dict[str, str]) -> tuple[Row, list[str], list
 
 
 def _whole_siret(written: dict[str, str]) -> str:
-    """The public list may give the 5 last digits only (NIC), beside the SIREN; spreadsheets drop their zeros."""
+    """The public list may give only the 5 last digits (NIC), beside the SIREN; their zeros may be lost."""
     siret = re.sub(r"\s", "", written["siret"])
     siren = re.sub(r"\s", "", written.get("siren", ""))
     if siren.isdecimal() and siret.isdecimal() and len(siret) <= 5:
@@ -206,7 +208,7 @@ def inert(text: str) -> str:
 
 
 def _write(lot: list[Row], result: Report) -> None:
-    """Three reads and at most four writes for the whole lot."""
+    """Writes the lot with a number of queries that does not grow with it."""
     organisations = {
         organisation.siret: organisation
         for organisation in Organisation.objects.filter(siret__in=[row.siret for row in lot]).order_by("pk")
@@ -241,6 +243,12 @@ def _write(lot: list[Row], result: Report) -> None:
             result.unchanged += 1
     Organisation.objects.bulk_create(new_organisations)
     Organisation.objects.bulk_update(renamed, ["name"])
+    if renamed and (
+        offers := Offer.objects.filter(provider__in=[organisation.pk for organisation in renamed])
+        .order_by("pk")
+        .values_list("pk", flat=True)
+    ):
+        search.reindex(list(offers))
     Provider.objects.bulk_create(new_providers)
     Provider.objects.bulk_update(
         changed, [*QUALIOPI_FIELDS, "activity_number", "address", "postal_code", "town_name"]

@@ -5,16 +5,18 @@ A bad record refuses that record only; a file that cannot be read to its end wri
 One import of a kind at a time: the others are told to wait.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import islice
+from pathlib import Path
 from time import monotonic
 
 from django.db import connection, transaction
 from django.utils.translation import gettext as _
 
 from catalog.imports import reading
+from catalog.imports.edof_schema import Fault
 from catalog.imports.reading import Progress, Source, Unusable
 from catalog.models import ImportRefusal, ImportRun
 
@@ -67,6 +69,12 @@ class Report:
         self.refused += 1
         self._note(Verdict.REFUSED, line, subject, reasons)
 
+    def refuse_faults(self, line: int, subject: str, faults: Iterable[Fault]) -> None:
+        """One record refused, for faults that each stand on a line of their own. Said twice, kept once."""
+        self.refused += 1
+        for fault in dict.fromkeys(faults):
+            self._note(Verdict.REFUSED, fault.line or line, subject, (fault.reason,))
+
     def hide(self, line: int, subject: str, *reasons: str) -> None:
         """One record written, that the rules do not show to the public."""
         self.hidden += 1
@@ -115,7 +123,7 @@ class _DryRun(Exception):
 
 def run(
     kind: ImportRun.Kind,
-    file: str,
+    file: str | Path,
     work: Callable[[Source, Report], None],
     *,
     at: datetime,
@@ -124,7 +132,7 @@ def run(
 ) -> Report:
     """Reads the file with `work` in one transaction, and stores the report with what it wrote.
 
-    `dry_run` writes nothing. Unusable: nothing was written but, without `dry_run`, an ImportRun that says why.
+    `dry_run` writes nothing. Unusable: nothing was written but an ImportRun that says why.
     """
     report = Report(kind=kind, file_name=str(file), file_digest="", started_at=at, is_dry_run=dry_run)
     try:
@@ -141,6 +149,10 @@ def run(
     except Unusable as error:
         if not dry_run:
             _store(report, error=str(error))
+        raise
+    except Exception:
+        if not dry_run:
+            _store(report, error=_("Erreur inattendue : l'import a été annulé en entier."))
         raise
     return report
 
@@ -167,7 +179,7 @@ def _store(report: Report, *, error: str) -> ImportRun:
     )
     run = ImportRun.objects.create(
         kind=report.kind,
-        file_name=report.file_name.rpartition("/")[2][:255],
+        file_name=Path(report.file_name).name[:255],
         file_digest=report.file_digest,
         started_at=report.started_at,
         # Elapsed time is no reading of the clock: `at` stays the only one.

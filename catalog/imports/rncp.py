@@ -17,11 +17,12 @@ from django.db import connection
 from django.utils.translation import gettext as _
 from lxml import etree
 
+from catalog import search
 from catalog.imports import loading, reading, report, values
 from catalog.imports.reading import Progress, Source
 from catalog.imports.report import Report
 from catalog.imports.values import Wrong
-from catalog.models import Certification, CertificationBlock, Habilitation, ImportRun, Succession
+from catalog.models import Certification, CertificationBlock, Habilitation, ImportRun, Offer, Succession
 from rulebook import workdays
 
 # Part of every digest: raise it when this module keeps something new, so that every record is read again.
@@ -31,7 +32,8 @@ FILE_DAY = re.compile(r"(20\d\d-\d\d-\d\d)")
 CERTIFICATION_COLUMNS = (
     "code", "register", "number", "title", "short_code", "short_title", "level", "publication_state",
     "effective_on", "decided_on", "registered_until", "delivered_until", "withdrawn", "activities",
-    "abilities", "jobs", "prerequisites", "nsf_codes", "rome_codes", "formacodes", "rome_labels", "digest", "imported_at",
+    "abilities", "jobs", "prerequisites", "nsf_codes", "rome_codes", "formacodes", "rome_labels", "digest",
+    "imported_at",
 )  # fmt: skip
 PARTNER_ROLES = {
     Habilitation.Role.TRAIN,
@@ -180,6 +182,9 @@ def _write(lot: list[tuple[Record, bytes]], result: Report, *, at: datetime, day
         ("certification_id", "siret", "name", "role", "is_active", "active_from"),
         ((record.code, *habilitation) for record in changed for habilitation in record.habilitations),
     )
+    offers = Offer.objects.filter(certification__in=codes).order_by("pk").values_list("pk", flat=True)
+    if offers:
+        search.reindex(list(offers))
 
 
 def _is_withdrawn(record: Record, *, day: date, was_withdrawn: bool) -> bool:

@@ -58,9 +58,12 @@ def test_who_may_not_look_leaves_no_line(client):
 def test_a_correction_goes_through_the_verb(client, chief):
     holder = HolderFactory(birth_name="Lefevre", birth_name_key="lefevre")
     form = {
-        "birth_name": "D’Œuvre", "used_name": "", "first_names": "Zoé", "birth_date": "31/05/1985", "sex": "F",
+        "birth_name": "D’Œuvre",
+        "first_names": "Zoé",
+        "birth_date": "31/05/1985",
+        "sex": "F",
         "status": holder.status,
-    }  # fmt: skip
+    }
     assert client.post(change_page(holder), form).status_code == 302
     holder.refresh_from_db()
     assert (holder.birth_name, holder.birth_name_key) == ("D’Œuvre", "d oeuvre")
@@ -95,6 +98,11 @@ def test_a_person_is_added_by_e_mail(client, chief):
     user = User.objects.get(email="neuf@exemple.fr")
     assert user.check_password(password)
     assert client.get(change_page(user)).status_code == 200
+    change = {"email": "pris@exemple.fr", "first_name": "Zoé", "is_active": "on"}
+    change |= {"memberships-TOTAL_FORMS": "0", "memberships-INITIAL_FORMS": "0"}
+    assert client.post(change_page(user), change).status_code == 302
+    user.refresh_from_db()
+    assert (user.first_name, user.email) == ("Zoé", "neuf@exemple.fr")
     # The same address, written otherwise.
     assert client.post(page, form | {"email": "NEUF@exemple.fr"}).status_code == 200
     assert User.objects.filter(email__iexact="neuf@exemple.fr").count() == 1

@@ -214,7 +214,10 @@ def test_a_late_withdrawal_is_refused_with_the_day_it_was_free_until(at):
     dossier = DossierFactory(at=at, accepted=True)
     with pytest.raises(Refused, match="n.est plus possible"):
         act("withdraw", dossier, at=dossier.free_until)
-    assert act("withdraw", dossier, at=dossier.free_until - timedelta(seconds=1)).state == State.CANCELLED_BY_HOLDER
+    assert (
+        act("withdraw", dossier, at=dossier.free_until - timedelta(seconds=1)).state
+        == State.CANCELLED_BY_HOLDER
+    )
 
 
 def test_a_start_eleven_business_days_away_is_allowed_and_ten_is_not():
@@ -337,7 +340,12 @@ def test_the_price_shown_must_still_be_the_price(at):
 
 @pytest.mark.parametrize("verb", ["submit", "cancel", "decline", "withdraw"])
 def test_the_same_request_gives_the_first_result(at, verb):
-    trait = {"submit": {}, "cancel": {"requested": True}, "decline": {"proposed": True}, "withdraw": {"accepted": True}}
+    trait = {
+        "submit": {},
+        "cancel": {"requested": True},
+        "decline": {"proposed": True},
+        "withdraw": {"accepted": True},
+    }
     dossier = DossierFactory(at=at, **trait[verb])
     request_id = uuid.uuid4()
     first = act(verb, dossier, at=at, request_id=request_id)
@@ -380,7 +388,12 @@ def test_strangers_may_do_nothing(at, verb):
     for by in (holder_actor(stranger), other):
         with pytest.raises(NotAllowed):
             act(verb, dossier, at=at, by=by, **extra)
-    roles = {"holder": holder_actor(dossier.holder), "provider": provider_actor(dossier.provider), "admin": admin_actor(), "system": SYSTEM}
+    roles = {
+        "holder": holder_actor(dossier.holder),
+        "provider": provider_actor(dossier.provider),
+        "admin": admin_actor(),
+        "system": SYSTEM,
+    }
     for role, by in roles.items():
         if role not in MOVES[verb].roles:
             with pytest.raises(NotAllowed):
@@ -397,7 +410,11 @@ def test_a_verb_moves_only_from_its_own_states(at, verb, state):
     if state == State.AWAITING_PAYMENT:
         dossier = DossierFactory(at=at, awaiting_payment=True)
     else:
-        dossier = bring(DossierFactory(at=at), State(state), at=at) if state != State.DRAFT else DossierFactory(at=at)
+        dossier = (
+            bring(DossierFactory(at=at), State(state), at=at)
+            if state != State.DRAFT
+            else DossierFactory(at=at)
+        )
     extra = {
         "propose": {"price_cents": 100, "starts_on": at.date(), "ends_on": at.date()},
         "refuse": {"reason": "x"},

@@ -7,7 +7,6 @@ from zoneinfo import ZoneInfo
 import factory
 from django.utils import timezone
 from factory.django import DjangoModelFactory
-from tests.factories.rights import CreditFactory
 
 from accounts.actors import SYSTEM, Actor, Role
 from accounts.models import Membership
@@ -17,6 +16,7 @@ from dossiers.states import CLOCK_OF, State
 from rulebook import workdays
 from tests.factories.accounts import HolderFactory, MembershipFactory, UserFactory
 from tests.factories.catalog import SessionFactory
+from tests.factories.rights import CreditFactory
 
 PARIS = ZoneInfo("Europe/Paris")
 RICH_CENTS = 500_000
@@ -86,7 +86,9 @@ class DossierFactory(DjangoModelFactory):
         dossier = workflow.edit(dossier.pk, by=by, fields=fields)
         for step in ("requested", "proposed", "awaiting_payment", "accepted", "refused", "lapsed"):
             if wanted.get(step):
-                dossier = bring(dossier, State.REFUSED_BY_PROVIDER if step == "refused" else State(step), at=at)
+                dossier = bring(
+                    dossier, State.REFUSED_BY_PROVIDER if step == "refused" else State(step), at=at
+                )
         return Dossier.objects.get(pk=dossier.pk)
 
 
@@ -158,9 +160,9 @@ _STEPS = {
     State.REFUSED_BY_HOLDER: lambda dossier, at: act("decline", dossier, at=at),
     State.AWAITING_PAYMENT: lambda dossier, at: act("accept", dossier, at=at),
     State.ACCEPTED: lambda dossier, at: act("accept", dossier, at=at),
-    State.CANCELLED_BY_PROVIDER: lambda dossier, at: act("call_off", dossier, at=at, reason="Formateur absent."),
+    State.CANCELLED_BY_PROVIDER: lambda dossier, at: act(
+        "call_off", dossier, at=at, reason="Formateur absent."
+    ),
     State.LAPSED: _lapse,
     State.CLOSED_BY_PLATFORM: _close,
 }
-
-

@@ -10,14 +10,14 @@ from accounts import imports as identities
 from accounts.actors import SYSTEM
 from rights import imports
 from rights.kinds import Unit
-from rights.ledger import amount_in_words
+from rights.ledger import KeyReused, amount_in_words
 
 MOST_SHOWN = 200
 
 
 class Command(BaseCommand):
     help = (
-        "Importe des comptes et leurs droits depuis un fichier CSV en UTF-8, séparé par des points-virgules.\n"
+        "Importe des comptes et leurs droits depuis un fichier CSV (UTF-8, points-virgules).\n"
         f"Colonnes nécessaires : {', '.join(identities.REQUIRED)}.\n"
         f"Colonnes possibles : {', '.join(imports.COLUMNS)}.\n"
         "Montants en euros (1234,50) ou en heures entières. Relu, le même fichier ne change rien.\n"
@@ -46,19 +46,20 @@ class Command(BaseCommand):
                     dry_run=options["dry_run"],
                     progress=bar.update,
                 )
-        except imports.FileRefused as refusal:
+        except (imports.FileRefused, KeyReused) as refusal:
             raise CommandError(str(refusal)) from refusal
         self._tell(report, is_dry_run=options["dry_run"])
 
     def _tell(self, report: imports.Report, *, is_dry_run: bool) -> None:
         for refusal in report.refused[:MOST_SHOWN]:
             self.stderr.write(self.style.ERROR(str(refusal)))
-        if hidden := len(report.refused) - MOST_SHOWN:
-            if hidden > 0:
-                self.stderr.write(self.style.ERROR(_("… et %s autres lignes refusées.") % hidden))
+        if len(report.refused) > MOST_SHOWN:
+            hidden = len(report.refused) - MOST_SHOWN
+            self.stderr.write(self.style.ERROR(_("… et %s autres lignes refusées.") % hidden))
         self.stdout.write(
             _(
-                "%(created)s comptes créés, %(changed)s modifiés, %(unchanged)s inchangés, %(refused)s lignes refusées."
+                "%(created)s comptes créés, %(changed)s modifiés, %(unchanged)s inchangés, "
+                "%(refused)s lignes refusées."
             )
             % {
                 "created": report.created,

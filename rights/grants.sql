@@ -1,0 +1,18 @@
+-- What the portal's own database role may do with the ledger: read it and add to it. Nothing else.
+-- Run by the owner of the tables after each `migrate` (it rewrites the trigger's function):
+--   psql "$OWNER_DATABASE_URL" --set role=portal_web --file rights/grants.sql
+REVOKE ALL ON rights_pocket, rights_movement FROM :"role";
+GRANT SELECT, INSERT ON rights_pocket, rights_movement TO :"role";
+-- To lock a pocket (SELECT … FOR NO KEY UPDATE) a role must be able to update something of it.
+GRANT UPDATE (label) ON rights_pocket TO :"role";
+GRANT USAGE ON SEQUENCE rights_movement_id_seq TO :"role";
+-- The one writer of balances runs as the owner of the tables.
+DO $$
+DECLARE
+    writer regprocedure;
+BEGIN
+    SELECT tgfoid INTO STRICT writer FROM pg_trigger
+    WHERE tgrelid = 'rights_movement'::regclass AND tgname LIKE 'pgtrigger_movement_moves_balances_%';
+    EXECUTE format('ALTER FUNCTION %s SECURITY DEFINER SET search_path = public, pg_temp', writer);
+END
+$$;

@@ -1,0 +1,42 @@
+"""The negative control of races: the same code without its locks and without the database's last word."""
+
+import re
+from contextlib import contextmanager
+
+import pytest
+from django.db import connection
+from django.db.backends.signals import connection_created
+
+NEVER_OVERDRAWN = "pocket_never_overdrawn"
+
+
+def _without_lock(execute, sql, params, many, context):
+    return execute(re.sub(r" FOR (NO KEY )?UPDATE( OF \S+)?", "", sql), params, many, context)
+
+
+def _strip_locks(sender, connection, **_kwargs):
+    connection.execute_wrappers.append(_without_lock)
+
+
+@pytest.fixture
+def unguarded_ledger(transactional_db):
+    """A context in which new connections take no lock, and a pocket may be overdrawn."""
+
+    @contextmanager
+    def unguarded():
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conname = %s", [NEVER_OVERDRAWN]
+            )
+            definition = cursor.fetchone()[0]
+            cursor.execute(f"ALTER TABLE rights_pocket DROP CONSTRAINT {NEVER_OVERDRAWN}")
+        connection_created.connect(_strip_locks)
+        try:
+            yield
+        finally:
+            connection_created.disconnect(_strip_locks)
+            with connection.cursor() as cursor:
+                cursor.execute("TRUNCATE rights_pocket CASCADE")
+                cursor.execute(f"ALTER TABLE rights_pocket ADD CONSTRAINT {NEVER_OVERDRAWN} {definition}")
+
+    return unguarded

@@ -1,0 +1,202 @@
+"""Two people, or two hundred, act on the same money or the same dossier at the same moment.
+
+Each guard is first shown to be needed: without it, the fault happens. `PORTAL_RACE_ROUNDS` says how
+many rounds the last test plays (docs/operations.md).
+"""
+
+import os
+import uuid
+from collections import Counter
+from functools import partial
+from threading import Barrier
+
+import pytest
+from django.db import connection
+
+import rulebook
+from accounts.actors import SYSTEM
+from catalog.models import Session
+from dossiers import clocks, workflow
+from dossiers.models import Deadline, Dossier, FundingLine, Transition
+from dossiers.states import ClockKind, State
+from dossiers.workflow import Refused
+from rights import integrity, ledger
+from rights.models import Movement
+from rulebook import workdays
+from tests.concurrency.crowd import together
+from tests.factories.accounts import HolderFactory
+from tests.factories.catalog import SessionFactory
+from tests.factories.dossiers import DossierFactory, act, holder_actor, in_business_days, propose_as_asked
+from tests.factories.rights import CreditFactory
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+ROUNDS = int(os.environ.get("PORTAL_RACE_ROUNDS", "25"))
+PRICE_CENTS = 10_000
+
+
+def proposals(holder, *, at, count):
+    """So many proposals of the same price for one holder, each for a training of its own."""
+    found = []
+    for _number in range(count):
+        dossier = DossierFactory(
+            at=at, holder=holder, price_cents=PRICE_CENTS, balance_cents=0, proposed=True
+        )
+        found.append(dossier)
+    return found
+
+
+def accept_all(dossiers, *, at):
+    """Every proposal is accepted at once by someone who saw « nothing left to pay »."""
+    fingerprints = [
+        workflow.plan_for(dossier, at=at, rules=rulebook.on(workdays.paris_day(at))).fingerprint
+        for dossier in dossiers
+    ]
+    return together(
+        [
+            partial(act, "accept", dossier, at=at, seen_plan=seen)
+            for dossier, seen in zip(dossiers, fingerprints, strict=True)
+        ]
+    )
+
+
+def test_forty_acceptances_with_money_for_twenty_are_exactly_twenty(at):
+    holder = HolderFactory(status="job_seeker")
+    dossiers = proposals(holder, at=at, count=40)
+    CreditFactory(holder=holder, amount=20 * PRICE_CENTS, at=at)
+    outcomes = accept_all(dossiers, at=at)
+    assert Counter(type(outcome) for outcome in outcomes) == {Dossier: 20, Refused: 20}
+    assert Dossier.objects.filter(state=State.ACCEPTED).count() == 20
+    assert ledger.purses(holder, at=at) == []
+    assert integrity.check() == []
+
+
+def test_without_the_locks_and_the_databases_last_word_the_same_crowd_oversells(
+    at, monkeypatch, unguarded_ledger
+):
+    """The negative control: what the test above would find if the guards were not there."""
+    holder = HolderFactory(status="job_seeker")
+    dossiers = proposals(holder, at=at, count=40)
+    CreditFactory(holder=holder, amount=20 * PRICE_CENTS, at=at)
+    # Everyone has read the balance before anyone writes: the crowd at its worst, every time.
+    all_have_read = Barrier(len(dossiers), timeout=60)
+    check_usable = ledger._check_usable
+
+    def check_and_wait(*args, **kwargs):
+        check_usable(*args, **kwargs)
+        all_have_read.wait()
+
+    monkeypatch.setattr(ledger, "_check_usable", check_and_wait)
+    with unguarded_ledger():
+        accept_all(dossiers, at=at)
+        assert Dossier.objects.filter(state=State.ACCEPTED).count() == 40
+        assert integrity.check() != []
+
+
+def test_two_hundred_identical_requests_from_twenty_connections_are_one_move(at):
+    holder = HolderFactory(status="job_seeker")
+    dossier = DossierFactory(at=at, holder=holder, proposed=True)
+    before = Transition.objects.count()
+    request_id = uuid.uuid4()
+    calls = [partial(act, "accept", dossier, at=at, request_id=request_id)] * 200
+    outcomes = together(calls, connections=20)
+    assert {type(outcome) for outcome in outcomes} == {Dossier}
+    assert Transition.objects.count() == before + 1
+    assert FundingLine.objects.filter(dossier=dossier).count() == 1
+    assert Movement.objects.filter(kind="reserve").count() == 1
+    assert integrity.check() == []
+
+
+def test_two_sixth_requests_at_once_are_counted_one_after_the_other(at):
+    holder = HolderFactory(status="job_seeker")
+    session = SessionFactory(starts_on=in_business_days(at, 30), ends_on=in_business_days(at, 40))
+    make = partial(DossierFactory, at=at, holder=holder, session=session, balance_cents=0)
+    for _number in range(4):
+        make(requested=True)
+    outcomes = together([partial(act, "submit", make(), at=at) for _ in range(6)])
+    assert Counter(type(outcome) for outcome in outcomes) == {Dossier: 1, Refused: 5}
+
+
+def test_cancelling_lapsing_and_paying_at_once_end_in_one_state_with_one_release(at):
+    """Cancel against lapse against payment, round after round: one of them happens, once."""
+    holder = HolderFactory()
+    session = SessionFactory(starts_on=in_business_days(at, 40), ends_on=in_business_days(at, 50))
+    session.offer.price_cents = 100_000
+    session.offer.save()
+    CreditFactory(holder=holder, amount=50_000, at=at)
+    ends = Counter()
+    for number in range(ROUNDS):
+        dossier = awaiting_payment(holder, session, at=at)
+        due_at = clocks.running(dossier, ClockKind.PAYMENT).due_at
+        together(
+            [
+                partial(act, "cancel", dossier, at=at),
+                partial(act, "lapse", dossier, at=due_at, by=SYSTEM),
+                partial(
+                    act, "confirm_payment", dossier, at=at, reference=f"VIR-{number}", amount_cents=50_000
+                ),
+            ]
+        )
+        dossier.refresh_from_db()
+        ends[dossier.state] += 1
+        moves = Transition.objects.filter(dossier=dossier, from_state=State.AWAITING_PAYMENT)
+        assert moves.count() == 1
+        if dossier.state == State.ACCEPTED:
+            act("withdraw", dossier, at=at)
+        reserved = FundingLine.objects.get(dossier=dossier, kind="purse").reserved
+        assert Movement.objects.filter(source=reserved, kind="release").count() == 1
+        assert [purse.balance for purse in ledger.purses(holder, at=at)] == [50_000]
+    assert sum(ends.values()) == ROUNDS
+    assert set(ends) <= {State.CANCELLED_BY_HOLDER, State.LAPSED, State.ACCEPTED}
+    assert Deadline.objects.filter(closed_at__isnull=True).count() == 0
+    assert integrity.check() == []
+
+
+def test_accepting_declining_and_lapsing_at_once_end_in_one_state(at):
+    holder = HolderFactory(status="job_seeker")
+    CreditFactory(holder=holder, amount=100_000, at=at)
+    for _round in range(ROUNDS):
+        dossier = DossierFactory(at=at, holder=holder, proposed=True, balance_cents=0, price_cents=60_000)
+        due_at = clocks.running(dossier, ClockKind.HOLDER_ANSWER).due_at
+        together(
+            [
+                partial(act, "accept", dossier, at=at),
+                partial(act, "decline", dossier, at=at),
+                partial(act, "lapse", dossier, at=due_at),
+            ]
+        )
+        dossier.refresh_from_db()
+        assert Transition.objects.filter(dossier=dossier, from_state=State.PROPOSED).count() == 1
+        if dossier.state == State.ACCEPTED:
+            act("withdraw", dossier, at=at)
+        assert [purse.balance for purse in ledger.purses(holder, at=at)] == [100_000]
+    assert integrity.check() == []
+
+
+def awaiting_payment(holder, session, *, at):
+    """A dossier of this holder that waits for its payment, its rights reserved."""
+    by = holder_actor(holder)
+    dossier = workflow.create(Session.objects.get(pk=session.pk).pk, by=by, at=at, request_id=uuid.uuid4())
+    workflow.edit(dossier.pk, by=by, fields={"project": "Changer de métier."})
+    dossier = act("submit", dossier, at=at)
+    dossier = propose_as_asked(dossier, at=at)
+    return act("accept", dossier, at=at)
+
+
+def test_a_transition_from_a_state_the_dossier_has_left_is_refused_by_the_database(at):
+    """The database has the last word, were a verb to forget its lock."""
+    dossier = DossierFactory(at=at, requested=True)
+    stale = Transition(
+        dossier=dossier,
+        verb="submit",
+        from_state=State.DRAFT,
+        to_state=State.REQUESTED,
+        role="holder",
+        at=at,
+        request_id=uuid.uuid4(),
+    )
+    with pytest.raises(Exception, match="transition_moves_its_dossier"):
+        stale.save()
+    with pytest.raises(Exception, match="dossier_state_follows_transitions"):
+        Dossier.objects.filter(pk=dossier.pk).update(state=State.ACCEPTED)
+    assert connection.is_usable()

@@ -1,0 +1,141 @@
+"""Any verbs, in any order, with any amounts: the ledger is sound after each, and agrees with a plain model."""
+
+import datetime
+from collections import Counter
+
+import pytest
+from django.db import transaction
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    consumes,
+    invariant,
+    rule,
+    run_state_machine_as_test,
+)
+
+from accounts.actors import SYSTEM
+from rights import integrity, ledger
+from rights.kinds import HOLDER_KINDS, PocketKind
+from rights.models import Movement, Pocket
+from tests.factories.accounts import HolderFactory
+
+NOW = datetime.datetime(2026, 5, 12, 10, tzinfo=datetime.UTC)
+AMOUNTS = st.integers(min_value=1, max_value=1_000)
+
+
+class Ledger(RuleBasedStateMachine):
+    """Two holders; `balances` is what each purse should hold, kept by sums that a child could do."""
+
+    credits = Bundle("credits")
+    reservations = Bundle("reservations")
+
+    def __init__(self):
+        super().__init__()
+        self.atomic = transaction.atomic()
+        self.atomic.__enter__()
+        self.holders = [HolderFactory(), HolderFactory()]
+        self.balances = Counter()
+        self.steps = 0
+
+    def teardown(self):
+        transaction.set_rollback(True)
+        self.atomic.__exit__(None, None, None)
+
+    def told(self, verb):
+        self.steps += 1
+        return {"key": f"{verb}:{self.steps}", "at": NOW, "by": SYSTEM}
+
+    @rule(target=credits, who=st.integers(0, 1), kind=st.sampled_from(HOLDER_KINDS[:3]), amount=AMOUNTS)
+    def credit(self, who, kind, amount):
+        movement = ledger.credit(holder=self.holders[who], kind=kind, amount=amount, **self.told("credit"))
+        self.balances[movement.target_id] += amount
+        return movement
+
+    @rule(target=reservations, who=st.integers(0, 1), amounts=st.lists(AMOUNTS, min_size=1, max_size=3))
+    def reserve(self, who, amounts):
+        purses = sorted(
+            Pocket.objects.filter(holder=self.holders[who], kind__in=HOLDER_KINDS).order_by("id"), key=str
+        )
+        lines = [(purse.pk, amount) for purse, amount in zip(purses, amounts, strict=False)]
+        told = self.told("reserve") | {"reason": "Dossier"}
+        is_enough = all(self.balances[pocket_id] >= amount for pocket_id, amount in lines)
+        if not is_enough:
+            with pytest.raises(ledger.NotEnough):
+                ledger.reserve(lines=lines, **told)
+            return []
+        reserved = ledger.reserve(lines=lines, **told)
+        self.balances.subtract(dict(lines))
+        assert ledger.reserve(lines=lines, **told) == reserved
+        return list(zip(reserved, lines, strict=True))
+
+    @rule(target=reservations, who=st.integers(0, 1), amount=AMOUNTS)
+    def pay_in(self, who, amount):
+        pocket = ledger.pay_in(
+            reserved_for=self.holders[who], amount=amount, reason="Virement", **self.told("payment")
+        )
+        return [(pocket, (None, amount))]
+
+    @rule(reservation=consumes(reservations))
+    def release(self, reservation):
+        reserved = [pocket for pocket, _line in reservation]
+        told = self.told("release") | {"reason": "Rétractation"}
+        movements = ledger.release(reserved=reserved, **told)
+        assert ledger.release(reserved=reserved, **told) == movements
+        for _pocket, (source, amount) in reservation:
+            if source:
+                self.balances[source] += amount
+
+    @rule(movement=consumes(credits))
+    def reverse(self, movement):
+        told = self.told("reverse") | {"reason": "Erreur"}
+        if self.balances[movement.target_id] < movement.amount:
+            with pytest.raises(ledger.NotEnough):
+                ledger.reverse(movement=movement, **told)
+            return
+        ledger.reverse(movement=movement, **told)
+        self.balances[movement.target_id] -= movement.amount
+
+    @rule(movement=credits, amount=AMOUNTS)
+    def use_a_key_again_for_something_else(self, movement, amount):
+        with pytest.raises(ledger.KeyReused), transaction.atomic():
+            ledger.credit(
+                holder=movement.target.holder,
+                kind=PocketKind.CREDIT,
+                amount=amount,
+                key=movement.key,
+                at=NOW,
+                by=SYSTEM,
+            )
+
+    @invariant()
+    def nothing_is_wrong(self):
+        assert integrity.check() == []
+        purses = Pocket.objects.filter(kind__in=HOLDER_KINDS).order_by("id")
+        assert {purse.pk: purse.balance for purse in purses} == {
+            pocket: balance for pocket, balance in self.balances.items()
+        }
+
+    @invariant()
+    def what_came_in_is_what_is_there(self):
+        came = gone = 0
+        for movement in Movement.objects.select_related("source", "target").order_by("id"):
+            came += movement.amount if movement.source.balance is None else 0
+            gone += movement.amount if movement.target.balance is None else 0
+        inside = sum(pocket.balance or 0 for pocket in Pocket.objects.order_by("id"))
+        assert came - gone == inside
+
+
+@pytest.mark.django_db
+def test_no_sequence_of_verbs_breaks_the_ledger():
+    run_state_machine_as_test(
+        Ledger,
+        settings=settings(
+            max_examples=15,
+            stateful_step_count=15,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
