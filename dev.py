@@ -160,10 +160,13 @@ def up(*, reset, port, demo):
                 address = f"http://{HOST}:{web_port}"
                 portal = []
                 try:
-                    start_portal(portal, development_variables(kept, addresses, address), web_port)
+                    env = development_variables(kept, addresses, address)
+                    portal.append(start_web(env, web_port))
                     declare("up", addresses, [*portal, *children], address)
-                    wait_until(lambda: answers_http(web_port), portal[0], limit=60)
+                    wait_until(lambda: answers_http(web_port), portal[0], limit=120)
                     say("The portal answers")
+                    portal += start_celery(env)
+                    declare("up", addresses, [*portal, *children], address)
                     print(welcome(address, logins), flush=True)
                     while True:
                         for child in [*portal, *children]:
@@ -250,16 +253,24 @@ def prepare(env, *, demo):
     return logins
 
 
-def start_portal(portal, env, port):
-    """Start the web server, the worker and beat; each is added to `portal` as soon as it runs."""
-    granian = ["granian", "--interface", "wsgi", "--host", HOST, "--port", str(port), "--workers", "2"]
-    granian += ["--blocking-threads", "1", "--no-ws", "portal.wsgi:application"]
+def start_program(name, words, env):
+    command = [PYTHON, VENV / "bin" / words[0], *words[1:]]
+    return start(name, command, new_log(name), env=env, cwd=ROOT)
+
+
+def start_web(env, port):
+    command = ["granian", "--interface", "wsgi", "--host", HOST, "--port", str(port), "--workers", "2"]
+    return start_program(
+        "web", [*command, "--blocking-threads", "1", "--no-ws", "portal.wsgi:application"], env
+    )
+
+
+def start_celery(env):
+    """The worker and beat; after the web server, so that the first page comes sooner."""
     celery = ["celery", "-A", "portal"]
     worker = [*celery, "worker", "--concurrency", "2", "--loglevel", "INFO"]
     beat = [*celery, "beat", "--schedule", VAR / "beat-schedule", "--loglevel", "INFO"]
-    for name, (program, *words) in (("web", granian), ("worker", worker), ("beat", beat)):
-        command = [PYTHON, VENV / "bin" / program, *words]
-        portal.append(start(name, command, new_log(name), env=env, cwd=ROOT))
+    return [start_program("worker", worker, env), start_program("beat", beat, env)]
 
 
 def answers_http(port):

@@ -41,7 +41,7 @@ class ActivationFailed(Exception):
 
 
 class TooManyAttempts(Exception):
-    """A limit is reached; `until`: the first moment at which one may try again, None where it is not known."""
+    """A limit is reached; `until`: the first moment at which one may try again, None if unknown."""
 
     def __init__(self, until: datetime.datetime | None = None):
         self.until = until

@@ -62,6 +62,11 @@ class Actor:
         return f"{self.role}:{self.organisation_id}" if self.organisation else str(self.role)
 
     @property
+    def short_label(self) -> str:
+        """« Titulaire », « Atelier Nord », « Administration »: enough to choose among one's own roles."""
+        return self.organisation.name if self.organisation else str(self.role.label)
+
+    @property
     def label(self) -> str:
         """« Titulaire · Élodie Martin », « Organisme de formation · Atelier Nord », « Administration »."""
         name = self.holder.display_name if self.holder else ""

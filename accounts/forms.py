@@ -38,7 +38,7 @@ class ActivationForm(forms.Form):
         max_length=150,
         help_text=_(
             "Comme sur votre pièce d’identité, le premier suffit. "
-            "Un prénom composé s’écrit en entier : « Marie-Claire »."
+            "Un prénom composé s’écrit en entier : « Marie-Claire »."
         ),
         widget=forms.TextInput(attrs={"autocomplete": "given-name"}),
         error_messages={"required": _("Écrivez vos prénoms.")},
@@ -131,6 +131,8 @@ class ProfileForm(forms.ModelForm):
     def __init__(self, *args, on: datetime.date, **kwargs):
         super().__init__(*args, **kwargs)
         self.on = on
+        diplomas = self.fields["diploma"].choices
+        self.fields["diploma"].choices = [("", _("Je préfère ne pas le dire")), *list(diplomas)[1:]]
 
     def clean_phone(self):
         return french_phone(self.cleaned_data["phone"])

@@ -1,4 +1,4 @@
-"""Puts `request.actor` and `request.roles` on each request, computed when first read."""
+"""`request.actor` and `request.roles`, computed when first read; 422 for forms that allauth refuses."""
 
 from django.utils.functional import SimpleLazyObject
 
@@ -31,3 +31,21 @@ def _acting(request) -> Actor:
         return VISITOR
     wanted = request.session.get(ACTING_AS)
     return next((actor for actor in roles if actor.key == wanted), roles[0])
+
+
+class RefusedFormMiddleware:
+    """allauth answers 200 to a form it refuses; here a refusal is 422, on every page."""
+
+    def __init__(self, get_response):
+        self.get_response = get_response
+
+    def __call__(self, request):
+        return self.get_response(request)
+
+    def process_template_response(self, request, response):
+        match = request.resolver_match
+        form = (response.context_data or {}).get("form")
+        is_allauth = match is not None and match.func.__module__.startswith("allauth.")
+        if is_allauth and response.status_code == 200 and form is not None and form.is_bound and form.errors:
+            response.status_code = 422
+        return response

@@ -1,6 +1,7 @@
 """The catalogue behind the scenes. What importers write is read here; verbs change the rest."""
 
 from django.contrib import admin, messages
+from django.db import models
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path, reverse
 from django.utils import timezone
@@ -205,6 +206,7 @@ class OfferAdmin(ReadOnly, admin.ModelAdmin):
     ]
     exclude = ["search", "point"]
     readonly_fields = ["why_not_open"]
+    formfield_overrides = {models.URLField: {"assume_scheme": "https"}}
     date_hierarchy = "updated_at"
 
     @admin.display(description=_("prix en euros"), ordering="price_cents")

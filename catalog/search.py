@@ -31,6 +31,9 @@ TOWN_CHOICES_MAX = 10
 # Small words that the French configuration keeps: « les » is not in its list, « a » is « à » typed in haste.
 SMALL_WORDS = frozenset({"a", "les"})
 
+# What joins two words: « Word/Excel » would be a file name for PostgreSQL's parser, « auto-école » one word.
+JOINT = r"(?<=\w)[-/](?=\w)"
+
 
 class Sort(models.TextChoices):
     RELEVANCE = "relevance", _("Pertinence")
@@ -156,7 +159,7 @@ def text_query(text: str) -> TextQuery:
 def _plain(text: str) -> str:
     """One kind of quotes, compound words in their parts as `reindex` writes them, small words left out."""
     text = re.sub(r"[«»“”]", '"', text)
-    text = re.sub(r"(?<=\w)[-/](?=\w)", " ", text)
+    text = re.sub(JOINT, " ", text)
     pieces = re.findall(r'-?"[^"]*"?|[^\s"]+', text)
     return " ".join(piece for piece in pieces if name_key(piece) not in SMALL_WORDS or '"' in piece)
 
@@ -303,8 +306,8 @@ def _split_department(text: str) -> tuple[str, str]:
 # --- The index -----------------------------------------------------------------------------------
 
 # A: what an offer is called and leads to, and its codes; B: who teaches it; C: what it says; D: the
-# words of the names as they are typed, for the one that is still being typed. Compound words are cut
-# (« Word/Excel » would be a file name for PostgreSQL's parser); tags are left out by that parser.
+# words of the names as they are typed, for the one that is still being typed. Tags are left out by
+# PostgreSQL's parser.
 INDEX = """
 UPDATE catalog_offer AS offer
 SET search = fresh.search
@@ -313,16 +316,20 @@ FROM (
         setweight(to_tsvector('portal_french', names.title), 'A')
         || setweight(to_tsvector('portal_plain', names.codes), 'A')
         || setweight(to_tsvector('portal_french', names.provider), 'B')
-        || setweight(to_tsvector('portal_french', translate(
-            concat_ws(' ', o.summary, o.objectives, o.content, o.expected_results), '-', ' ')), 'C')
+        || setweight(to_tsvector('portal_french', names.texts), 'C')
         || setweight(to_tsvector('portal_plain', concat_ws(' ', names.title, names.provider)), 'D')
         AS search
     FROM catalog_offer o
     JOIN accounts_organisation organisation ON organisation.id = o.provider_id
     LEFT JOIN catalog_certification c ON c.code = o.certification_id
     CROSS JOIN LATERAL (
-        SELECT translate(concat_ws(' ', o.title, c.title, c.short_code, c.short_title), '-/', '  ') AS title,
-            translate(organisation.name, '-/', '  ') AS provider,
+        SELECT regexp_replace(
+                concat_ws(' ', o.title, c.title, c.short_code, c.short_title), %(joint)s, ' ', 'g'
+            ) AS title,
+            regexp_replace(organisation.name, %(joint)s, ' ', 'g') AS provider,
+            regexp_replace(
+                concat_ws(' ', o.summary, o.objectives, o.content, o.expected_results), %(joint)s, ' ', 'g'
+            ) AS texts,
             concat_ws(' ', c.register, c.number, c.code, o.portal_code, array_to_string(o.block_codes, ' '))
                 AS codes
     ) AS names
@@ -355,7 +362,7 @@ def reindex(offer_ids: Sequence[UUID] | None = None) -> int:
     To be called by whoever changes an offer, a certification's names or an organisation's name. Words that
     no title has any more are forgotten when all are written.
     """
-    about = {"every": offer_ids is None, "ids": list(offer_ids or ())}
+    about = {"every": offer_ids is None, "ids": list(offer_ids or ()), "joint": JOINT}
     with connection.cursor() as cursor:
         cursor.execute(INDEX, about)
         changed = cursor.rowcount

@@ -85,10 +85,10 @@ class PaymentForm(forms.Form):
     reference = forms.CharField(
         label=gettext_lazy("Référence de la banque"),
         max_length=100,
-        help_text=gettext_lazy("Une référence ne sert qu'une fois."),
+        help_text=gettext_lazy("Une référence ne sert qu’une fois."),
     )
     amount = EurosField(label=gettext_lazy("Montant reçu"), required=False)
-    reason = forms.CharField(label=gettext_lazy("Motif d'un refus"), max_length=255, required=False)
+    reason = forms.CharField(label=gettext_lazy("Motif d’un refus"), max_length=255, required=False)
     request_id = forms.UUIDField(widget=forms.HiddenInput)
 
 
@@ -164,7 +164,7 @@ class DossierAdmin(ReadOnly, admin.ModelAdmin):
             except Refused as refusal:
                 form.add_error(refusal.field if refusal.field in form.fields else None, refusal.message)
             else:
-                messages.success(request, _("C'est enregistré, et le titulaire est prévenu."))
+                messages.success(request, _("C’est enregistré, et le titulaire est prévenu."))
                 return redirect("admin:dossiers_dossier_change", dossier.pk)
         to_pay = ""
         if dossier.state == State.AWAITING_PAYMENT:

@@ -18,7 +18,7 @@ class DayInput(forms.DateInput):
 
 def day_field(**kwargs) -> forms.DateField:
     """A day, typed in the browser's calendar or as 12/05/2026."""
-    messages = {"invalid": _("Cette date n'existe pas. Écrivez-la par exemple 12/05/2026.")}
+    messages = {"invalid": _("Cette date n’existe pas. Écrivez-la par exemple 12/05/2026.")}
     return forms.DateField(
         widget=DayInput(), input_formats=["%Y-%m-%d", "%d/%m/%Y"], error_messages=messages, **kwargs
     )
@@ -33,7 +33,7 @@ class EurosField(forms.DecimalField):
             max_digits=9,
             decimal_places=2,
             error_messages={
-                "invalid": _("Ce montant n'est pas reconnu. Écrivez-le par exemple 1234,50."),
+                "invalid": _("Ce montant n’est pas reconnu. Écrivez-le par exemple 1234,50."),
                 "max_decimal_places": _("Un montant a deux chiffres après la virgule, pas plus."),
             },
             widget=forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"}),
@@ -55,14 +55,14 @@ class RequestForm(forms.Form):
 
     project = forms.CharField(
         label=_("Pourquoi cette formation ?"),
-        help_text=_("Votre projet en quelques phrases. L'organisme le lira. 2 000 caractères au plus."),
+        help_text=_("Votre projet en quelques phrases. L’organisme le lira. 2 000 caractères au plus."),
         max_length=2000,
         required=False,
         widget=forms.Textarea(attrs={"rows": 6}),
     )
     wished_start = day_field(
         label=_("Quand aimeriez-vous commencer ?"),
-        help_text=_("L'organisme pourra vous proposer une autre date."),
+        help_text=_("L’organisme pourra vous proposer une autre date."),
         required=False,
     )
     contact_email = forms.EmailField(
@@ -90,7 +90,7 @@ class SendForm(forms.Form):
 
     seen_price_cents = forms.IntegerField(widget=forms.HiddenInput)
     terms = forms.BooleanField(
-        label=_("J'ai lu ce que cette demande engage, et j'accepte les conditions d'utilisation."),
+        label=_("J’ai lu ce que cette demande engage, et j’accepte les conditions d’utilisation."),
         error_messages={"required": _("Cochez cette case pour envoyer votre demande.")},
     )
 

@@ -137,4 +137,4 @@ def _reason(purse: Purse, exempting: Sequence[Purse]) -> str:
         return _("Ce financement dispense de la participation obligatoire.")
     if purse.expires_on:
         return _("À utiliser avant le %(day)s.") % {"day": f"{purse.expires_on:%d/%m/%Y}"}
-    return _("Dans l'ordre prévu par la loi.")
+    return _("Dans l’ordre prévu par la loi.")

@@ -28,7 +28,7 @@ def check_move(dossier: Dossier, verb: str) -> None:
     """The dossier is in a state from which this verb can be done."""
     if dossier.state not in MOVES[verb].sources:
         raise Refused(
-            _("Ce dossier a changé d'état : « %(state)s ». Cette action n'est plus possible.")
+            _("Ce dossier a changé d’état : « %(state)s ». Cette action n’est plus possible.")
             % {"state": State(dossier.state).label}
         )
 
@@ -57,14 +57,14 @@ def check_offer_open(dossier: Dossier, *, on: date, rules: Rules) -> None:
     reasons = eligibility.refusals(eligibility.facts_of(dossier.offer), on=on, rules=rules)
     if reasons:
         raise Refused(
-            _("Cette offre n'est plus ouverte aux inscriptions : %(why)s") % {"why": reasons[0].sentence}
+            _("Cette offre n’est plus ouverte aux inscriptions : %(why)s") % {"why": reasons[0].sentence}
         )
 
 
 def check_session_reachable(session: Session, *, on: date, rules: Rules) -> None:
     """The session recruits, and starts late enough for the organisation to propose it today."""
     if session.recruitment != Session.Recruitment.OPEN:
-        raise Refused(_("Cette session n'accepte plus d'inscription. Choisissez-en une autre."))
+        raise Refused(_("Cette session n’accepte plus d’inscription. Choisissez-en une autre."))
     if session.starts_on is not None:
         check_earliest_start(session.starts_on, on=on, rules=rules, field="")
 
@@ -99,7 +99,7 @@ def check_request_count(dossier: Dossier, *, rules: Rules) -> None:
 
 def check_project(dossier: Dossier) -> None:
     if not dossier.project.strip():
-        raise Refused(_("Dites à l'organisme pourquoi vous choisissez cette formation."), field="project")
+        raise Refused(_("Dites à l’organisme pourquoi vous choisissez cette formation."), field="project")
 
 
 def check_withdrawal(dossier: Dossier, *, at: datetime) -> None:
@@ -108,8 +108,8 @@ def check_withdrawal(dossier: Dossier, *, at: datetime) -> None:
         due = french.last_minute(dossier.free_until) if dossier.free_until else ""
         raise Refused(
             _(
-                "L'annulation sans frais n'est plus possible : elle l'était jusqu'au %(due)s. "
-                "Appelez l'organisme de formation pour convenir de la suite."
+                "L’annulation sans frais n’est plus possible : elle l’était jusqu’au %(due)s. "
+                "Appelez l’organisme de formation pour convenir de la suite."
             )
             % {"due": due}
         )
@@ -117,9 +117,9 @@ def check_withdrawal(dossier: Dossier, *, at: datetime) -> None:
 
 def check_not_started(dossier: Dossier, *, on: date) -> None:
     if dossier.starts_on is not None and on >= dossier.starts_on:
-        raise Refused(_("La formation a commencé : elle ne s'annule plus, elle s'interrompt."))
+        raise Refused(_("La formation a commencé : elle ne s’annule plus, elle s’interrompt."))
 
 
 def check_reason(reason: str, *, field: str = "reason") -> None:
     if not reason.strip():
-        raise Refused(_("Donnez une raison : elle sera dite à l'autre personne."), field=field)
+        raise Refused(_("Donnez une raison : elle sera dite à l’autre personne."), field=field)

@@ -21,7 +21,7 @@ class Dossier(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     number = models.CharField(
-        _("numéro"), max_length=12, unique=True, help_text=_("Celui qu'on dicte au téléphone.")
+        _("numéro"), max_length=12, unique=True, help_text=_("Celui qu’on dicte au téléphone.")
     )
     holder = models.ForeignKey(
         "accounts.HolderProfile",
@@ -56,7 +56,7 @@ class Dossier(models.Model):
 
     # Frozen at confirmation
     free_until = models.DateTimeField(
-        _("sans frais jusqu'au"), null=True, blank=True, help_text=_("Premier instant trop tardif.")
+        _("sans frais jusqu’au"), null=True, blank=True, help_text=_("Premier instant trop tardif.")
     )
     silent_party = models.CharField(
         _("resté sans répondre"),
@@ -68,7 +68,7 @@ class Dossier(models.Model):
 
     created_at = models.DateTimeField(_("créé le"))
     creation_request_id = models.UUIDField(
-        _("demande de création"), unique=True, help_text=_("Un double clic ne crée qu'un dossier.")
+        _("demande de création"), unique=True, help_text=_("Un double clic ne crée qu’un dossier.")
     )
     removed_from_list_at = models.DateTimeField(_("retiré de la liste le"), null=True, blank=True)
 
@@ -252,7 +252,7 @@ class FundingLine(models.Model):
         null=True,
         blank=True,
         related_name="+",
-        verbose_name=_("poche d'origine"),
+        verbose_name=_("poche d’origine"),
         help_text=_("Vide pour ce que paie le titulaire."),
     )
     reserved = models.ForeignKey(
@@ -292,7 +292,7 @@ class Payment(models.Model):
         _("référence"),
         max_length=100,
         unique=True,
-        help_text=_("Celle de la banque : une référence ne sert qu'une fois."),
+        help_text=_("Celle de la banque : une référence ne sert qu’une fois."),
     )
     amount_cents = models.PositiveBigIntegerField(_("montant"))
     outcome = models.CharField(_("issue"), max_length=10, choices=Outcome)

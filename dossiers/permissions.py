@@ -42,10 +42,10 @@ def may(verb: str, dossier: Dossier, actor: Actor) -> bool:
 
 def check_may(verb: str, dossier: Dossier, actor: Actor) -> None:
     if not may(verb, dossier, actor):
-        raise NotAllowed(_("Cette action n'est pas la vôtre sur ce dossier."))
+        raise NotAllowed(_("Cette action n’est pas la vôtre sur ce dossier."))
 
 
 def check_holder(dossier: Dossier, actor: Actor) -> None:
     """The draft's own holder, for what is not a move: edit, discard, remove from the list."""
     if actor.role != Role.HOLDER or not _is_theirs(dossier, actor):
-        raise NotAllowed(_("Ce dossier n'est pas le vôtre."))
+        raise NotAllowed(_("Ce dossier n’est pas le vôtre."))

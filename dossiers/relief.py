@@ -120,4 +120,4 @@ def extend(dossier_id: UUID, *, relief: Relief, by: Actor, at: datetime) -> None
 
 def _check_admin(by: Actor) -> None:
     if not by.is_admin:
-        raise NotAllowed(_("Seule l'administration peut rendre du temps."))
+        raise NotAllowed(_("Seule l’administration peut rendre du temps."))

@@ -113,23 +113,23 @@ def _sentence(dossier: Dossier, clock: Deadline | None, is_overdue: bool, at: da
     if is_overdue and clock is not None:
         return _("Le délai est dépassé depuis le %(due)s : ce dossier est sans suite.") % names
     sentences = {
-        State.DRAFT: _("Ce brouillon n'est pas encore envoyé à %(organisation)s."),
+        State.DRAFT: _("Ce brouillon n’est pas encore envoyé à %(organisation)s."),
         State.REQUESTED: _("%(organisation)s doit répondre à cette demande avant le %(due)s."),
         State.PROPOSED: _("%(holder)s doit valider ou refuser la proposition avant le %(due)s."),
         State.AWAITING_PAYMENT: _("%(holder)s doit payer ce qui reste avant le %(due)s."),
         State.ACCEPTED: _(
-            "L'inscription est confirmée. %(organisation)s accueille %(holder)s au premier jour."
+            "L’inscription est confirmée. %(organisation)s accueille %(holder)s au premier jour."
         ),
         State.REFUSED_BY_PROVIDER: _("%(organisation)s a refusé cette demande."),
         State.REFUSED_BY_HOLDER: _("%(holder)s a refusé la proposition."),
         State.CANCELLED_BY_HOLDER: _("%(holder)s a annulé. Tout ce qui était réservé a été rendu."),
         State.CANCELLED_BY_PROVIDER: _("%(organisation)s a annulé. Tout ce qui était réservé a été rendu."),
-        State.CLOSED_BY_PLATFORM: _("Le portail a clos ce dossier : la formation n'est plus ouverte."),
+        State.CLOSED_BY_PLATFORM: _("Le portail a clos ce dossier : la formation n’est plus ouverte."),
     }
     if state == State.LAPSED:
         silent = holder if dossier.silent_party == "holder" else organisation
         return _(
-            "Sans réponse de %(silent)s dans le délai, ce dossier est sans suite. Rien n'a été débité."
+            "Sans réponse de %(silent)s dans le délai, ce dossier est sans suite. Rien n’a été débité."
         ) % {"silent": silent}
     return sentences[state] % names
 
@@ -171,7 +171,7 @@ def _timeline(
                 "now",
                 str(clock.get_kind_display()),
                 None,
-                _("jusqu'au %(due)s") % {"due": french.last_minute(clock.due_at)},
+                _("jusqu’au %(due)s") % {"due": french.last_minute(clock.due_at)},
             )
         )
     elif is_overdue and clock is not None:

@@ -19,10 +19,10 @@ class State(models.TextChoices):
     PROPOSED = "proposed", _("À valider par le titulaire")
     AWAITING_PAYMENT = "awaiting_payment", _("Paiement en cours")
     ACCEPTED = "accepted", _("Inscription confirmée")
-    REFUSED_BY_PROVIDER = "refused_by_provider", _("Refusée par l'organisme")
+    REFUSED_BY_PROVIDER = "refused_by_provider", _("Refusée par l’organisme")
     REFUSED_BY_HOLDER = "refused_by_holder", _("Refusée par le titulaire")
     CANCELLED_BY_HOLDER = "cancelled_by_holder", _("Annulée par le titulaire")
-    CANCELLED_BY_PROVIDER = "cancelled_by_provider", _("Annulée par l'organisme")
+    CANCELLED_BY_PROVIDER = "cancelled_by_provider", _("Annulée par l’organisme")
     LAPSED = "lapsed", _("Sans suite : délai dépassé")
     CLOSED_BY_PLATFORM = "closed_by_platform", _("Close par le portail")
 
@@ -72,7 +72,7 @@ FINAL_STATES = frozenset(S) - frozenset(WHOSE_TURN)
 
 
 class ClockKind(models.TextChoices):
-    PROVIDER_ANSWER = "provider_answer", _("Réponse de l'organisme")
+    PROVIDER_ANSWER = "provider_answer", _("Réponse de l’organisme")
     HOLDER_ANSWER = "holder_answer", _("Validation du titulaire")
     PAYMENT = "payment", _("Paiement")
     WITHDRAWAL = "withdrawal", _("Rétractation")

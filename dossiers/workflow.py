@@ -40,7 +40,7 @@ __all__ = ["NotAllowed", "Refused"]
 def create(session_id: UUID, *, by: Actor, at: datetime, request_id: UUID) -> Dossier:
     """A draft for this session. Effects: a Dossier row. By the holder."""
     if not by.is_holder:
-        raise NotAllowed(_("Activez d'abord votre compte de formation."))
+        raise NotAllowed(_("Activez d’abord votre compte de formation."))
     with transaction.atomic():
         done = Dossier.objects.filter(creation_request_id=request_id, holder_id=by.holder_id).first()
         if done:
@@ -121,7 +121,7 @@ def submit(
         guards.check_request_count(dossier, rules=rules)
         price = dossier.offer.price_cents
         if seen_price_cents is not None and seen_price_cents != price:
-            raise Refused(_("Le prix a changé depuis l'affichage de cette page. Relisez-le avant d'envoyer."))
+            raise Refused(_("Le prix a changé depuis l’affichage de cette page. Relisez-le avant d’envoyer."))
         dossier.asked_price_cents = price
         dossier.terms_version = rules.terms_version
         dossier.save(update_fields=["asked_price_cents", "terms_version"])
@@ -223,7 +223,7 @@ def accept(
         guards.check_offer_open(dossier, on=today, rules=rules)
         plan = plan_for(dossier, at=at, rules=rules, lock=True)
         if seen_plan is not None and seen_plan != plan.fingerprint:
-            raise Refused(_("Votre solde ou le prix a changé depuis l'affichage. Relisez avant de valider."))
+            raise Refused(_("Votre solde ou le prix a changé depuis l’affichage. Relisez avant de valider."))
         _reserve(dossier, plan, by=by, at=at)
         target = State.AWAITING_PAYMENT if plan.remainder_cents else State.ACCEPTED
         if target == State.ACCEPTED:
@@ -268,7 +268,7 @@ def confirm_payment(
             raise Refused(_("Cette référence de paiement est vide ou a déjà servi."), field="reference")
         line = remainder_line(dossier)
         if amount_cents != line.amount_cents:
-            raise Refused(_("Le montant reçu n'est pas celui qui reste à payer."), field="amount")
+            raise Refused(_("Le montant reçu n’est pas celui qui reste à payer."), field="amount")
         line.reserved_id = ledger.pay_in(
             reserved_for=dossier.holder,
             amount=amount_cents,
@@ -391,7 +391,7 @@ def lapse(dossier_id: UUID, *, by: Actor, at: datetime, request_id: UUID) -> Dos
         kind = CLOCK_OF[State(dossier.state)]
         clock = clocks.running(dossier, kind)
         if clock is None or clock.due_at > at:
-            raise Refused(_("Ce délai n'est pas écoulé."))
+            raise Refused(_("Ce délai n’est pas écoulé."))
         _release(dossier, by=by, at=at)
         dossier.silent_party = SILENT_PARTY[kind]
         dossier.save(update_fields=["silent_party"])
@@ -534,7 +534,7 @@ def _begin(verb: str, dossier_id: UUID, *, by: Actor, request_id: UUID) -> tuple
     permissions.check_may(verb, dossier, by)
     done = Transition.objects.filter(dossier=dossier, request_id=request_id).first()
     if done is not None and done.verb != verb:
-        raise Refused(_("Cette page n'est plus à jour. Rechargez-la avant de continuer."))
+        raise Refused(_("Cette page n’est plus à jour. Rechargez-la avant de continuer."))
     return dossier, done is not None
 
 

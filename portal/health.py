@@ -29,7 +29,10 @@ def live(request):
 @never_cache
 @login_not_required
 def ready(request):
-    """200 when every part answers, else 503: {"status": "ok"|"unavailable", "parts": {name: "ok"|"down"|…}}."""
+    """200 when every part is "ok", else 503.
+
+    {"status": "ok" | "unavailable", "parts": {name: "ok" | "down" | "behind" | "unknown"}}
+    """
     parts = {"database": _database(), "broker": _broker()}
     parts["migrations"] = _migrations() if parts["database"] == "ok" else "unknown"
     is_ready = all(state == "ok" for state in parts.values())

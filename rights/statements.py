@@ -5,10 +5,11 @@ Amounts in `unit`s of their pocket; effects are signed: what is reserved leaves,
 
 import datetime
 import uuid
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from django.db.models import Case, F, Min, Q, QuerySet, Sum, When, Window
+from django.db.models import Case, F, Q, QuerySet, Sum, When, Window
 from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
 
@@ -131,10 +132,10 @@ def statement(
         "unit", "kind", "expires_on", "id"
     )
     waiting = _waiting(holder)
-    reserved_of: dict[uuid.UUID, int] = {}
-    for row in waiting:
-        reserved_of[row["filled_from"]] = reserved_of.get(row["filled_from"], 0) + row["balance"]
-    lines = [_pocket_line(purse, reserved_of.get(purse.pk, 0), on=paris_day(at)) for purse in purses]
+    reserved_from: Counter[uuid.UUID] = Counter()
+    for _label, _unit, balance, source_id, _kind in waiting:
+        reserved_from[source_id] += balance
+    lines = [_pocket_line(purse, reserved_from[purse.pk], on=paris_day(at)) for purse in purses]
     chosen = None
     if pocket_id is not None:
         chosen = next((line for line in lines if line.id == pocket_id), None)
@@ -153,27 +154,23 @@ def statement(
     )
 
 
-def _waiting(holder: HolderProfile) -> list[dict]:
-    """Reserved pockets that still hold something, with where they were filled from."""
+def _waiting(holder: HolderProfile) -> list[tuple[str, str, int, uuid.UUID, str]]:
+    """What reserved pockets still hold: (label, unit, balance, where it came from, of which kind)."""
     return list(
-        Pocket.objects.filter(holder=holder, kind=PocketKind.RESERVED, balance__gt=0)
-        .annotate(
-            filled_from=Min("movements_in__source_id", filter=Q(movements_in__kind__in=INTO_RESERVED)),
-            filled_by=Min("movements_in__source__kind", filter=Q(movements_in__kind__in=INTO_RESERVED)),
-            first=Min("movements_in__id"),
-        )
-        .order_by("first")
-        .values("label", "unit", "balance", "filled_from", "filled_by")
+        Movement.objects.filter(kind__in=INTO_RESERVED, target__holder=holder, target__balance__gt=0)
+        .order_by("id")
+        .values_list("target__label", "target__unit", "target__balance", "source_id", "source__kind")
     )
 
 
-def _reservations(waiting: list[dict]) -> list[Reservation]:
+def _reservations(waiting: list[tuple[str, str, int, uuid.UUID, str]]) -> list[Reservation]:
     """One line a training: the lines of its funding share a label."""
-    sums: dict[tuple[str, str], list[int]] = {}
-    for row in waiting:
-        rights_and_paid = sums.setdefault((row["label"], row["unit"]), [0, 0])
-        rights_and_paid[row["filled_by"] == PocketKind.CARD] += row["balance"]
-    return [Reservation(label, unit, *amounts) for (label, unit), amounts in sums.items()]
+    rights: Counter[tuple[str, str]] = Counter()
+    paid: Counter[tuple[str, str]] = Counter()
+    for label, unit, balance, _source, kind in waiting:
+        (paid if kind == PocketKind.CARD else rights)[label, unit] += balance
+    trainings = dict.fromkeys((label, unit) for label, unit, *_rest in waiting)
+    return [Reservation(label, unit, rights[label, unit], paid[label, unit]) for label, unit in trainings]
 
 
 def _pocket_line(pocket: Pocket, reserved: int, *, on: datetime.date) -> PocketLine:

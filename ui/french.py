@@ -5,7 +5,7 @@ Spaces inside a number, before « € » and around « h » never break (Lexique
 typographiques en usage à l'Imprimerie nationale).
 """
 
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from django.utils import dateformat, translation
@@ -99,9 +99,11 @@ def left(too_late: datetime, at: datetime) -> str:
     same with the words of `countdown_words`.
     """
     words = countdown_words()
-    minutes = int((too_late - at).total_seconds() // 60)
-    if too_late <= at:
+    # In UTC: two moments of one zone are subtracted by the wall clock, which lies when it changes.
+    span = too_late.astimezone(UTC) - at.astimezone(UTC)
+    if span <= timedelta(0):
         return words["over"]
+    minutes = span // timedelta(minutes=1)
     if minutes < 1:
         return words["soon"]
     days, hours, minutes = minutes // 1440, minutes // 60 % 24, minutes % 60

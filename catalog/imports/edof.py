@@ -570,7 +570,7 @@ def _euros(cents: int) -> str:
 
 
 def rich(text: str) -> str:
-    """An organisation's text, safe to show. With markup: TAGS only, no attribute. Without: plain, as it is."""
+    """An organisation's text, safe to show: TAGS only, no attribute; plain when it has no markup."""
     text = text.strip()
     if not MARKUP.search(text):
         return text

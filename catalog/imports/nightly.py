@@ -87,9 +87,13 @@ def _import(path: Path, register: Register, *, at: datetime) -> str:
         logger.exception("import of %s failed", path.name)
         return "failed"
     logger.info(
-        "import of %s: %d read, %d created, %d updated, %d unchanged, %d refused, %d hidden",
-        path.name, report.read, report.created, report.updated, report.unchanged, report.refused, report.hidden,
-    )  # fmt: skip
+        "import of %s: %d read, %d created, %d updated, %d refused",
+        path.name,
+        report.read,
+        report.created,
+        report.updated,
+        report.refused,
+    )
     return "imported"
 
 

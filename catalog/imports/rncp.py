@@ -200,7 +200,7 @@ def _is_withdrawn(record: Record, *, day: date, was_withdrawn: bool) -> bool:
 
 def _look_into(record: Record, content: bytes) -> list[str]:
     """Fills the record; the faults that keep it out, in the order of the file."""
-    fiche = etree.fromstring(content, etree.XMLParser(resolve_entities=False, no_network=True))
+    fiche = etree.fromstring(content, etree.XMLParser(resolve_entities="internal", no_network=True))
     texts: dict[str, str] = {}
     groups: dict[str, etree._Element] = {}
     for child in fiche:

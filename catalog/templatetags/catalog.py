@@ -22,7 +22,8 @@ def rich_text(text: str) -> SafeString:
     Importers clean what they store; this cleans again what is shown, so that no other way in matters.
     """
     if not MARKUP.search(text):
-        return mark_safe(linebreaks(conditional_escape(text)))  # noqa: S308 - escaped just here
+        plain = linebreaks(conditional_escape(text)) if text else ""
+        return mark_safe(plain)  # noqa: S308 - escaped just here
     # Their headings would break the order of the page's own.
     text = HEADING.sub(lambda found: "</strong></p>" if found[1] else "<p><strong>", text)
     return mark_safe(nh3.clean(text, tags=TAGS, attributes={}))  # noqa: S308 - cleaned just here

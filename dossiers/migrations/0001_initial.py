@@ -30,7 +30,7 @@ class Migration(migrations.Migration):
                 (
                     "number",
                     models.CharField(
-                        help_text="Celui qu'on dicte au téléphone.",
+                        help_text="Celui qu’on dicte au téléphone.",
                         max_length=12,
                         unique=True,
                         verbose_name="numéro",
@@ -45,10 +45,10 @@ class Migration(migrations.Migration):
                             ("proposed", "À valider par le titulaire"),
                             ("awaiting_payment", "Paiement en cours"),
                             ("accepted", "Inscription confirmée"),
-                            ("refused_by_provider", "Refusée par l'organisme"),
+                            ("refused_by_provider", "Refusée par l’organisme"),
                             ("refused_by_holder", "Refusée par le titulaire"),
                             ("cancelled_by_holder", "Annulée par le titulaire"),
-                            ("cancelled_by_provider", "Annulée par l'organisme"),
+                            ("cancelled_by_provider", "Annulée par l’organisme"),
                             ("lapsed", "Sans suite : délai dépassé"),
                             ("closed_by_platform", "Close par le portail"),
                         ],
@@ -91,7 +91,7 @@ class Migration(migrations.Migration):
                         blank=True,
                         help_text="Premier instant trop tardif.",
                         null=True,
-                        verbose_name="sans frais jusqu'au",
+                        verbose_name="sans frais jusqu’au",
                     ),
                 ),
                 (
@@ -114,7 +114,7 @@ class Migration(migrations.Migration):
                 (
                     "creation_request_id",
                     models.UUIDField(
-                        help_text="Un double clic ne crée qu'un dossier.",
+                        help_text="Un double clic ne crée qu’un dossier.",
                         unique=True,
                         verbose_name="demande de création",
                     ),
@@ -222,7 +222,7 @@ class Migration(migrations.Migration):
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="+",
                         to="rights.pocket",
-                        verbose_name="poche d'origine",
+                        verbose_name="poche d’origine",
                     ),
                 ),
             ],
@@ -244,7 +244,7 @@ class Migration(migrations.Migration):
                 (
                     "reference",
                     models.CharField(
-                        help_text="Celle de la banque : une référence ne sert qu'une fois.",
+                        help_text="Celle de la banque : une référence ne sert qu’une fois.",
                         max_length=100,
                         unique=True,
                         verbose_name="référence",
@@ -357,7 +357,7 @@ class Migration(migrations.Migration):
                     "kind",
                     models.CharField(
                         choices=[
-                            ("provider_answer", "Réponse de l'organisme"),
+                            ("provider_answer", "Réponse de l’organisme"),
                             ("holder_answer", "Validation du titulaire"),
                             ("payment", "Paiement"),
                             ("withdrawal", "Rétractation"),
@@ -432,10 +432,10 @@ class Migration(migrations.Migration):
                             ("proposed", "À valider par le titulaire"),
                             ("awaiting_payment", "Paiement en cours"),
                             ("accepted", "Inscription confirmée"),
-                            ("refused_by_provider", "Refusée par l'organisme"),
+                            ("refused_by_provider", "Refusée par l’organisme"),
                             ("refused_by_holder", "Refusée par le titulaire"),
                             ("cancelled_by_holder", "Annulée par le titulaire"),
-                            ("cancelled_by_provider", "Annulée par l'organisme"),
+                            ("cancelled_by_provider", "Annulée par l’organisme"),
                             ("lapsed", "Sans suite : délai dépassé"),
                             ("closed_by_platform", "Close par le portail"),
                         ],
@@ -452,10 +452,10 @@ class Migration(migrations.Migration):
                             ("proposed", "À valider par le titulaire"),
                             ("awaiting_payment", "Paiement en cours"),
                             ("accepted", "Inscription confirmée"),
-                            ("refused_by_provider", "Refusée par l'organisme"),
+                            ("refused_by_provider", "Refusée par l’organisme"),
                             ("refused_by_holder", "Refusée par le titulaire"),
                             ("cancelled_by_holder", "Annulée par le titulaire"),
-                            ("cancelled_by_provider", "Annulée par l'organisme"),
+                            ("cancelled_by_provider", "Annulée par l’organisme"),
                             ("lapsed", "Sans suite : délai dépassé"),
                             ("closed_by_platform", "Close par le portail"),
                         ],

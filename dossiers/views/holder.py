@@ -108,7 +108,7 @@ def dossier_discard(request: HttpRequest, dossier_id: UUID) -> HttpResponse:
         workflow.discard(found.pk, by=request.actor)
     except Refused as refusal:
         return _answer(request, found, error=refusal.message, status=422)
-    messages.success(request, _("Le brouillon est supprimé. Rien n'avait été envoyé."))
+    messages.success(request, _("Le brouillon est supprimé. Rien n’avait été envoyé."))
     return redirect("dossiers")
 
 
@@ -133,7 +133,7 @@ def dossier_send(request: HttpRequest, dossier_id: UUID) -> HttpResponse:
             seen_price_cents=send_form.cleaned_data["seen_price_cents"],
         )
 
-    said = _("Votre demande est envoyée. Nous vous écrirons dès que l'organisme aura répondu.")
+    said = _("Votre demande est envoyée. Nous vous écrirons dès que l’organisme aura répondu.")
     return _do(request, found, send, said=said, request_form=form, send_form=send_form)
 
 
@@ -143,7 +143,7 @@ def dossier_accept(request: HttpRequest, dossier_id: UUID) -> HttpResponse:
     found = _visible(request, dossier_id)
     accept = partial(workflow.accept, seen_plan=request.POST.get("seen_plan", ""))
     return _do_verb(
-        request, found, accept, said=_("C'est noté : vos droits sont réservés pour cette formation.")
+        request, found, accept, said=_("C’est noté : vos droits sont réservés pour cette formation.")
     )
 
 
@@ -159,7 +159,7 @@ def dossier_decline(request: HttpRequest, dossier_id: UUID) -> HttpResponse:
 def dossier_cancel(request: HttpRequest, dossier_id: UUID) -> HttpResponse:
     found = _visible(request, dossier_id)
     return _do_with_reason(
-        request, found, workflow.cancel, said=_("Votre demande est annulée. Rien n'est débité.")
+        request, found, workflow.cancel, said=_("Votre demande est annulée. Rien n’est débité.")
     )
 
 
@@ -180,7 +180,7 @@ def dossier_remove(request: HttpRequest, dossier_id: UUID) -> HttpResponse:
     except Refused as refusal:
         return _answer(request, found, error=refusal.message, status=422)
     messages.success(
-        request, _("Le dossier %(number)s n'est plus dans votre liste.") % {"number": found.number}
+        request, _("Le dossier %(number)s n’est plus dans votre liste.") % {"number": found.number}
     )
     return redirect("dossiers")
 

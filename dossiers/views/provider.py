@@ -70,7 +70,7 @@ def provider_refuse(request: HttpRequest, dossier_id: UUID) -> HttpResponse:
 @provider_required
 @require_POST
 def provider_call_off(request: HttpRequest, dossier_id: UUID) -> HttpResponse:
-    said = _("L'inscription est annulée. Tout est rendu au titulaire, qui a été prévenu.")
+    said = _("L’inscription est annulée. Tout est rendu au titulaire, qui a été prévenu.")
     return _with_reason(request, dossier_id, workflow.call_off, said=said, name="call_off_form")
 
 

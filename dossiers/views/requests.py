@@ -13,4 +13,4 @@ def request_id_of(request: HttpRequest) -> UUID:
     try:
         return UUID(request.POST.get("request_id", ""))
     except ValueError:
-        raise Refused(_("Cette page n'est plus à jour. Rechargez-la avant de continuer.")) from None
+        raise Refused(_("Cette page n’est plus à jour. Rechargez-la avant de continuer.")) from None

@@ -82,6 +82,7 @@ class TestSignUp:
     )
     def test_a_weak_password_is_refused_beside_its_field(self, client, password, says):
         answer = sign_up(client, "claire.dupont@exemple.fr", password)
+        assert answer.status_code == 422
         assert says in " ".join(answer.context["form"].errors["password1"])
         assert not User.objects.exists()
 
@@ -115,10 +116,11 @@ class TestNothingTellsWhoHasAnAccount:
 
     def test_sign_in(self, client):
         UserFactory(email="claire@exemple.fr")
-        errors = [
-            sign_in(client, email, "pas le bon du tout").context["form"].non_field_errors()
-            for email in ("claire@exemple.fr", "zoe@exemple.fr")
+        answers = [
+            sign_in(client, email, "pas le bon du tout") for email in ("claire@exemple.fr", "zoe@exemple.fr")
         ]
+        assert [answer.status_code for answer in answers] == [422, 422]
+        errors = [answer.context["form"].non_field_errors() for answer in answers]
         assert errors[0] == errors[1]
         assert "ne convient pas" in errors[0][0]
 
@@ -142,7 +144,7 @@ class TestLimits:
 
     def test_a_flood_is_answered_by_a_page_of_ours(self, client):
         answers = [sign_up(client, "non") for _ in range(21)]
-        assert [answer.status_code for answer in answers[:20]] == [200] * 20
+        assert [answer.status_code for answer in answers[:20]] == [422] * 20
         assert answers[20].status_code == 429
         assert "Attendez quelques minutes" in answers[20].text
 
@@ -167,7 +169,8 @@ class TestPassword:
         client.force_login(user)
         page = reverse("account_change_password")
         form = {"oldpassword": "faux", "password1": NEW, "password2": NEW}
-        assert client.post(page, form).context["form"].errors["oldpassword"]
+        refused = client.post(page, form)
+        assert refused.status_code == 422 and refused.context["form"].errors["oldpassword"]
         assert client.post(page, form | {"oldpassword": PASSWORD}).status_code == 302
         user.refresh_from_db()
         assert user.check_password(NEW)

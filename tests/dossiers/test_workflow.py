@@ -201,7 +201,7 @@ def test_withdrawing_a_paid_dossier_refunds_the_card_and_gives_the_rights_back(a
 
 def test_the_plan_the_person_saw_must_still_be_the_plan(at):
     dossier = DossierFactory(at=at, proposed=True)
-    with pytest.raises(Refused, match="a changé depuis l"):
+    with pytest.raises(Refused, match="a changé depuis l’affichage"):
         act("accept", dossier, at=at, seen_plan="another")
     dossier.refresh_from_db()
     assert dossier.state == State.PROPOSED
@@ -212,7 +212,7 @@ def test_the_plan_the_person_saw_must_still_be_the_plan(at):
 
 def test_a_late_withdrawal_is_refused_with_the_day_it_was_free_until(at):
     dossier = DossierFactory(at=at, accepted=True)
-    with pytest.raises(Refused, match="n.est plus possible"):
+    with pytest.raises(Refused, match="n’est plus possible"):
         act("withdraw", dossier, at=dossier.free_until)
     assert (
         act("withdraw", dossier, at=dossier.free_until - timedelta(seconds=1)).state
@@ -325,7 +325,7 @@ def test_a_session_too_near_cannot_be_asked_for(at):
 def test_a_session_that_closed_meanwhile_cannot_be_asked_for(at):
     dossier = DossierFactory(at=at)
     Session.objects.filter(pk=dossier.session_id).update(recruitment="closed")
-    with pytest.raises(Refused, match="plus d.inscription"):
+    with pytest.raises(Refused, match="plus d’inscription"):
         act("submit", dossier, at=at)
 
 
@@ -424,7 +424,7 @@ def test_a_verb_moves_only_from_its_own_states(at, verb, state):
         "reinstate": {"reason": "x", "by": admin_actor()},
     }.get(verb, {})
     before = Transition.objects.count()
-    with pytest.raises(Refused, match="changé d.état"):
+    with pytest.raises(Refused, match="changé d’état"):
         act(verb, dossier, at=at, **extra)
     assert Transition.objects.count() == before
 

@@ -1,4 +1,4 @@
-"""Dossiers brought to a state by the very verbs people use: DossierFactory(proposed=True) replays the moves."""
+"""Dossiers brought to a state by the verbs people use: DossierFactory(proposed=True) replays the moves."""
 
 import uuid
 from datetime import date, datetime, timedelta

@@ -50,10 +50,8 @@ def is_ours(name, module):
 
 
 @pytest.fixture
-def world(holder, other_holder, provider, member, other_member, administrator):
-    people = {"anonymous": None, "member": member, "other_member": other_member, "admin": administrator}
-    people |= {"holder": holder.user, "other_holder": other_holder.user}
-    return World(people=people, holder=holder, provider=provider)
+def world(request, db):
+    return World(request)
 
 
 def answer_of(response):
@@ -73,7 +71,7 @@ def test_every_url_name_has_its_rows():
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.method}-{row.name}")
 def test_each_role_gets_its_answer(row, role, world, client_for):
     address = reverse(row.name, args=row.about(world) if row.about else [])
-    client = client_for(world.people[role])
+    client = client_for(world.person(role))
     response = client.post(address, row.data(world)) if row.method == "POST" else client.get(address)
     assert answer_of(response) == getattr(row, role)
 
@@ -91,7 +89,7 @@ def reversed_without_arguments(names):
 
 @pytest.mark.parametrize("role", [role for role in ROLES if role != "admin"])
 def test_the_admin_is_closed_to_everyone_else(role, world, client_for):
-    client = client_for(world.people[role])
+    client = client_for(world.person(role))
     public = {"admin:login", "admin:logout", "admin:jsi18n"}
     tried = [
         (name, client.get(address).status_code)
@@ -103,7 +101,7 @@ def test_the_admin_is_closed_to_everyone_else(role, world, client_for):
 
 
 def test_every_list_of_the_admin_opens_and_is_searched(world, client_for):
-    client = client_for(world.people["admin"])
+    client = client_for(world.person("admin"))
     for model, model_admin in admin.site._registry.items():
         address = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
         assert client.get(address).status_code == 200, model
@@ -123,6 +121,6 @@ def test_the_sign_in_pages_are_open_only_to_come_in(world, client_for):
 
 @pytest.mark.parametrize("role", [role for role in ROLES if role != "anonymous"])
 def test_the_sign_in_pages_answer_whoever_is_signed_in(role, world, client_for):
-    client = client_for(world.people[role])
+    client = client_for(world.person(role))
     for name, address in reversed_without_arguments(names(is_sign_in)):
         assert client.get(address).status_code in (200, 302), name

@@ -8,6 +8,7 @@ import sys
 import tomllib
 import uuid
 import warnings
+from types import SimpleNamespace
 
 import pytest
 from django.contrib.auth.decorators import login_not_required
@@ -21,7 +22,7 @@ from django.urls import path
 
 from accounts.models import Membership, User
 from notices.models import Notice
-from tests import guards
+from tests import conftest, guards
 from tests.conftest import ROOT
 
 pytestmark = pytest.mark.urls(__name__)
@@ -250,3 +251,20 @@ def test_the_suite_can_run_as_at_another_moment(moment, utc):
     code = "from tests import settings; from datetime import *; print(datetime.now(UTC).isoformat())"
     done = in_another_process(code, PORTAL_TEST_AT=moment, PORTAL_TEST_BEGUN=None)
     assert done.stdout.startswith(utc)
+
+
+@pytest.mark.parametrize(("required", "outcome"), [("", pytest.skip.Exception), ("1", pytest.fail.Exception)])
+def test_what_is_absent_is_not_run_unless_it_was_promised(monkeypatch, required, outcome):
+    monkeypatch.setenv("PORTAL_REQUIRE_BROWSER", required)
+    with pytest.raises(outcome, match="Chromium est absent"):
+        conftest._absent(conftest.NO_BROWSER, "PORTAL_REQUIRE_BROWSER")
+
+
+def test_the_last_lines_say_what_did_not_run_and_why():
+    lines = []
+    skipped = [SimpleNamespace(longrepr=("a.py", 1, f"Skipped: {conftest.NO_BROWSER}"))] * 2
+    reporter = SimpleNamespace(
+        stats={"skipped": skipped}, write_line=lambda line, **_look: lines.append(line)
+    )
+    conftest.pytest_terminal_summary(reporter)
+    assert lines == [f"2 tests n'ont pas été exécutés : {conftest.NO_BROWSER}."]

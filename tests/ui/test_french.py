@@ -140,7 +140,9 @@ def test_last_minute_in_english(english):
 
 
 @given(
-    st.datetimes(datetime(2019, 1, 1), datetime(2040, 1, 1)).map(lambda m: m.replace(tzinfo=UTC)),
+    st.integers(min_value=0, max_value=20 * 365 * 86_400).map(
+        lambda seconds: datetime(2019, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)
+    ),
     st.integers(min_value=-12, max_value=14),
 )
 def test_the_same_instant_is_said_the_same_in_every_zone(instant, offset):

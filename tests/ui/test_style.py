@@ -7,44 +7,15 @@ from django.conf import settings
 
 SHEET = (settings.BASE_DIR / "static/css/portal.css").read_text()
 LIMIT_BYTES = 30 * 1024
+# fmt: off
 CONTRACT = [
-    "stack",
-    "cluster",
-    "grid",
-    "card",
-    "lead",
-    "button",
-    "button--secondary",
-    "button--danger",
-    "tag",
-    "tag--waiting",
-    "tag--done",
-    "tag--lost",
-    "tag--neutral",
-    "alert",
-    "alert--info",
-    "alert--warning",
-    "alert--error",
-    "alert--success",
-    "table",
-    "money",
-    "money--large",
-    "countdown",
-    "timeline",
-    "facts",
-    "filters",
-    "chips",
-    "chip",
-    "empty",
-    "visually-hidden",
-    "form",
-    "field",
-    "field__error",
-    "field__hint",
-    "narrow",
-    "two-columns",
-    "pagination",
+    "stack", "cluster", "grid", "card", "lead", "button", "button--secondary", "button--danger", "tag",
+    "tag--waiting", "tag--done", "tag--lost", "tag--neutral", "alert", "alert--info", "alert--warning",
+    "alert--error", "alert--success", "table", "money", "money--large", "countdown", "timeline",
+    "facts", "filters", "chips", "chip", "empty", "visually-hidden", "form", "field", "field__error",
+    "field__hint", "narrow", "two-columns", "pagination",
 ]
+# fmt: on
 
 
 def tokens(theme):

@@ -18,49 +18,15 @@ from ui import french
 register = template.Library()
 
 # Every symbol of static/img/icons.svg.
-ICONS = frozenset(
-    [
-        "alert",
-        "arrow-left",
-        "arrow-right",
-        "bell",
-        "building",
-        "calendar",
-        "certificate",
-        "check",
-        "chevron-down",
-        "clock",
-        "cross",
-        "distance",
-        "download",
-        "edit",
-        "euro",
-        "external",
-        "file",
-        "filter",
-        "help",
-        "home",
-        "hourglass",
-        "info",
-        "list",
-        "lock",
-        "logout",
-        "mail",
-        "map-pin",
-        "menu",
-        "no-call",
-        "people",
-        "person",
-        "phone",
-        "plus",
-        "refresh",
-        "school",
-        "search",
-        "shield",
-        "trash",
-        "wallet",
-    ]
-)
+# fmt: off
+ICONS = frozenset({
+    "alert", "arrow-left", "arrow-right", "bell", "building", "calendar", "certificate", "check",
+    "chevron-down", "clock", "cross", "distance", "download", "edit", "euro", "external", "file",
+    "filter", "help", "home", "hourglass", "info", "list", "lock", "logout", "mail", "map-pin", "menu",
+    "no-call", "people", "person", "phone", "plus", "refresh", "school", "search", "shield", "trash",
+    "wallet",
+})
+# fmt: on
 
 
 # --- Words: an empty value stays empty, as for Django's own filters -------------------------------

@@ -1,0 +1,168 @@
+"""The demonstration's people: accounts with their rights, logins, organisations they act for."""
+
+from collections.abc import Iterator
+from datetime import date, datetime
+from typing import Any, NamedTuple
+
+from allauth.account.models import EmailAddress
+from django.db import transaction
+from django.utils.translation import gettext as _
+from stdnum.fr import nir as register
+
+from accounts import imports
+from accounts.activation import StatedIdentity, activate
+from accounts.actors import SYSTEM, Actor, Role
+from accounts.models import HolderProfile, Membership, Organisation, User
+from catalog.models import Town
+from portal.demo import PASSWORD, facts
+from portal.demo.catalogue import siret
+from rights import ledger
+from rights.kinds import FunderKind, PocketKind, Unit
+from rulebook import workdays
+
+REFERENCE = "DEMO-{}"
+
+
+class Login(NamedTuple):
+    """One line of `demo_logins`. `password` is empty when its owner changed it."""
+
+    role: str
+    email: str
+    password: str
+
+
+def load_logins() -> Actor:
+    """Everyone who signs in; gives an admin, who brings the rest in."""
+    people = facts("people")
+    for words in people["logins"].values():
+        _user(words["email"], words)
+    for words in people["holders"].values():
+        if "email" in words:
+            _user(words["email"], {"first_name": words["first_names"].split(",")[0], "last_name": words["birth_name"]})
+    admin = next(words for words in people["logins"].values() if words.get("is_admin"))
+    return Actor(role=Role.ADMIN, user=User.objects.get(email=admin["email"]))
+
+
+def load_memberships() -> None:
+    organisations = facts("catalogue")["organisations"]
+    for words in facts("people")["logins"].values():
+        for key in words.get("member_of", []):
+            Membership.objects.get_or_create(
+                user=User.objects.get(email=words["email"]),
+                organisation=Organisation.objects.get(siret=siret(organisations[key]["siren"])),
+                defaults={"role": Membership.Role.MANAGER},
+            )
+
+
+def load_holders(*, at: datetime, opened_at: datetime, wave: str = "") -> dict[str, HolderProfile]:
+    """Accounts, the rights they opened with at `opened_at`, and their activation; by key of the file.
+
+    Another `wave` grants the dotations again.
+    """
+    people = facts("people")["holders"]
+    today = workdays.paris_day(at)
+    rows = [_row(key, order, words, today) for order, (key, words) in enumerate(people.items(), start=1)]
+    identities = [imports.read_row(row, line=line, on=today) for line, row in enumerate(rows, start=2)]
+    found = {}
+    for key, identity in zip(people, identities, strict=True):
+        holder, _created = imports.save(identity, at=opened_at)
+        with transaction.atomic():
+            ledger.credit_many(list(_credits(key, holder, people[key], today, wave)), at=opened_at, by=SYSTEM)
+        if email := people[key].get("email"):
+            by = Actor(role=Role.HOLDER, user=User.objects.get(email=email))
+            holder = activate(by=by, at=opened_at, identity=_stated(identity))
+        found[key] = holder
+    return found
+
+
+def logins() -> list[Login]:
+    """The logins to show, in the order of the files, as far as they were loaded."""
+    people = facts("people")
+    shown = [words for words in (*people["holders"].values(), *people["logins"].values()) if "shown" in words]
+    users = {user.email: user for user in User.objects.filter(email__in=[words["email"] for words in shown])}
+    return [
+        Login(
+            words["shown"],
+            words["email"],
+            PASSWORD if users[words["email"]].check_password(PASSWORD) else "",
+        )
+        for words in shown
+        if words["email"] in users
+    ]
+
+
+def waiting_identity(*, on: date) -> StatedIdentity | None:
+    """Who a visitor may pretend to be: the first account that still waits; None when all are taken."""
+    for order, (key, words) in enumerate(facts("people")["holders"].items(), start=1):
+        waiting = HolderProfile.objects.filter(reference=REFERENCE.format(key), user__isnull=True)
+        if "email" not in words and waiting.exists():
+            return _stated(imports.read_row(_row(key, order, words, on), line=order, on=on))
+    return None
+
+
+def _user(email: str, words: dict[str, Any]) -> None:
+    if User.objects.filter(email=email).exists():
+        return
+    fields = {"first_name": words["first_name"], "last_name": words["last_name"]}
+    make = User.objects.create_superuser if words.get("is_admin") else User.objects.create_user
+    user = make(email, PASSWORD, **fields)
+    EmailAddress.objects.create(user=user, email=email, primary=True, verified=True)
+
+
+def _row(key: str, order: int, words: dict[str, Any], today: date) -> dict[str, str]:
+    """The line that a register would send of this person (accounts.imports)."""
+    born = words["born"]
+    if isinstance(born, int):
+        born = date(today.year - born, 1, 1)
+    number = f"{1 if words['sex'] == 'M' else 2}{born:%y%m}99999{order:03}"
+    row = {name: str(value) for name, value in words.items() if name in imports.COLUMNS}
+    town = Town.objects.get(pk=words["town"])
+    return row | {
+        "reference": REFERENCE.format(key),
+        "birth_date": born.isoformat(),
+        "nir": number + register.calc_check_digits(number),
+        "town": town.name,
+        "postal_code": town.postal_codes[0],
+    }
+
+
+def _credits(
+    key: str, holder: HolderProfile, words: dict[str, Any], today: date, wave: str
+) -> Iterator[ledger.Credit]:
+    for year in range(today.year - words.get("years", 0), today.year):
+        yield ledger.Credit(
+            holder_id=holder.pk,
+            kind=PocketKind.ANNUAL,
+            amount=words["annual_euros"] * 100,
+            key=f"demo:{key}:annual:{year}",
+            value_date=date(year, 12, 31),
+            reason=_("Droits de l’année %s") % year,
+        )
+    if "hours" in words:
+        yield ledger.Credit(
+            holder_id=holder.pk,
+            kind=PocketKind.ANNUAL,
+            unit=Unit.HOUR,
+            amount=words["hours"],
+            key=f"demo:{key}:hours",
+            reason=_("Heures d’agent public"),
+        )
+    if granted := words.get("dotation"):
+        yield ledger.Credit(
+            holder_id=holder.pk,
+            kind=PocketKind.DOTATION,
+            amount=granted["euros"] * 100,
+            key=f"demo:{key}:dotation{wave}",
+            label=granted["funder"],
+            funder_kind=FunderKind(granted["funder_kind"]),
+            reason=_("Dotation de démonstration"),
+        )
+
+
+def _stated(identity: imports.Identity) -> StatedIdentity:
+    return StatedIdentity(
+        family_name=identity.birth_name,
+        first_names=identity.first_names,
+        birth_date=identity.birth_date,
+        nir=identity.nir,
+    )

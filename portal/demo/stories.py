@@ -1,0 +1,192 @@
+"""The demonstration's dossiers: one or more in each state, by the verbs that people use, in order of time."""
+
+import heapq
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
+from functools import partial
+from itertools import count
+from uuid import NAMESPACE_URL, UUID, uuid4, uuid5
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from accounts.actors import SYSTEM, Actor, Role
+from accounts.models import HolderProfile
+from catalog.models import Certification, Offer, Session
+from dossiers import clocks, workflow
+from dossiers.models import Dossier
+from dossiers.states import CLOCK_OF, State
+from portal.demo import facts
+from rulebook import workdays
+
+DAY = timedelta(days=1)
+# Longer than the four business days a holder has, at Christmas too.
+LONG_AGO = timedelta(days=15)
+OVERDUE_HOLDER, OVERDUE_OFFER = "titulaire@exemple.invalid", "LICES-03"
+
+
+@dataclass(frozen=True)
+class Story:
+    """A holder, an offer, and what happens: the first verb `days` ago, the others a day apart.
+
+    Only the last of several verbs may come later than now, and then it is played now.
+    """
+
+    name: str
+    holder: str
+    offer: str
+    verbs: str
+    days: float = 5
+    project: str = "Je veux changer de métier et travailler plus près de chez moi."
+
+
+STORIES = [
+    Story("draft", "camille", "CANAL-07", "", 1),
+    Story("requested", "camille", "LICES-06", "submit", 0.1, "Comprendre cette technique pour mon équipe."),
+    Story("proposed", "camille", "CANAL-01", "submit propose", 1.1),
+    Story("accepted", "camille", "LICES-03", "submit propose accept", 4, "Créer le site de mon association."),
+    Story("refused", "camille", "GARONNE-03", "submit refuse", 8),
+    Story("lapsed-by-provider", "camille", "PHARE-02", "submit lapse", 20),
+    Story("withdrawn", "camille", "BOUSSOLE-01", "submit propose accept withdraw", 12),
+    Story("accepted-without-participation", "malik", "GARONNE-01", "submit propose accept", 3.5),
+    Story("called-off", "malik", "CANAL-05", "submit propose call_off", 9),
+    Story("requested-too", "malik", "LICES-01", "submit", 0.3, "Retrouver un emploi durable dans le numérique."),
+    Story("declined", "malik", "JARDINS-01", "submit propose decline", 10),
+    Story("lapsed-by-holder", "malik", "GARONNE-05", "submit propose lapse", 25),
+    Story("awaiting-payment", "lea", "LICES-04", "submit propose accept", 2.5, "Écrire mieux pour mes clients."),
+    Story("cancelled", "lea", "LICES-05", "submit cancel", 7),
+    Story("apprentice", "zoe", "GARONNE-06", "submit propose", 1.2, "Apprendre la coiffure en plus de mon CAP."),
+    Story("closed", "lea", "", "submit close"),
+]  # fmt: skip
+
+REASONS = {
+    "refuse": "La session est complète. La prochaine ouvre dans quelques mois.",
+    "call_off": "Le formateur est absent pour longtemps et personne ne peut le remplacer.",
+    "decline": "J'ai trouvé une formation plus proche de chez moi.",
+    "cancel": "Je me suis trompée de formation.",
+    "withdraw": "Mon employeur me propose la même formation.",
+}
+
+
+def play(holders: dict[str, HolderProfile], *, at: datetime, wave: str = "") -> int:
+    """Play the stories that were not played yet in this `wave`; how many. All of them or none."""
+    with transaction.atomic():
+        tellers = [_tell(story, holders[story.holder], now=at, wave=wave) for story in STORIES]
+        played = 0
+        # By time, so that the history of rights reads in the order in which things happened.
+        order = count()
+        steps = []
+        for teller in tellers:
+            if (first := next(teller, None)) is not None:
+                played += 1
+                heapq.heappush(steps, (first, next(order), teller))
+        while steps:
+            _moment, _order, teller = heapq.heappop(steps)
+            if (following := next(teller, None)) is not None:
+                heapq.heappush(steps, (following, next(order), teller))
+    return played
+
+
+def leave_unanswered(*, at: datetime) -> dict[str, UUID]:
+    """Two dossiers whose answer is overdue at `at`: one waits for the organisation, one for the holder.
+
+    Made at a moment long enough ago, by the same verbs; what settles them is the clock's affair.
+    """
+    holder = HolderProfile.objects.select_related("user").get(user__email=OVERDUE_HOLDER)
+    by = Actor(role=Role.HOLDER, user=holder.user, holder=holder)
+    left = {}
+    for name, verbs in (("provider", ["submit"]), ("holder", ["submit", "propose"])):
+        moment = at - LONG_AGO
+        session = _session(Offer.objects.get(training_number=OVERDUE_OFFER), at)
+        with transaction.atomic():
+            dossier = workflow.create(session.pk, by=by, at=moment, request_id=uuid4())
+            workflow.edit(dossier.pk, by=by, fields={"project": _("Dossier resté sans réponse.")})
+            for verb in verbs:
+                moment += timedelta(hours=1)
+                dossier = _act(verb, dossier, by=by, at=moment, request_id=uuid4())
+        left[name] = dossier.pk
+    return left
+
+
+def first_moment(*, at: datetime) -> datetime:
+    """When the first of these stories begins."""
+    ended = _last_ended(at)
+    return min(at - max(story.days for story in STORIES) * DAY, _morning_of(ended.registered_until))
+
+
+def _tell(story: Story, holder: HolderProfile, *, now: datetime, wave: str) -> Iterator[datetime]:
+    """Yields the moment of its next step, then plays it; nothing when it was already played."""
+    request = partial(_request_id, story.name, wave)
+    if Dossier.objects.filter(creation_request_id=request("create")).exists():
+        return
+    at = now - story.days * DAY
+    offer = Offer.objects.filter(training_number=story.offer).first()
+    if "close" in story.verbs:
+        # Sent on the last day of a certification that is over by now.
+        ended = _last_ended(now)
+        at = _morning_of(ended.registered_until)
+        offer = Offer.objects.filter(certification=ended, training_number__startswith="LICES").earliest("title")
+    yield at
+    by = Actor(role=Role.HOLDER, user=holder.user, holder=holder)
+    session = _session(offer, now)
+    dossier = workflow.create(session.pk, by=by, at=at, request_id=request("create"))
+    wished = workdays.add_workdays(workdays.paris_day(now), 20) if session.is_permanent else None
+    workflow.edit(dossier.pk, by=by, fields={"project": story.project, "wished_start": wished})
+    at += timedelta(minutes=20)
+    for verb in story.verbs.split():
+        if verb == "lapse":
+            at = clocks.running(dossier, CLOCK_OF[State(dossier.state)]).due_at
+        if verb == "close":
+            at = workdays.midnight_after(workdays.paris_day(at)) + timedelta(minutes=10)
+        at = min(at, now)
+        yield at
+        dossier = _act(verb, dossier, by=by, at=at, request_id=request(verb))
+        at += DAY
+
+
+def _act(verb: str, dossier: Dossier, *, by: Actor, at: datetime, request_id: UUID) -> Dossier:
+    more = {"reason": REASONS[verb]} if verb in REASONS else {}
+    if verb in {"propose", "refuse", "call_off"}:
+        by = _member_of(dossier)
+    if verb in {"lapse", "close"}:
+        by = SYSTEM
+    if verb == "propose":
+        starts_on = dossier.session.starts_on or dossier.wished_start
+        ends_on = dossier.session.ends_on or workdays.add_workdays(starts_on, 30)
+        more = {"price_cents": dossier.asked_price_cents, "starts_on": starts_on, "ends_on": ends_on}
+        if dossier.session.is_permanent:
+            more["change_reason"] = _("Dates convenues par téléphone.")
+    return getattr(workflow, verb)(dossier.pk, by=by, at=at, request_id=request_id, **more)
+
+
+def _member_of(dossier: Dossier) -> Actor:
+    """Whoever acts for this organisation; in those without a login, nobody signs in: it answers itself."""
+    organisation = dossier.provider.organisation
+    membership = organisation.memberships.select_related("user").order_by("pk").first()
+    return Actor(Role.PROVIDER, user=membership.user if membership else None, organisation=organisation)
+
+
+def _session(offer: Offer, now: datetime) -> Session:
+    """Entry at any time, else the latest announced: the one that an old request could still reach."""
+    permanent = offer.sessions.filter(starts_on__isnull=True).first()
+    return permanent or offer.sessions.latest("starts_on")
+
+
+def _last_ended(now: datetime) -> Certification:
+    """Of the certifications that our organisations taught, the one that ended last."""
+    codes = [
+        words["certification"]
+        for words in facts("catalogue")["offers"]
+        if words["of"] == "lices" and "certification" in words
+    ]
+    today = workdays.paris_day(now)
+    return Certification.objects.filter(code__in=codes, registered_until__lt=today).latest("registered_until")
+
+
+def _morning_of(day) -> datetime:
+    return datetime.combine(day, time(10), workdays.PARIS).astimezone(UTC)
+
+
+def _request_id(name: str, wave: str, verb: str) -> UUID:
+    return uuid5(NAMESPACE_URL, f"demo:{wave}:{name}:{verb}")

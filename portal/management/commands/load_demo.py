@@ -1,0 +1,38 @@
+"""`manage.py load_demo`: an invented catalogue, invented people and dossiers in every state."""
+
+from datetime import timedelta
+
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+
+from catalog.models import Town
+from portal.demo import catalogue, people, refuse_production, stories
+from rulebook import workdays
+
+
+class Command(BaseCommand):
+    help = "Charge des données de démonstration, inventées. Peut être relancée sans effet."
+
+    def add_arguments(self, parser):
+        parser.add_argument(
+            "--reset-dates",
+            action="store_true",
+            help="ajouter des sessions et des dossiers datés d’aujourd’hui à côté de ceux d’avant",
+        )
+
+    def handle(self, *, reset_dates, **options):
+        refuse_production()
+        if not Town.objects.exists():
+            raise CommandError("Les communes manquent. Lancez d’abord : manage.py load_towns")
+        at = timezone.now()
+        wave = f"-{workdays.paris_day(at):%Y%m%d}" if reset_dates else ""
+        admin = people.load_logins()
+        counts = catalogue.load(at=at, by=admin, wave=wave)
+        people.load_memberships()
+        opened_at = stories.first_moment(at=at) - timedelta(days=30)
+        holders = people.load_holders(at=at, opened_at=opened_at, wave=wave)
+        played = stories.play(holders, at=at, wave=wave)
+        self.stdout.write(
+            f"{counts['certifications']} certifications, {counts['offers']} offres, "
+            f"{len(holders)} comptes, {played} nouveaux dossiers."
+        )

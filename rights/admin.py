@@ -1,0 +1,207 @@
+"""The ledger, to look at. The one thing an admin does here is a counter-movement, through the ledger."""
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import path, reverse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.translation import gettext_lazy as _
+
+from accounts import journal
+from accounts.actors import Actor, Role
+from rights import ledger
+from rights.kinds import MovementKind
+from rights.ledger import amount_in_words
+from rights.models import Movement, Pocket
+
+
+class ReadOnlyAdmin(admin.ModelAdmin):
+    """Lists, search, filters; nothing to add, change or delete."""
+
+    list_per_page = 50
+    show_full_result_count = False
+
+    def has_add_permission(self, request):
+        return False
+
+    def has_change_permission(self, request, obj=None):
+        return False
+
+    def has_delete_permission(self, request, obj=None):
+        return False
+
+
+class ContentFilter(admin.SimpleListFilter):
+    title = _("contenu")
+    parameter_name = "contenu"
+
+    def lookups(self, request, model_admin):
+        return [("plein", _("avec quelque chose")), ("vide", _("vide"))]
+
+    def queryset(self, request, queryset):
+        if self.value() == "plein":
+            return queryset.filter(balance__gt=0)
+        if self.value() == "vide":
+            return queryset.filter(balance=0)
+        return queryset
+
+
+@admin.register(Pocket)
+class PocketAdmin(ReadOnlyAdmin):
+    list_display = ["kind", "label", "holder", "amount", "expires_on", "funder_kind"]
+    list_filter = ["kind", "unit", ContentFilter, "funder_kind", "expires_on"]
+    search_fields = [
+        "id",
+        "label",
+        "holder__reference",
+        "holder__birth_name",
+        "holder__used_name",
+        "holder__first_names",
+    ]
+    search_help_text = _("Nom du titulaire, référence de son compte, précision ou identifiant de la poche")
+    list_select_related = ["holder"]
+    fields = ["id", "kind", "label", "holder", "amount", "unit", "expires_on", "funder_kind", "movements"]
+    readonly_fields = fields
+
+    @admin.display(description=_("solde"), ordering="balance")
+    def amount(self, pocket):
+        return "–" if pocket.balance is None else amount_in_words(pocket.balance, pocket.unit)
+
+    @admin.display(description=_("mouvements"))
+    def movements(self, pocket):
+        url = f"{reverse('admin:rights_movement_changelist')}?q={pocket.pk}"
+        return format_html('<a href="{}">{}</a>', url, _("Voir ses mouvements"))
+
+
+class ReversalForm(forms.Form):
+    reason = forms.CharField(
+        label=_("Motif"),
+        max_length=Movement._meta.get_field("reason").max_length,
+        help_text=_("Le titulaire le lira sur son relevé."),
+    )
+
+
+@admin.register(Movement)
+class MovementAdmin(ReadOnlyAdmin):
+    change_form_template = "rights/admin/movement.html"
+    list_display = [
+        "recorded_at",
+        "kind",
+        "amount_shown",
+        "source",
+        "target",
+        "holder",
+        "reason",
+        "recorded_by",
+    ]
+    list_filter = ["kind", "source__unit", "target__kind", "recorded_at"]
+    date_hierarchy = "recorded_at"
+    search_fields = [
+        "key",
+        "reason",
+        "source__id",
+        "target__id",
+        "source__holder__reference",
+        "target__holder__reference",
+        "target__holder__birth_name",
+        "target__holder__used_name",
+        "source__holder__birth_name",
+        "source__holder__used_name",
+    ]
+    search_help_text = _("Clé, motif, nom du titulaire, référence de son compte ou identifiant d’une poche")
+    list_select_related = ["source__holder", "target__holder", "recorded_by"]
+    fields = [
+        "kind",
+        "amount_shown",
+        "source",
+        "target",
+        "holder",
+        "reason",
+        "formula_shown",
+        "value_date",
+        "recorded_at",
+        "recorded_by",
+        "key",
+        "reverses",
+        "reversed_by_shown",
+    ]
+    readonly_fields = fields
+
+    @admin.display(description=_("montant"), ordering="amount")
+    def amount_shown(self, movement):
+        return amount_in_words(movement.amount, movement.source.unit)
+
+    @admin.display(description=_("titulaire"))
+    def holder(self, movement):
+        return movement.target.holder or movement.source.holder
+
+    @admin.display(description=_("calcul"))
+    def formula_shown(self, movement):
+        return " · ".join(f"{name} : {value}" for name, value in movement.formula) or "–"
+
+    @admin.display(description=_("corrigé par"))
+    def reversed_by_shown(self, movement):
+        return Movement.objects.filter(reverses=movement).first() or "–"
+
+    # --- Correct ---
+
+    def get_urls(self):
+        correct = self.admin_site.admin_view(self.reverse_view)
+        return [path("<int:pk>/corriger/", correct, name="rights_movement_reverse"), *super().get_urls()]
+
+    def change_view(self, request, object_id, form_url="", extra_context=None):
+        movement = Movement.objects.filter(pk=object_id).first() if object_id.isdigit() else None
+        can_reverse = movement is not None and self._may_reverse(request) and self._is_reversible(movement)
+        return super().change_view(
+            request, object_id, form_url, (extra_context or {}) | {"can_reverse": can_reverse}
+        )
+
+    def reverse_view(self, request, pk):
+        """Fetch · validate · one verb · answer."""
+        if not self._may_reverse(request):
+            raise PermissionDenied
+        movement = get_object_or_404(Movement.objects.select_related("source", "target__holder"), pk=pk)
+        form = ReversalForm(request.POST or None)
+        if form.is_valid():
+            try:
+                self._reverse(request, movement, form.cleaned_data["reason"])
+            except ledger.LedgerError as error:
+                form.add_error(None, str(error))
+            else:
+                messages.success(request, _("Le crédit est corrigé par un contre-mouvement."))
+                return redirect("admin:rights_movement_change", movement.pk)
+        context = self.admin_site.each_context(request) | {
+            "title": _("Corriger un crédit"),
+            "opts": self.model._meta,
+            "movement": movement,
+            "amount": amount_in_words(movement.amount, movement.source.unit),
+            "form": form,
+        }
+        return render(request, "rights/admin/reverse.html", context, status=422 if form.errors else 200)
+
+    def _may_reverse(self, request):
+        return request.user.has_perm("rights.reverse_movement")
+
+    def _is_reversible(self, movement):
+        return (
+            movement.kind == MovementKind.CREDIT and not Movement.objects.filter(reverses=movement).exists()
+        )
+
+    def _reverse(self, request, movement, reason):
+        # In the admin one is an admin, whatever the role chosen on the other pages.
+        by = Actor(role=Role.ADMIN, user=request.user)
+        at = timezone.now()
+        with transaction.atomic():
+            counter = ledger.reverse(
+                movement=movement, key=f"reverse:{movement.pk}", at=at, by=by, reason=reason
+            )
+            journal.record(
+                by=by,
+                action="reverse_movement",
+                subject=movement.target.holder,
+                at=at,
+                details={"movement": movement.pk, "counter_movement": counter.pk, "reason": reason},
+            )

@@ -1,0 +1,92 @@
+"""The catalogue in Django's admin: every model is read, verbs keep their reason."""
+
+import pytest
+from django.apps import apps
+from django.contrib import admin
+from django.urls import reverse
+from django.utils import timezone
+
+from accounts.models import JournalEntry
+from catalog import models
+from tests.factories.accounts import UserFactory
+from tests.factories.catalog import CertificationFactory, OfferFactory, ProviderFactory, TownFactory
+
+pytestmark = pytest.mark.django_db
+MODELS = [model for model in admin.site._registry if model._meta.app_label == "catalog"]
+
+
+@pytest.fixture
+def superuser(client):
+    user = UserFactory(is_staff=True, is_superuser=True)
+    client.force_login(user)
+    return user
+
+
+@pytest.fixture
+def one_of_each():
+    offer = OfferFactory(town=TownFactory())
+    certification = offer.certification
+    models.CertificationBlock.objects.create(certification=certification, code="B1", title="Bloc")
+    models.Succession.objects.create(old_code="RS5000", new_code="RS6604")
+    run = models.ImportRun.objects.create(kind="catalogue", file_name="f.xml", started_at=timezone.now())
+    models.ImportRefusal.objects.create(run=run, line=3, subject="Offre", reason="SIRET inconnu")
+
+
+def test_every_model_is_in_the_admin():
+    assert set(MODELS) == set(apps.get_app_config("catalog").get_models())
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
+def test_lists_search_and_pages_open(client, superuser, one_of_each, model):
+    name = f"admin:catalog_{model._meta.model_name}"
+    assert client.get(reverse(f"{name}_changelist")).status_code == 200
+    assert client.get(reverse(f"{name}_changelist"), {"q": "RNCP é%'"}).status_code == 200
+    row = model.objects.first()
+    assert row is not None
+    assert client.get(reverse(f"{name}_change", args=[row.pk])).status_code == 200
+
+
+def test_computed_states_are_shown_and_filtered(client, superuser):
+    CertificationFactory(number=11111)
+    CertificationFactory(number=22222, ended=True)
+    OfferFactory(title="Ouverte", certification__number=33333)
+    OfferFactory(title="Fermée", is_published=False, certification__number=44444)
+    for model, field, yes, no in (
+        ("certification", "active", "RNCP11111", "RNCP22222"),
+        ("offer", "ouverte", "Ouverte", "Fermée"),
+    ):
+        address = reverse(f"admin:catalog_{model}_changelist")
+        page = client.get(address, {field: "oui"}).content.decode()
+        assert f">{yes}</a>" in page and f">{no}</a>" not in page
+        page = client.get(address, {field: "non"}).content.decode()
+        assert f">{no}</a>" in page and f">{yes}</a>" not in page
+
+
+@pytest.mark.parametrize(
+    "model", [models.ImportRun, models.ImportRefusal, models.Certification, models.Offer]
+)
+def test_what_importers_write_is_only_read(client, superuser, one_of_each, model):
+    name, row = f"admin:catalog_{model._meta.model_name}", model.objects.first()
+    assert client.get(reverse(f"{name}_add")).status_code == 403
+    assert client.post(reverse(f"{name}_change", args=[row.pk]), {"title": "x"}).status_code == 403
+    assert client.post(reverse(f"{name}_delete", args=[row.pk]), {"post": "yes"}).status_code == 403
+
+
+def test_an_organisation_is_suspended_with_a_reason(client, superuser):
+    provider = ProviderFactory()
+    assert (
+        "Suspendre"
+        in client.get(reverse("admin:catalog_provider_change", args=[provider.pk])).content.decode()
+    )
+    address = reverse("admin:catalog_provider_suspend", args=[provider.pk])
+    assert client.get(address).status_code == 200
+    response = client.post(address, {"reason": " "})
+    assert response.status_code == 422
+    assert "Indiquez le motif." in response.content.decode()
+    assert client.post(address, {"reason": "Contrôle"}).status_code == 302
+    provider.refresh_from_db()
+    assert provider.state == "suspended"
+    assert JournalEntry.objects.get(action="suspend").details == {"reason": "Contrôle"}
+    client.post(reverse("admin:catalog_provider_restore", args=[provider.pk]), {"reason": "Levée"})
+    provider.refresh_from_db()
+    assert provider.state == "active"

@@ -1,0 +1,145 @@
+"""« Mes offres »: what an organisation sees of its own, and the two verbs it has."""
+
+import pytest
+from django.urls import reverse
+
+from accounts.actors import SYSTEM, Actor, Role
+from accounts.models import JournalEntry
+from accounts.permissions import NotAllowed
+from catalog import publishing
+from catalog.models import Offer
+from tests.factories.accounts import HolderFactory, MembershipFactory, UserFactory
+from tests.factories.catalog import OfferFactory, ProviderFactory
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def provider():
+    return ProviderFactory()
+
+
+@pytest.fixture
+def member(client, provider):
+    """A member of the organisation, signed in."""
+    membership = MembershipFactory(organisation=provider.organisation)
+    client.force_login(membership.user)
+    return Actor(role=Role.PROVIDER, user=membership.user, organisation=provider.organisation)
+
+
+def offers_page(client, **asked):
+    response = client.get(reverse("provider_offers"), asked)
+    assert response.status_code == 200
+    return response.content.decode()
+
+
+def test_own_offers_with_the_reasons_and_no_one_else_s(client, provider, member):
+    OfferFactory(title="Visible", provider=provider)
+    OfferFactory(title="Cachée", provider=provider, is_published=False, entitled=False)
+    OfferFactory(title="Aux voisins")
+    page = offers_page(client)
+    assert "2 offres" in page
+    assert "Visible dans la recherche" in page
+    assert "L&#x27;organisme a masqué cette offre." in page
+    assert "n&#x27;est pas habilité" in page
+    assert "Aux voisins" not in page
+
+
+def test_the_list_is_searched_and_filtered(client, provider, member):
+    OfferFactory(title="Pâtisserie", provider=provider, action_number="A-77")
+    OfferFactory(title="Cuisine", provider=provider, is_published=False)
+
+    def shown(**asked):
+        page = offers_page(client, **asked)
+        return [title for title in ("Pâtisserie", "Cuisine") if f">{title}</a>" in page]
+
+    assert shown(q="patisserie") == ["Pâtisserie"]
+    assert shown(q="a-77") == ["Pâtisserie"]
+    assert shown(state="open") == ["Pâtisserie"]
+    assert shown(state="closed") == ["Cuisine"]
+    assert shown(q="%") == []
+    assert "Aucune offre ne répond" in offers_page(client, q="zzz")
+    assert "Cet état n&#x27;existe pas" in offers_page(client, state="autre")
+
+
+def test_an_empty_list_says_how_offers_come(client, member):
+    assert "import de votre catalogue" in offers_page(client)
+
+
+def test_pages_of_twenty(client, provider, member):
+    OfferFactory.create_batch(21, provider=provider, sessions=0, indexed=False)
+    assert offers_page(client).count("<article") == 20
+    assert offers_page(client, page=2).count("<article") == 1
+    assert offers_page(client, page=99).count("<article") == 1
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_the_list_asks_as_much_for_three_as_for_one(
+    client, provider, member, count, django_assert_num_queries
+):
+    OfferFactory.create_batch(count, provider=provider)
+    # session, person, account, memberships; the law, the count, the page, its entitlements
+    with django_assert_num_queries(8):
+        offers_page(client)
+
+
+def test_hiding_and_showing_again(client, provider, member):
+    offer = OfferFactory(provider=provider)
+    response = client.post(reverse("provider_offer_hide", args=[offer.pk]), follow=True)
+    assert "est masquée" in response.content.decode()
+    assert not Offer.objects.get().is_published
+    client.post(reverse("provider_offer_hide", args=[offer.pk]))
+    client.post(reverse("provider_offer_publish", args=[offer.pk]))
+    assert Offer.objects.get().is_published
+    actions = JournalEntry.objects.order_by("pk").values_list("action", "subject")
+    assert list(actions) == [("hide", f"offer:{offer.pk}"), ("publish", f"offer:{offer.pk}")]
+
+
+@pytest.mark.parametrize("name", ["provider_offer_hide", "provider_offer_publish"])
+def test_the_offers_of_others_do_not_exist(client, member, name):
+    foreign = OfferFactory(is_published=name == "provider_offer_hide")
+    assert client.post(reverse(name, args=[foreign.pk])).status_code == 404
+    assert client.get(reverse(name, args=[foreign.pk])).status_code == 405
+    assert Offer.objects.get().is_published == foreign.is_published
+
+
+def test_other_roles_are_told_which_one_to_take(client):
+    assert client.get(reverse("provider_offers")).status_code == 302
+    client.force_login(HolderFactory().user)
+    assert client.get(reverse("provider_offers")).status_code == 403
+
+
+# --- Verbs ---------------------------------------------------------------------------------------
+
+
+def test_only_its_organisation_or_an_admin_hides_an_offer(at, provider, member):
+    offer = OfferFactory()
+    with pytest.raises(NotAllowed):
+        publishing.hide(offer.pk, by=member, at=at)
+    assert Offer.objects.get().is_published
+    publishing.hide(offer.pk, by=Actor(role=Role.ADMIN, user=UserFactory(is_staff=True)), at=at)
+    assert not Offer.objects.get().is_published
+
+
+def test_a_suspended_organisation_has_no_open_offer(at, rules):
+    offer, admin = OfferFactory(), Actor(role=Role.ADMIN, user=UserFactory(is_staff=True))
+    publishing.suspend(offer.provider_id, by=admin, at=at, reason="Contrôle du 3 novembre")
+    assert not Offer.objects.open_on(at.date(), rules).exists()
+    entry = JournalEntry.objects.get()
+    assert (entry.action, entry.details, entry.at) == ("suspend", {"reason": "Contrôle du 3 novembre"}, at)
+    publishing.suspend(offer.provider_id, by=admin, at=at, reason="Encore")
+    assert JournalEntry.objects.count() == 1
+    publishing.restore(offer.provider_id, by=admin, at=at, reason="Levée")
+    assert Offer.objects.open_on(at.date(), rules).exists()
+
+
+def test_only_an_admin_suspends_and_says_why(at, provider, member):
+    for actor in (member, SYSTEM):
+        with pytest.raises(NotAllowed):
+            publishing.suspend(provider.pk, by=actor, at=at, reason="Parce que")
+    with pytest.raises(ValueError):
+        publishing.suspend(
+            provider.pk, by=Actor(role=Role.ADMIN, user=UserFactory(is_staff=True)), at=at, reason=" "
+        )
+    provider.refresh_from_db()
+    assert provider.state == "active"
