@@ -38,7 +38,10 @@ def load_logins() -> Actor:
         _user(words["email"], words)
     for words in people["holders"].values():
         if "email" in words:
-            _user(words["email"], {"first_name": words["first_names"].split(",")[0], "last_name": words["birth_name"]})
+            _user(
+                words["email"],
+                {"first_name": words["first_names"].split(",")[0], "last_name": words["birth_name"]},
+            )
     admin = next(words for words in people["logins"].values() if words.get("is_admin"))
     return Actor(role=Role.ADMIN, user=User.objects.get(email=admin["email"]))
 

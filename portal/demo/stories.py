@@ -51,14 +51,14 @@ STORIES = [
     Story("withdrawn", "camille", "BOUSSOLE-01", "submit propose accept withdraw", 12),
     Story("accepted-without-participation", "malik", "GARONNE-01", "submit propose accept", 3.5),
     Story("called-off", "malik", "CANAL-05", "submit propose call_off", 9),
-    Story("requested-too", "malik", "LICES-01", "submit", 0.3, "Retrouver un emploi durable dans le numérique."),
+    Story("requested-too", "malik", "LICES-01", "submit", 0.3, "Retrouver un emploi dans le numérique."),
     Story("declined", "malik", "JARDINS-01", "submit propose decline", 10),
     Story("lapsed-by-holder", "malik", "GARONNE-05", "submit propose lapse", 25),
-    Story("awaiting-payment", "lea", "LICES-04", "submit propose accept", 2.5, "Écrire mieux pour mes clients."),
+    Story("awaiting-payment", "lea", "LICES-04", "submit propose accept", 2.5, "Mieux écrire à mes clients."),
     Story("cancelled", "lea", "LICES-05", "submit cancel", 7),
-    Story("apprentice", "zoe", "GARONNE-06", "submit propose", 1.2, "Apprendre la coiffure en plus de mon CAP."),
+    Story("apprentice", "zoe", "GARONNE-06", "submit propose", 1.2, "Devenir coiffeuse."),
     Story("closed", "lea", "", "submit close"),
-]  # fmt: skip
+]
 
 REASONS = {
     "refuse": "La session est complète. La prochaine ouvre dans quelques mois.",
@@ -126,7 +126,9 @@ def _tell(story: Story, holder: HolderProfile, *, now: datetime, wave: str) -> I
         # Sent on the last day of a certification that is over by now.
         ended = _last_ended(now)
         at = _morning_of(ended.registered_until)
-        offer = Offer.objects.filter(certification=ended, training_number__startswith="LICES").earliest("title")
+        offer = Offer.objects.filter(certification=ended, training_number__startswith="LICES").earliest(
+            "title"
+        )
     yield at
     by = Actor(role=Role.HOLDER, user=holder.user, holder=holder)
     session = _session(offer, now)

@@ -306,7 +306,8 @@ def test_two_admins_give_time_back_from_the_list(client_for, at):
     dossier = DossierFactory(at=at, requested=True)
     proposer, confirmer = client_for(admin_actor().user), client_for(admin_actor().user)
     listed = {"action": "propose_relief", "_selected_action": [str(dossier.pk)]}
-    assert "Proposer une remise" in text(proposer.post(reverse("admin:dossiers_dossier_changelist"), listed))
+    asking = proposer.post(reverse("admin:dossiers_dossier_changelist"), listed)
+    assert "Proposer une remise" in text(asking)
     form = {"kind": "extend", "extra_days": 2, "reason": "Panne.", "dossiers": [str(dossier.pk)]}
     assert proposer.post(reverse("admin:dossiers_dossier_relief"), form).status_code == 302
     asked = Relief.objects.get()

@@ -10,6 +10,7 @@ from catalog.imports import providers
 from catalog.imports.reading import Unusable
 from catalog.imports.report import Verdict
 from catalog.models import Offer, Provider
+from catalog.search import text_query
 from tests.catalog.imports import making
 from tests.catalog.imports.making import OTHER_SIRET, SIRET
 from tests.factories.accounts import OrganisationFactory
@@ -109,7 +110,7 @@ def test_a_closed_establishment_holds_no_certificate(load):
 def test_offers_are_found_by_the_new_name(load):
     offer = OfferFactory(provider=ProviderFactory(organisation=OrganisationFactory(siret=SIRET)))
     load(SHORT, short(name="Zythologia"))
-    assert Offer.objects.filter(pk=offer.pk, search="zythologi").exists()
+    assert Offer.objects.filter(pk=offer.pk, search=text_query("zythologia")).exists()
 
 
 FAULTS = {
