@@ -14,21 +14,20 @@ import time
 import uuid
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
-
 import django
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 django.setup()
 
-from django.db import connection, transaction
-from django.test.utils import setup_databases, teardown_databases
-from django.utils import timezone
+from django.db import connection, transaction  # noqa: E402 - models need Django set up
+from django.test.utils import setup_databases, teardown_databases  # noqa: E402
+from django.utils import timezone  # noqa: E402
 
-from accounts.actors import SYSTEM
-from accounts.models import HolderProfile
-from rights import integrity, ledger
-from rights.kinds import PocketKind
+from accounts.actors import SYSTEM  # noqa: E402
+from accounts.models import HolderProfile  # noqa: E402
+from rights import integrity, ledger  # noqa: E402
+from rights.kinds import PocketKind  # noqa: E402
 
 GOAL = 0.15  # of the peer's movements a second; the guarantees of docs/architecture.md §5.3 for the rest
 ROUNDS, ROUND = 5, 200

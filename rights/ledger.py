@@ -479,7 +479,8 @@ def _again(key: str, movements: Sequence[Movement]) -> list[Movement] | None:
 
 
 def _by_key(keys: Iterable[str]) -> dict[str, Movement]:
-    return {movement.key: movement for movement in Movement.objects.filter(key__in=keys).order_by("id")}
+    found = Movement.objects.raw("SELECT * FROM rights_movement WHERE key = ANY(%s)", [list(keys)])
+    return {movement.key: movement for movement in found}
 
 
 def _is_same(done: Movement, wanted: Movement) -> bool:
@@ -562,20 +563,18 @@ def _find_pockets(wanted: set[Place]) -> dict[Place, uuid.UUID]:
 
 def _open_reserved(rows: Iterable[tuple[uuid.UUID, str, uuid.UUID, str]]) -> None:
     """Open reserved pockets: (id, unit, holder, label). One that is there comes from the same key."""
-    Pocket.objects.bulk_create(
-        (
-            Pocket(
-                id=pocket_id,
-                kind=PocketKind.RESERVED,
-                unit=unit,
-                holder_id=holder_id,
-                label=label[:LONGEST_LABEL],
-                balance=0,
-            )
-            for pocket_id, unit, holder_id, label in rows
-        ),
-        ignore_conflicts=True,
-    )
+    values: list[Any] = []
+    for pocket_id, unit, holder_id, label in rows:
+        values += (pocket_id, PocketKind.RESERVED.value, unit, holder_id, label[:LONGEST_LABEL])
+    if not values:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO rights_pocket (id, kind, unit, holder_id, label, funder_kind, balance) VALUES "  # noqa: S608
+            + ", ".join(["(%s, %s, %s, %s, %s, '', 0)"] * (len(values) // 5))
+            + " ON CONFLICT (id) DO NOTHING",
+            values,
+        )
 
 
 def _movement(

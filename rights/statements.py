@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from django.db.models import BigIntegerField, Case, F, Q, QuerySet, Sum, Value, When, Window
+from django.db.models import BigIntegerField, Case, F, Q, QuerySet, Sum, When, Window
 from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
 
@@ -19,8 +19,6 @@ from rights.ledger import amount_in_words
 from rights.models import Movement, Pocket
 from rulebook.workdays import paris_day
 from ui import french
-
-MINUS_ONE = Value(-1, output_field=BigIntegerField())
 
 
 @dataclass(frozen=True)
@@ -193,7 +191,13 @@ def _movements(purse_ids: list[uuid.UUID]) -> QuerySet:
     return (
         Movement.objects.filter(Q(source__in=purse_ids) | Q(target__in=purse_ids))
         .select_related("source", "target")
-        .annotate(effect=Case(When(source__in=purse_ids, then=F("amount") * MINUS_ONE), default=F("amount")))
+        .annotate(
+            effect=Case(
+                When(source__in=purse_ids, then=-F("amount")),
+                default=F("amount"),
+                output_field=BigIntegerField(),
+            )
+        )
         .annotate(
             balance=Window(Sum("effect"), partition_by=[F("source__unit")], order_by=F("id").asc()),
         )

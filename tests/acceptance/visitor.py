@@ -47,19 +47,22 @@ class Visitor:
     def form(self, button: str):
         """The form whose button says these words."""
         for form in self.page.forms:
-            if any(words in text_of(each) for each in form.iter("button") for words in [button]):
+            if any(button in text_of(each) for each in form.iter("button")):
                 return form
         raise Failed(f"no button « {button} » on {self.url}; the page says: {self.complaints()}")
 
-    def filled(self, button: str, **fields) -> tuple[str, bytes]:
-        """Where this form goes, and what it sends once these fields are filled in."""
+    def filled(self, button: str, **fields) -> tuple[str, bytes | None]:
+        """Where this form goes once these fields are filled in, and what it posts; None for a search."""
         form = self.form(button)
         for name, value in fields.items():
             if name not in form.fields:
                 raise Failed(f"no field « {name} » beside « {button} » on {self.url}")
             form.fields[name] = value
-        data = urllib.parse.urlencode(form.form_values()).encode()
-        return urllib.parse.urljoin(self.url, form.action or self.url), data
+        address = urllib.parse.urljoin(self.url, form.action or self.url)
+        data = urllib.parse.urlencode(form.form_values())
+        if form.method == "GET":
+            return f"{address.partition('?')[0]}?{data}", None
+        return address, data.encode()
 
     def press(self, button: str, **fields) -> None:
         """Fill these fields in and press the button."""
@@ -74,9 +77,8 @@ class Visitor:
 
     def complaints(self) -> str:
         """The errors that the page shows, else its title."""
-        found = self.page.cssselect_texts(".alert--error, .field__error") if False else []
-        for element in self.page.xpath("//*[contains(@class,'alert--error') or contains(@class,'field__error')]"):
-            found.append(text_of(element))
+        errors = self.page.xpath("//*[contains(@class, 'alert--error') or contains(@class, 'field__error')]")
+        found = [text_of(element) for element in errors]
         return " / ".join(found) or (self.page.findtext(".//title") or "").strip()
 
     def sign_in(self, email: str, password: str) -> None:
