@@ -104,7 +104,16 @@ def run(file: str, *, at: datetime, dry_run: bool = False, progress: Progress | 
 
 def _work(source: Source, result: Report, *, at: datetime) -> None:
     rules = rulebook.on(workdays.paris_day(at))
-    trainings = reading.xml_records(source, root="lheo", record="formation", depth=2, max_bytes=MAX_BYTES)
+
+    def refuse_stray(line: int, name: str) -> None:
+        # Other data may follow the trainings; what is misspelled may be one of them.
+        if name != "extras":
+            result.read += 1
+            result.refuse(line, f"<{name[:60]}>", _("cet élément n'est pas attendu dans <offres>."))
+
+    trainings = reading.xml_records(
+        source, root="lheo", record="formation", depth=2, max_bytes=MAX_BYTES, on_stray=refuse_stray
+    )
     seen: dict[tuple[str, str, str], int] = {}
     for lot in loading.lots(_actions(trainings, rules), LOT):
         for action in lot:

@@ -47,7 +47,8 @@ ANY_OF = {"extras": ("extras", "extra")}
 REQUIRED_ATTRIBUTES = {
     "formation": DATED, "action": DATED, "session": DATED, "coordonnees": ("numero",), "adresse": ("numero",),
 }  # fmt: skip
-OPTIONAL_ATTRIBUTES = {"extras": ("numero", "info"), "extra": ("numero", "info")}
+OPTIONAL_ATTRIBUTES = {"extras": ("numero", "info")}
+ANYTHING = "extra"  # any attribute, any text; below it, what the format knows keeps its shape
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +132,7 @@ def faults(element) -> Iterator[Fault]:
     if name in TEXTS:
         yield from _text_faults(element, name, TEXTS[name])
         return
-    if name != "extra" and any(text.strip() for text in _own_texts(element)):
+    if name != ANYTHING and any(text.strip() for text in _own_texts(element)):
         yield Fault(
             line_of(element), _("<%(name)s> contient du texte hors de tout élément.") % {"name": name}
         )
@@ -149,7 +150,7 @@ def faults(element) -> Iterator[Fault]:
 
 
 def _is_known(name: str) -> bool:
-    return name in TEXTS or name in SEQUENCES or name in CHOICES or name in ANY_OF or name == "extra"
+    return name in TEXTS or name in SEQUENCES or name in CHOICES or name in ANY_OF or name == ANYTHING
 
 
 def _own_texts(element) -> Iterator[str]:
@@ -159,6 +160,8 @@ def _own_texts(element) -> Iterator[str]:
 
 
 def _attribute_faults(element, name: str) -> Iterator[Fault]:
+    if name == ANYTHING:
+        return
     required = REQUIRED_ATTRIBUTES.get(name, ())
     for attribute in required:
         if attribute not in element.attrib:

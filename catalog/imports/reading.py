@@ -101,6 +101,7 @@ class Unpacked(io.RawIOBase):
         self.unpacked_bytes = 0
         # Raised by the reader of records, each time it is done with one.
         self.record_begins_at = 0
+        self.has_ended = False
 
     def readable(self) -> bool:
         return True
@@ -129,6 +130,7 @@ class Unpacked(io.RawIOBase):
             raise Unusable(
                 _("Le fichier compressé est abîmé ou incomplet : demandez-le ou téléchargez-le à nouveau.")
             ) from None
+        self.has_ended = not data
         self.unpacked_bytes += len(data)
         packed = max(self._raw.tell(), 1)
         if self.unpacked_bytes > self._max_bytes:
@@ -198,11 +200,19 @@ def _only_member(archive: zipfile.ZipFile) -> IO[bytes]:
 # --- XML ------------------------------------------------------------------------------------------
 
 
-def xml_records(source: Source, *, root: str, record: str, depth: int = 1, max_bytes: int = MAX_FILE_BYTES):
+def xml_records(
+    source: Source,
+    *,
+    root: str,
+    record: str,
+    depth: int = 1,
+    max_bytes: int = MAX_FILE_BYTES,
+    on_stray: Callable[[int, str], None] | None = None,
+) -> Iterator[etree._Element]:
     """Yields each `record` element that stands `depth` levels under `root`, then forgets it.
 
     Names are local: the namespace is the caller's to judge. The element is valid until the next one is asked
-    for. Unusable: not XML, another root, a document type, a wrong encoding, a cut file, no record at all.
+    for. `on_stray(line, name)` hears of the elements that stand between records. Unusable: not XML, another root, a document type, a wrong encoding, a cut file, no record at all.
     """
     with unpack(source, max_bytes=max_bytes) as stream:
         encoding, name = _prolog(stream)
@@ -215,7 +225,7 @@ def xml_records(source: Source, *, root: str, record: str, depth: int = 1, max_b
                 % {"found": name[:60], "wanted": root}
             )
         checked = stream if encoding in {"utf-8", "us-ascii", "ascii"} else _MislabelledUtf8(stream, encoding)
-        found = False
+        found = None
         events = etree.iterparse(
             checked,
             events=("end",),
@@ -230,14 +240,23 @@ def xml_records(source: Source, *, root: str, record: str, depth: int = 1, max_b
         try:
             for _event, element in events:
                 if sum(1 for _ancestor in element.iterancestors()) == depth:
-                    found = True
+                    found = element
+                    _tell_strays(element, on_stray)
                     yield element
                     _forget(element)
                     stream.record_begins_at = stream.unpacked_bytes
         except etree.XMLSyntaxError as error:
-            raise _unusable_xml(error) from None
-        if not found:
+            raise _unusable_xml(error, is_cut=stream.has_ended) from None
+        if found is None:
             raise Unusable(_("Le fichier ne contient aucun élément <%(name)s>.") % {"name": record})
+        _tell_strays(found, on_stray)
+
+
+def _tell_strays(element, on_stray: Callable[[int, str], None] | None) -> None:
+    """What stands beside a record and is none: before it, since the last one, or after the last one."""
+    for sibling in element.getparent() if on_stray else ():
+        if sibling.tag != element.tag:
+            on_stray(line_of(sibling), etree.QName(sibling).localname)
 
 
 def _forget(element) -> None:
@@ -332,20 +351,14 @@ class _MislabelledUtf8:
         return data
 
 
-def _unusable_xml(error: etree.XMLSyntaxError) -> Unusable:
+def _unusable_xml(error: etree.XMLSyntaxError, *, is_cut: bool) -> Unusable:
+    """`is_cut`: the parser had everything and still waited for more."""
     codes = etree.ErrorTypes
     if error.code in {codes.ERR_INVALID_ENCODING, codes.ERR_INVALID_CHAR, codes.ERR_UNSUPPORTED_ENCODING}:
         sentence = _("un caractère n'est pas de l'encodage annoncé, ou n'est pas permis en XML.")
     elif error.code in {codes.ERR_UNDECLARED_ENTITY, codes.WAR_UNDECLARED_ENTITY, codes.ERR_ENTITY_LOOP}:
         sentence = _("une entité inconnue est employée (par exemple &nbsp;) : écrivez le caractère lui-même.")
-    elif error.code in {
-        codes.ERR_DOCUMENT_END,
-        codes.ERR_DOCUMENT_EMPTY,
-        codes.ERR_TAG_NOT_FINISHED,
-        codes.ERR_CDATA_NOT_FINISHED,
-        codes.ERR_COMMENT_NOT_FINISHED,
-        codes.ERR_GT_REQUIRED,
-    }:
+    elif is_cut or error.code == codes.ERR_DOCUMENT_END:
         sentence = _("le fichier s'arrête avant la fin : il est incomplet.")
     else:
         sentence = _("le XML est mal formé (%(detail)s).") % {"detail": (error.msg or "").split(", line")[0]}

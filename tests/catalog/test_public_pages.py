@@ -61,6 +61,7 @@ def test_applied_filters_can_be_taken_off_one_by_one(look):
     )
     for chip in ("« soudure »", "50 km autour de Lyon (69)", "En présentiel", "Mixte", "1 500,00 € au plus"):
         assert chip in page.replace("\u202f", " ").replace("\xa0", " ")
+    rest = "mode=on_site&amp;mode=mixed&amp;price_max=1500&amp;kind=training"
     assert f'href="/recherche?town=Lyon&amp;radius=50&amp;{rest}"' in page
     assert f'href="/recherche?q=soudure&amp;{rest}"' in page
     assert "mode=on_site&amp;price_max=1500" in page
@@ -292,14 +293,7 @@ def test_a_text_cannot_leave_its_place(client, attack):
         offer_page(client, offer).content.decode(),
         client.get(reverse("search")).content.decode(),
     ):
-        for mark in (
-            "<script>alert",
-            "onerror=alert(1)>",
-            "<iframe",
-            "<svg/",
-            'javascript:alert(1)"',
-            "<h1>Faux",
-        ):
+        for mark in ("<script>alert", "<img src=x", "<iframe", "<svg/", 'href="javascript', "<h1>Faux"):
             assert mark not in page
         assert page.count("</main>") == 1
         assert "<style" not in page

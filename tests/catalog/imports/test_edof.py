@@ -1,4 +1,4 @@
-"""The portal's catalogue: what becomes an offer, what is refused and on which line, what is kept but hidden."""
+"""The portal's catalogue: what becomes an offer, what is refused and where, what is kept but hidden."""
 
 import datetime
 
@@ -330,6 +330,23 @@ def test_an_offer_given_twice_is_refused_the_second_time(load):
     assert counts(report) == (3, 2, 0, 0, 1, 0)
     first = line_of(catalogue(training()), "<action ")
     assert f"déjà dans le fichier, ligne {first}" in reasons(report)[0][1]
+
+
+def test_an_element_that_is_no_training_is_told(load):
+    misspelled = (
+        training("F2").replace("<formation ", "<formations ").replace("</formation>", "</formations>")
+    )
+    report = load(training("F1"), misspelled, training("F3"), misspelled)
+    assert counts(report) == (4, 2, 0, 0, 2, 0)
+    lines = [
+        n
+        for n, line in enumerate(
+            catalogue(training("F1"), misspelled, training("F3"), misspelled).splitlines(), 1
+        )
+        if b"<formations " in line
+    ]
+    assert [line for line, _reason in reasons(report)] == lines
+    assert load(training("F1"), "<extras/>").refused == 0
 
 
 def test_half_a_session_refuses_its_action_alone(load):

@@ -1,5 +1,6 @@
 """The nightly job: new files only, one failure stops nothing, two nights never overlap."""
 
+import json
 import logging
 
 import pytest
@@ -66,7 +67,7 @@ def test_one_broken_file_is_kept_in_mind_and_stops_no_other(folder, at, caplog):
 
 
 def test_an_unforeseen_error_too(folder, at, monkeypatch, caplog):
-    def fail(*_args):
+    def fail(*_args, **_options):
         raise RuntimeError("disk on fire")
 
     monkeypatch.setattr(rncp, "_write", fail)
@@ -113,8 +114,6 @@ def test_an_unusable_file_ends_the_command_with_its_sentence(tmp_path):
 def test_json_report(folder, capsys):
     path = str(folder / KNOWN[1])
     call_command("import_certifications", path, "--json", "--dry-run", skip_checks=True)
-    import json  # noqa: PLC0415
-
     report = json.loads(capsys.readouterr().out)
     assert (report["read"], report["created"], report["dry_run"]) == (1, 1, True)
     assert report["findings"] == []
