@@ -35,36 +35,11 @@ from rulebook import workdays  # noqa: E402
 GOAL = 2.0
 # Skewed as real titles are: the first words are common, the last ones rare.
 WORDS = [
-    "anglais",
-    "bureautique",
-    "management",
-    "vente",
-    "comptabilité",
-    "excel",
-    "soudure",
-    "cuisine",
-    "sécurité",
-    "coiffure",
-    "logistique",
-    "paie",
-    "secrétariat",
-    "électricité",
-    "plomberie",
-    "informatique",
-    "marketing",
-    "esthétique",
-    "anglais",
-    "bureautique",
-    "anglais",
-    "développeur",
-    "cybersécurité",
-    "boulangerie",
-    "maçonnerie",
-    "menuiserie",
-    "apiculture",
-    "maroquinerie",
-    "ébénisterie",
-]
+    "anglais", "bureautique", "management", "vente", "comptabilité", "excel", "soudure", "cuisine",
+    "sécurité", "coiffure", "logistique", "paie", "secrétariat", "électricité", "plomberie", "informatique",
+    "marketing", "esthétique", "développeur", "cybersécurité", "boulangerie", "maçonnerie", "menuiserie",
+    "apiculture", "maroquinerie", "ébénisterie",
+]  # fmt: skip
 CITIES = [
     ("Paris", "75", 48.8566, 2.3522), ("Lyon", "69", 45.758, 4.835), ("Marseille", "13", 43.2965, 5.3698),
     ("Lille", "59", 50.6292, 3.0573), ("Nantes", "44", 47.2184, -1.5536), ("Brest", "29", 48.3904, -4.4861),
@@ -116,12 +91,13 @@ def fill(offers: int) -> None:
         cursor.execute(
             """
             CREATE TEMP TABLE made AS
-            SELECT n, organisation.id AS provider_id, organisation.siret, certification.code, town.code AS town,
-                town.name AS town_name,
+            SELECT n, organisation.id AS provider_id, organisation.siret, certification.code,
+                town.code AS town, town.name AS town_name,
                 point(town.point[0] + 40000 * (random() + random() - 1),
                       town.point[1] + 40000 * (random() + random() - 1)) AS point,
                 (SELECT string_agg(words.word, ' ')
-                 FROM (SELECT (%(words)s::text[])[1 + floor(random() * random() * %(count)s + n * 0)::int] AS word
+                 FROM (SELECT (%(words)s::text[])[
+                           1 + floor(random() * random() * %(count)s + n * 0)::int] AS word
                        FROM generate_series(1, 3)) AS words) AS title
             FROM generate_series(0, %(offers)s - 1) n
             JOIN (SELECT *, row_number() OVER (ORDER BY siret) - 1 AS place FROM accounts_organisation)
@@ -141,9 +117,9 @@ def fill(offers: int) -> None:
         )
         cursor.execute(
             """
-            INSERT INTO catalog_offer (id, provider_id, training_number, action_number, kind, certification_id,
-                portal_code, block_codes, title, summary, objectives, content, expected_results, prerequisites,
-                admission, accessibility, has_prerequisites, mode, hours, price_cents, extra_fees_cents,
+            INSERT INTO catalog_offer (id, provider_id, training_number, action_number, kind,
+                certification_id, portal_code, block_codes, title, summary, objectives, content,
+                expected_results, prerequisites, admission, accessibility, has_prerequisites, mode, hours, price_cents, extra_fees_cents,
                 vat_per_mille, address, postal_code, town_name, town_id, point, url, contact_email,
                 contact_phone, is_published, updated_at)
             SELECT gen_random_uuid(), provider_id, n::text, n::text, 'training', code, '', '{}', title, '',
@@ -158,8 +134,8 @@ def fill(offers: int) -> None:
             """
             INSERT INTO catalog_session (id, offer_id, number, starts_on, ends_on, recruitment, is_guaranteed,
                 details)
-            SELECT gen_random_uuid(), offer.id, s::text, %(today)s::date + 30 * s, %(today)s::date + 30 * s + 5,
-                'open', false, ''
+            SELECT gen_random_uuid(), offer.id, s::text, %(today)s::date + 30 * s,
+                %(today)s::date + 30 * s + 5, 'open', false, ''
             FROM catalog_offer offer, generate_series(0, 2) s
             """,
             {"today": now.date()},
@@ -183,12 +159,13 @@ JOIN catalog_provider provider ON provider.organisation_id = offer.provider_id
 JOIN accounts_organisation organisation ON organisation.id = offer.provider_id
 JOIN catalog_certification certification ON certification.code = offer.certification_id
 WHERE offer.is_published AND provider.state = 'active' AND provider.qualiopi_training
-    AND offer.kind = 'training' AND NOT certification.withdrawn AND certification.registered_until >= %(today)s
+    AND offer.kind = 'training' AND NOT certification.withdrawn
+    AND certification.registered_until >= %(today)s
     AND (certification.effective_on IS NULL OR certification.effective_on <= %(today)s)
-    AND EXISTS (SELECT FROM catalog_habilitation h
+    AND (SELECT h.id FROM catalog_habilitation h
         WHERE h.certification_id = offer.certification_id AND h.siret = organisation.siret AND h.is_active
         AND h.role IN ('CERTIFICATEUR', 'HABILITATION_FORMER', 'HABILITATION_ORGA_FORM')
-        AND (h.active_from IS NULL OR h.active_from <= %(today)s))
+        AND (h.active_from IS NULL OR h.active_from <= %(today)s) LIMIT 1) IS NOT NULL
 """
 TEXT = "(websearch_to_tsquery('portal_french', %(text)s) || to_tsquery('portal_plain', %(text)s || ':*'))"
 

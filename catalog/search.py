@@ -15,12 +15,12 @@ from django.contrib.postgres.search import SearchQuery as TextQuery
 from django.contrib.postgres.search import SearchRank
 from django.core.paginator import Page, Paginator
 from django.db import connection, models, transaction
-from django.db.models import Exists, F, OuterRef, Q, Subquery, Value
+from django.db.models import F, OuterRef, Q, Subquery, Value
 from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 
 from catalog.geography import Circle, Distance, name_key
-from catalog.models import Offer, OfferQuerySet, Session, Town
+from catalog.models import Offer, OfferQuerySet, Session, Town, exists_one_by_one
 from rulebook import Rules, workdays
 
 PAGE_SIZE = 20
@@ -194,8 +194,8 @@ def _with_sessions(offers: OfferQuerySet, *, on: date, rules: Rules) -> OfferQue
     return (
         offers.annotate(
             next_start=_next_start(on, rules),
-            is_permanent=Exists(sessions.filter(starts_on__isnull=True)),
-            is_soon=Exists(sessions.filter(starts_on__gt=on)),
+            is_permanent=exists_one_by_one(sessions.filter(starts_on__isnull=True)),
+            is_soon=exists_one_by_one(sessions.filter(starts_on__gt=on)),
         )
         .select_related("provider__organisation", "certification")
         .only(

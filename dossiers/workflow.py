@@ -655,8 +655,10 @@ def _reserve(dossier: Dossier, plan: funding.Plan, *, by: Actor, at: datetime) -
             at=at,
             by=by,
             reason=_("Dossier %s") % dossier.number,
+            label=dossier.offer.title,
         )
-    except ledger.NotEnough as error:
+    except ledger.LedgerError as error:
+        # A purse spent elsewhere, or a dotation that has expired since the page was shown.
         raise Refused(_("Vos droits ne suffisent plus : votre solde a changé. Rechargez la page.")) from error
     lines = [
         FundingLine(

@@ -101,7 +101,7 @@ class Unpacked(io.RawIOBase):
         self.unpacked_bytes = 0
         # Raised by the reader of records, each time it is done with one.
         self.record_begins_at = 0
-        self.has_ended = False
+        self.newlines = 0
 
     def readable(self) -> bool:
         return True
@@ -130,7 +130,7 @@ class Unpacked(io.RawIOBase):
             raise Unusable(
                 _("Le fichier compressé est abîmé ou incomplet : demandez-le ou téléchargez-le à nouveau.")
             ) from None
-        self.has_ended = not data
+        self.newlines += data.count(b"\n")
         self.unpacked_bytes += len(data)
         packed = max(self._raw.tell(), 1)
         if self.unpacked_bytes > self._max_bytes:
@@ -212,7 +212,8 @@ def xml_records(
     """Yields each `record` element that stands `depth` levels under `root`, then forgets it.
 
     Names are local: the namespace is the caller's to judge. The element is valid until the next one is asked
-    for. `on_stray(line, name)` hears of the elements that stand between records. Unusable: not XML, another root, a document type, a wrong encoding, a cut file, no record at all.
+    for. `on_stray(line, name)` hears of the elements that stand between records. Unusable: not XML, another
+    root, a document type, a wrong encoding, a cut file, no record at all.
     """
     with unpack(source, max_bytes=max_bytes) as stream:
         encoding, name = _prolog(stream)
@@ -246,7 +247,7 @@ def xml_records(
                     _forget(element)
                     stream.record_begins_at = stream.unpacked_bytes
         except etree.XMLSyntaxError as error:
-            raise _unusable_xml(error, is_cut=stream.has_ended) from None
+            raise _unusable_xml(error, last_line=stream.newlines + 1) from None
         if found is None:
             raise Unusable(_("Le fichier ne contient aucun élément <%(name)s>.") % {"name": record})
         _tell_strays(found, on_stray)
@@ -351,14 +352,24 @@ class _MislabelledUtf8:
         return data
 
 
-def _unusable_xml(error: etree.XMLSyntaxError, *, is_cut: bool) -> Unusable:
-    """`is_cut`: the parser had everything and still waited for more."""
+UNFINISHED = {
+    etree.ErrorTypes.ERR_DOCUMENT_END,
+    etree.ErrorTypes.ERR_TAG_NOT_FINISHED,
+    etree.ErrorTypes.ERR_CDATA_NOT_FINISHED,
+    etree.ErrorTypes.ERR_COMMENT_NOT_FINISHED,
+    etree.ErrorTypes.ERR_GT_REQUIRED,
+    etree.ErrorTypes.ERR_ATTRIBUTE_NOT_STARTED,
+    etree.ErrorTypes.ERR_ATTRIBUTE_NOT_FINISHED,
+}
+
+
+def _unusable_xml(error: etree.XMLSyntaxError, *, last_line: int) -> Unusable:
     codes = etree.ErrorTypes
     if error.code in {codes.ERR_INVALID_ENCODING, codes.ERR_INVALID_CHAR, codes.ERR_UNSUPPORTED_ENCODING}:
         sentence = _("un caractère n'est pas de l'encodage annoncé, ou n'est pas permis en XML.")
     elif error.code in {codes.ERR_UNDECLARED_ENTITY, codes.WAR_UNDECLARED_ENTITY, codes.ERR_ENTITY_LOOP}:
         sentence = _("une entité inconnue est employée (par exemple &nbsp;) : écrivez le caractère lui-même.")
-    elif is_cut or error.code == codes.ERR_DOCUMENT_END:
+    elif error.code in UNFINISHED and (error.lineno or last_line) >= last_line:
         sentence = _("le fichier s'arrête avant la fin : il est incomplet.")
     else:
         sentence = _("le XML est mal formé (%(detail)s).") % {"detail": (error.msg or "").split(", line")[0]}

@@ -3,10 +3,12 @@
 import re
 from datetime import date
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 
 from django.utils.translation import gettext as _
 from stdnum.fr import siret as siret_number
 
+CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 MIN_YEAR, MAX_YEAR = 1900, 2200
 MAX_CENTS = 999_999_999_999  # 9 999 999 999,99 €, the largest price of the portal's own format
 
@@ -93,21 +95,28 @@ def whole(text: str, *, maximum: int) -> int:
 
 def siret(text: str | None) -> str:
     """14 digits, spaces dropped, with their check digit (La Poste's own rule included)."""
-    digits = re.sub(r"[\s\u00a0\u202f]", "", text or "")
+    digits = "".join((text or "").split())
     if not digits:
         raise Wrong(_("le SIRET manque."))
     if not re.fullmatch(r"\d{14}", digits, re.ASCII):
         raise Wrong(_("le SIRET « %(text)s » n'a pas 14 chiffres.") % {"text": short(digits)})
-    if digits == "0" * 14 or not siret_number.is_valid(digits):
+    if not _exists(digits):
         raise Wrong(
             _("le SIRET « %(siret)s » n'existe pas : sa clé de contrôle est fausse.") % {"siret": digits}
         )
     return digits
 
 
+@lru_cache(maxsize=50_000)
+def _exists(digits: str) -> bool:
+    """Kept in mind: the same organisations come back all along a register."""
+    return digits != "0" * 14 and siret_number.is_valid(digits)
+
+
 def line(text: str | None) -> str:
     """One line: blanks of every sort become one space, control characters go."""
-    return " ".join(re.sub(r"[\x00-\x1f\x7f-\x9f]", " ", text or "").split())
+    text = text or ""
+    return " ".join((text if text.isprintable() else CONTROLS.sub(" ", text)).split())
 
 
 def short(text: str, size: int = 60) -> str:

@@ -28,7 +28,7 @@ from urllib.parse import urlsplit
 import psycopg
 from stdnum.fr import nir as register
 
-from tests.acceptance.visitor import Failed, Visitor, text_of
+from tests.visitor import Failed, HttpVisitor, text_of
 
 ROOT = Path(__file__).resolve().parents[2]
 MAILS = Path(os.environ.get("PORTAL_MAIL_FOLDER") or ROOT / ".var" / "mails")
@@ -64,14 +64,14 @@ class Story:
 # --- The holder and the organisation --------------------------------------------------------------
 
 
-def main_job(story: Story, base_url: str) -> tuple[Visitor, Visitor]:
+def main_job(story: Story, base_url: str) -> tuple[HttpVisitor, HttpVisitor]:
     """From a fresh e-mail address to rights given back; the holder and the organisation, still signed in."""
     run = f"{int(time.time()):x}{random.randrange(16**4):04x}"
     identity = an_identity(run)
     import_account(identity)
     story.step(f"an account waits for {identity['first_names']} {identity['birth_name']}, with its rights")
 
-    holder = Visitor(base_url)
+    holder = HttpVisitor(base_url)
     address = f"acceptation-{run}@exemple.invalid"
     holder.open("/")
     holder.follow("Créer un compte")
@@ -93,7 +93,7 @@ def main_job(story: Story, base_url: str) -> tuple[Visitor, Visitor]:
     must_equal(available(holder), RIGHTS_CENTS, "rights after activation")
     story.step("the account is activated; « Mes droits » shows the imported rights")
 
-    organisation = Visitor(base_url)
+    organisation = HttpVisitor(base_url)
     organisation.sign_in(*demo_login("Organisme de formation"))
     story.step("a member of the organisation signs in")
 
@@ -136,18 +136,18 @@ def request_and_validate(story, holder, organisation, identity, *, validate=True
     return dossier
 
 
-def withdraw(holder: Visitor, dossier: str) -> None:
+def withdraw(holder: HttpVisitor, dossier: str) -> None:
     holder.open(dossier)
     holder.press("Me rétracter et tout récupérer")
     holder.must_say("Annulée par le titulaire")
 
 
-def price_of(holder: Visitor) -> int:
+def price_of(holder: HttpVisitor) -> int:
     """The price of the dossier that is open."""
     return cents(text_of(holder.page.xpath("//*[contains(@class, 'money--large')]")[0]))
 
 
-def available(holder: Visitor) -> int:
+def available(holder: HttpVisitor) -> int:
     """What « Mes droits » says can be used today; opens the page."""
     holder.open("/mes-droits")
     return cents(text_of(holder.page.xpath("//*[contains(@class, 'money--large')]")[0]))
@@ -209,7 +209,7 @@ def demo_login(role: str) -> tuple[str, str]:
 # --- Two hundred identical acceptances ------------------------------------------------------------
 
 
-def storm(story: Story, holder: Visitor, organisation: Visitor) -> None:
+def storm(story: Story, holder: HttpVisitor, organisation: HttpVisitor) -> None:
     """The same click, 200 times, from 20 connections behind a barrier: rights are reserved once."""
     identity = {"first_names": "Aude", "birth_name": ""}
     identity["birth_name"] = last_name_of(holder)
@@ -259,7 +259,7 @@ def storm(story: Story, holder: Visitor, organisation: Visitor) -> None:
     story.step("the holder withdraws again; every right is back")
 
 
-def last_name_of(holder: Visitor) -> str:
+def last_name_of(holder: HttpVisitor) -> str:
     holder.open("/mes-dossiers")
     return re.search(r"Essai \w+", text_of(holder.page))[0]
 

@@ -235,3 +235,15 @@ def test_the_social_security_number_of_another_account_refuses_the_row_and_its_r
     assert "Ligne 3 : Ce numéro de sécurité sociale est déjà celui d’un autre compte." in refused
     assert number not in told + refused
     assert [movement.amount for movement in Movement.objects.order_by("id")] == [10_00]
+
+
+def test_the_example_of_the_documentation_is_imported_as_it_stands(run, settings):
+    settings.NIR_AT_ACTIVATION = True
+    documentation = (settings.BASE_DIR / "docs" / "imports-accounts.md").read_text(encoding="utf-8")
+    example = [
+        line.strip() for line in documentation.splitlines() if line.startswith(("    reference;", "    R-"))
+    ]
+    told, refused = run(*example)
+    assert refused == ""
+    assert "1 comptes créés" in told
+    assert balances("R-0001") == {PocketKind.ANNUAL: 1234_50, PocketKind.DIF: 100_00}
