@@ -2,7 +2,7 @@
 
 Every point is stored as a core PostgreSQL `point` in the official metre grid of its territory,
 so that a radius is a plain circle served by a GiST index. The grids of mainland France and of
-the overseas territories lie more than 500 km apart as planes, so one column holds them all
+the overseas territories lie more than 300 km apart as planes, so one column holds them all
 (docs/adr/0004-points-in-metres.md).
 """
 
@@ -84,16 +84,13 @@ class Within(models.Lookup):
 class Distance(models.Func):
     """Metres between a point and a place; ordering by it walks the GiST index, nearest first."""
 
-    arity = 1
     output_field = models.FloatField()
 
-    def __init__(self, expression, centre: Point | None = None, **extra):
-        super().__init__(expression, **extra)
-        self.centre = centre
+    template = "(%(expressions)s)"
+    arg_joiner = " <-> "
 
-    def as_sql(self, compiler, connection, **extra):
-        place, params = compiler.compile(self.source_expressions[0])
-        return f"({place} <-> point(%s, %s))", (*params, self.centre.x, self.centre.y)
+    def __init__(self, expression, centre: Point):
+        super().__init__(expression, models.Value(centre, PointField()))
 
 
 @lru_cache(maxsize=16)

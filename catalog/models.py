@@ -276,11 +276,12 @@ class OfferQuerySet(models.QuerySet):
 
     def _qualified(self, rules: Rules) -> Q:
         """Its organisation holds the Qualiopi certificate that this kind of action needs."""
-        needed = Q(pk__in=[])
-        for kind in Offer.Kind.values:
-            certificate = rules.qualiopi_kind_by_action.get(kind)
-            needed |= Q(kind=kind, **({f"provider__qualiopi_{certificate}": True} if certificate else {}))
-        return needed
+        needed = rules.qualiopi_kind_by_action
+        qualified = Q(kind__in=[kind for kind in Offer.Kind.values if kind not in needed])
+        for certificate in sorted(set(needed.values())):
+            kinds = [kind for kind, wanted in needed.items() if wanted == certificate]
+            qualified |= Q(kind__in=kinds, **{f"provider__qualiopi_{certificate}": True})
+        return qualified
 
     def _entitled(self, day: date, rules: Rules) -> Q:
         """Its certification is active, and its organisation is its certifier or may train for it."""

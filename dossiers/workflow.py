@@ -11,6 +11,7 @@ Locks, always in this order: dossier, holder (only to count requests), pockets b
 import secrets
 from collections.abc import Mapping
 from datetime import date, datetime
+from textwrap import shorten
 from typing import Any
 from uuid import UUID
 
@@ -655,7 +656,7 @@ def _reserve(dossier: Dossier, plan: funding.Plan, *, by: Actor, at: datetime) -
             at=at,
             by=by,
             reason=_("Dossier %s") % dossier.number,
-            label=dossier.offer.title,
+            label=shorten(dossier.offer.title, 120, placeholder="…"),
         )
     except ledger.LedgerError as error:
         # A purse spent elsewhere, or a dotation that has expired since the page was shown.

@@ -45,7 +45,7 @@ class Visitor:
     def follow(self, words: str) -> None:
         """Follow the first link that says these words."""
         for link in self.page.iter("a"):
-            if words in text_of(link):
+            if plain(words) in text_of(link):
                 self.open(link.get("href"))
                 return
         raise Failed(f"no link « {words} » on {self.url}")
@@ -53,7 +53,7 @@ class Visitor:
     def form(self, button: str):
         """The form whose button says these words."""
         for form in self.page.forms:
-            if any(button in text_of(each) for each in form.iter("button")):
+            if any(plain(button) in text_of(each) for each in form.iter("button")):
                 return form
         raise Failed(f"no button « {button} » on {self.url}; the page says: {self.complaints()}")
 
@@ -79,7 +79,7 @@ class Visitor:
         self.try_to_open(*self.filled(button, **fields))
 
     def says(self, words: str) -> bool:
-        return " ".join(words.split()) in text_of(self.page)
+        return plain(words) in text_of(self.page)
 
     def must_say(self, words: str) -> None:
         if not self.says(words):
@@ -87,7 +87,7 @@ class Visitor:
 
     def offers(self, button: str) -> bool:
         """There is such a button, or such a link."""
-        return any(button in text_of(each) for each in [*self.page.iter("button"), *self.page.iter("a")])
+        return any(plain(button) in text_of(each) for each in self.page.iter("button", "a"))
 
     def complaints(self) -> str:
         """The errors that the page shows, else its title."""
@@ -138,5 +138,10 @@ class ClientVisitor(Visitor):
 
 
 def text_of(element) -> str:
-    """What one reads of it, blanks made one."""
-    return " ".join(element.text_content().split())
+    """What one reads of it."""
+    return plain(element.text_content())
+
+
+def plain(words: str) -> str:
+    """Blanks made one, apostrophes straight: a story tells words, not typography."""
+    return " ".join(words.split()).replace("’", "'")

@@ -242,7 +242,7 @@ def xml_records(
             for _event, element in events:
                 if sum(1 for _ancestor in element.iterancestors()) == depth:
                     found = element
-                    _tell_strays(element, on_stray)
+                    _tell_strays(element, on_stray, preceding=True)
                     yield element
                     _forget(element)
                     stream.record_begins_at = stream.unpacked_bytes
@@ -250,12 +250,12 @@ def xml_records(
             raise _unusable_xml(error, last_line=stream.newlines + 1) from None
         if found is None:
             raise Unusable(_("Le fichier ne contient aucun élément <%(name)s>.") % {"name": record})
-        _tell_strays(found, on_stray)
+        _tell_strays(found, on_stray, preceding=False)
 
 
-def _tell_strays(element, on_stray: Callable[[int, str], None] | None) -> None:
-    """What stands beside a record and is none: before it, since the last one, or after the last one."""
-    for sibling in element.getparent() if on_stray else ():
+def _tell_strays(element, on_stray: Callable[[int, str], None] | None, *, preceding: bool) -> None:
+    """What stands beside a record and is none: before it, since the one before it; or after the last one."""
+    for sibling in element.itersiblings(preceding=preceding) if on_stray else ():
         if sibling.tag != element.tag:
             on_stray(line_of(sibling), etree.QName(sibling).localname)
 

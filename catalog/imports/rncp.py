@@ -35,6 +35,7 @@ CERTIFICATION_COLUMNS = (
     "abilities", "jobs", "prerequisites", "nsf_codes", "rome_codes", "formacodes", "rome_labels", "digest",
     "imported_at",
 )  # fmt: skip
+STATES = {"actif": True, "active": True, "inactif": False, "inactive": False}
 PARTNER_ROLES = {
     Habilitation.Role.TRAIN,
     Habilitation.Role.EXAMINE,
@@ -310,19 +311,22 @@ def _read_habilitations(record: Record, groups: dict, faults: list[str]) -> None
     """Certifiers and partners. Without a SIRET that exists they are kept for show, and entitle nobody."""
     seen: dict[tuple[str, str], int] = {}
     for element in _children(groups.get("CERTIFICATEURS"), "CERTIFICATEUR"):
+        texts = _texts(element)
         _add_habilitation(
             record,
             seen,
             faults,
             who=_("certificateur"),
-            siret=element.findtext("SIRET_CERTIFICATEUR"),
-            name=_text_in(element, "NOM_CERTIFICATEUR"),
+            siret=texts.get("SIRET_CERTIFICATEUR"),
+            name=texts.get("NOM_CERTIFICATEUR", ""),
             role=Habilitation.Role.CERTIFIER,
-            state=_text_in(element, "ETAT_CERTIFICATEUR"),
+            state=texts.get("ETAT_CERTIFICATEUR", ""),
             since=None,
         )
+    who = _("partenaire")
     for element in _children(groups.get("PARTENAIRES"), "PARTENAIRE"):
-        role, name = _text_in(element, "HABILITATION_PARTENAIRE"), _text_in(element, "NOM_PARTENAIRE")
+        texts = _texts(element)
+        role, name = texts.get("HABILITATION_PARTENAIRE", ""), texts.get("NOM_PARTENAIRE", "")
         if role not in PARTNER_ROLES:
             record.remarks.append(
                 _("partenaire « %(name)s » laissé de côté : habilitation inconnue « %(role)s ».")
@@ -333,13 +337,18 @@ def _read_habilitations(record: Record, groups: dict, faults: list[str]) -> None
             record,
             seen,
             faults,
-            who=_("partenaire"),
-            siret=element.findtext("SIRET_PARTENAIRE"),
+            who=who,
+            siret=texts.get("SIRET_PARTENAIRE"),
             name=name,
             role=role,
-            state=_text_in(element, "ETAT_HABILITATION"),
-            since=element.findtext("DATE_ACTIF"),
+            state=texts.get("ETAT_HABILITATION", ""),
+            since=texts.get("DATE_ACTIF"),
         )
+
+
+def _texts(element) -> dict[str, str]:
+    """What each child says, by its name."""
+    return {child.tag: values.line(child.text) for child in element}
 
 
 def _children(group, tag: str):
@@ -349,25 +358,30 @@ def _children(group, tag: str):
 def _add_habilitation(
     record: Record, seen: dict, faults: list[str], *, who, siret, name, role, state, since
 ) -> None:
-    words = {"who": who, "name": values.short(name)}
+    def sentence(text: str, **words) -> str:
+        return text % {"who": who, "name": values.short(name), **words}
+
     try:
         siret = values.siret(siret)
     except Wrong as wrong:
         record.remarks.append(
-            _("%(who)s « %(name)s » : %(wrong)s Il n'habilite personne.") % {**words, "wrong": wrong}
+            sentence(_("%(who)s « %(name)s » : %(wrong)s Il n'habilite personne."), wrong=wrong)
         )
         siret = ""
     try:
         active_from = values.french_date(since)
     except Wrong as wrong:
-        faults.append(_("%(who)s « %(name)s » : %(wrong)s") % {**words, "wrong": wrong})
+        faults.append(sentence(_("%(who)s « %(name)s » : %(wrong)s"), wrong=wrong))
         return
-    if state.lower() not in {"actif", "active", "inactif", "inactive"}:
+    is_active = STATES.get(state.lower())
+    if is_active is None:
         record.remarks.append(
-            _("%(who)s « %(name)s » : état « %(state)s » inconnu, compté comme inactif.")
-            % {**words, "state": values.short(state)}
+            sentence(
+                _("%(who)s « %(name)s » : état « %(state)s » inconnu, compté comme inactif."),
+                state=values.short(state),
+            )
         )
-    row = (siret, name[:255], role, state.lower() in {"actif", "active"}, active_from)
+    row = (siret, name[:255], role, bool(is_active), active_from)
     if not siret:
         record.habilitations.append(row)
     elif (siret, role) not in seen:

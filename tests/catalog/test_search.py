@@ -197,7 +197,7 @@ def haversine(one, other):
     flattened = 1 - 0.006_694_38 * math.sin((lat1 + lat2) / 2) ** 2
     east_radius = 6_378_137 / math.sqrt(flattened)
     north_radius = east_radius * (1 - 0.006_694_38) / flattened
-    share = north**2 / (north**2 + east**2) if north or east else 0
+    share = math.sin(math.atan2(north, east)) ** 2
     radius = 1 / (share / north_radius + (1 - share) / east_radius)
     half = math.sin(north / 2) ** 2 + math.cos(lat1) * math.cos(lat2) * math.sin((lon2 - lon1) / 2) ** 2
     return 2 * radius * math.asin(math.sqrt(half))

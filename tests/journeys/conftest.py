@@ -1,5 +1,7 @@
 """What every story needs: people in front of a browser, days that pass, letters that arrive."""
 
+from datetime import timedelta
+
 import pytest
 import time_machine
 from django.test import Client
@@ -42,10 +44,10 @@ def as_at():
 
 @pytest.fixture
 def letters(mailoutbox):
-    """`letters(user, at=…)`: subjects of what this person has received once the worker has passed."""
+    """`letters(user, at=…)`: subjects of what this person has received a minute later, by the worker."""
 
     def received(user, *, at) -> list[str]:
-        outbox.deliver_due(at=at, limit=1000)
+        outbox.deliver_due(at=at + timedelta(minutes=1), limit=1000)
         return [letter.subject for letter in mailoutbox if user.email in letter.to]
 
     return received

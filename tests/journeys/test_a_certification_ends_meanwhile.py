@@ -22,13 +22,11 @@ def test_a_certification_ends_meanwhile(visit, letters, as_at, at):
     requested = DossierFactory(requested=True, at=at, session=session)
 
     # Its last day still counts.
-    assert (
-        deadlines.close_ended_certifications(at=workdays.midnight_after(today) - timedelta(seconds=1)).settled
-        == 0
-    )
+    midnight = workdays.midnight_after(today)
+    assert deadlines.close_ended_certifications(at=midnight - timedelta(seconds=1)).settled == 0
 
     # The day after, before the nightly job: the offer is gone, a proposal can no longer be validated.
-    tomorrow = workdays.midnight_after(today) + timedelta(minutes=5)
+    tomorrow = midnight + timedelta(minutes=5)
     with as_at(tomorrow):
         holder = visit(proposed.holder.user)
         holder.open(f"/mes-dossiers/{proposed.pk}")

@@ -1,4 +1,4 @@
-"""Some people cannot enrol here. They read it before they try, with what to do instead; a POST is refused too."""
+"""Some people cannot enrol here. They read it before they try, with what to do instead."""
 
 import uuid
 

@@ -14,11 +14,13 @@ REASON = "Panne du portail le matin du dernier jour."
 
 def test_an_outage_is_made_good(visit, member_of, letters, as_at, at):
     lost = DossierFactory(requested=True, at=at)
+    member = member_of(lost.offer)
     clock = clocks.running(lost, ClockKind.PROVIDER_ANSWER)
     later = clock.due_at + timedelta(hours=10)
     deadlines.settle_overdue(at=later)
     with as_at(later):
         running = DossierFactory(proposed=True, at=later)
+        other_member = member_of(running.offer)
         ines, hugo = admin_actor().user, admin_actor().user
         before = clocks.running(running, ClockKind.HOLDER_ANSWER)
 
@@ -46,14 +48,17 @@ def test_an_outage_is_made_good(visit, member_of, letters, as_at, at):
         assert running.deadlines.filter(kind=ClockKind.HOLDER_ANSWER).count() == 2
 
         # The organisation answers at last.
-        organisation = visit(member_of(lost.offer))
+        organisation = visit(member)
         organisation.open(f"/demandes/{lost.pk}")
         organisation.must_say(REASON)
         organisation.press("Envoyer la proposition")
         organisation.must_say("À valider par le titulaire")
 
-    for dossier, start in ((lost, "Dossier rétabli"), (running, "Délai prolongé")):
-        for person in (dossier.holder.user, member_of(dossier.offer)):
+    for start, concerned in (
+        ("Dossier rétabli", [lost.holder.user, member]),
+        ("Délai prolongé", [running.holder.user, other_member]),
+    ):
+        for person in concerned:
             subjects = letters(person, at=later)
             assert len([subject for subject in subjects if subject.startswith(start)]) == 1, subjects
 

@@ -1,0 +1,219 @@
+"""The demonstration: whole, by the real verbs, again without effect, never in production."""
+
+import json
+from datetime import timedelta
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.utils import timezone
+
+import rulebook
+from accounts.activation import activate
+from accounts.actors import Actor, Role
+from accounts.models import HolderProfile, Membership, User
+from catalog import eligibility, publishing
+from catalog.imports import towns
+from catalog.models import Offer, Provider, Session
+from dossiers import clocks, deadlines
+from dossiers.models import Dossier, Transition
+from dossiers.states import CLOCK_OF, State
+from notices.models import Notice
+from portal.demo import PASSWORD, facts, people
+from rights import integrity
+from rights.models import Movement
+from rulebook import workdays
+from tests.factories.accounts import UserFactory
+
+pytestmark = pytest.mark.django_db
+TABLES = (User, HolderProfile, Membership, Offer, Session, Dossier, Transition, Movement, Notice)
+
+
+def run(command: str, *arguments: str) -> str:
+    out = StringIO()
+    call_command(command, *arguments, stdout=out)
+    return out.getvalue()
+
+
+def counts() -> dict[str, int]:
+    return {model.__name__: model.objects.count() for model in TABLES}
+
+
+@pytest.fixture
+def demo(settings):
+    settings.NIR_AT_ACTIVATION = True
+    towns.load()
+    run("load_demo")
+
+
+def test_every_state_is_there_and_the_ledger_is_right(demo):
+    assert set(Dossier.objects.values_list("state", flat=True)) == {str(state) for state in State}
+    assert integrity.check() == []
+    # No answer is overdue: a clock that runs is one that a visitor can still meet.
+    now = timezone.now()
+    assert not [
+        dossier
+        for dossier in Dossier.objects.filter(state__in=CLOCK_OF).order_by("pk")
+        if clocks.running(dossier, CLOCK_OF[State(dossier.state)]).due_at <= now
+    ]
+    assert deadlines.settle_overdue(at=now).settled == 0
+
+
+def test_nothing_of_it_happened_in_the_future_nor_out_of_order(demo):
+    now = timezone.now()
+    for dossier in Dossier.objects.order_by("pk"):
+        moments = [dossier.created_at, *dossier.transitions.order_by("id").values_list("at", flat=True)]
+        assert moments == sorted(moments) and moments[-1] <= now
+        assert dossier.created_at >= dossier.holder.activated_at
+
+
+def test_offers_of_every_kind_are_open_and_some_are_not_for_each_reason(demo):
+    today = workdays.paris_day(timezone.now())
+    rules = rulebook.on(today)
+    opened = Offer.objects.open_on(today, rules)
+    assert opened.count() >= 30
+    assert set(opened.values_list("kind", flat=True)) == set(Offer.Kind.values)
+    assert set(opened.values_list("mode", flat=True)) == set(Offer.Mode.values)
+    assert len(set(opened.exclude(town=None).values_list("town", flat=True))) >= 15
+    assert not opened.exclude(pk__in=Session.objects.obtainable(today, rules).values("offer")).exists()
+    closed = Offer.objects.exclude(pk__in=opened.values("pk")).order_by("pk")
+    found = {
+        why.code
+        for offer in closed
+        for why in eligibility.refusals(eligibility.facts_of(offer), on=today, rules=rules)
+    }
+    assert found == {
+        eligibility.Code.CERTIFICATION_ENDED,
+        eligibility.Code.NOT_ENTITLED,
+        eligibility.Code.ENTITLEMENT_INACTIVE,
+        eligibility.Code.ROLE_CANNOT_TRAIN,
+        eligibility.Code.QUALIOPI_MISSING,
+        eligibility.Code.PROVIDER_SUSPENDED,
+        eligibility.Code.HIDDEN,
+        eligibility.Code.SCHOOL_NOT_APPROVED,
+        eligibility.Code.LICENCE_EXCLUDED,
+    }
+
+
+def test_what_is_invented_says_so(demo):
+    for provider in Provider.objects.select_related("organisation").order_by("pk"):
+        assert provider.organisation.name.endswith("(démonstration)")
+        assert provider.organisation.siret.startswith("0000000")
+        provider.organisation.full_clean()
+        provider.full_clean()
+    emails = User.objects.values_list("email", flat=True)
+    assert emails and all(email.endswith("@exemple.invalid") for email in emails)
+
+
+def test_loaded_again_it_changes_nothing_and_keeps_what_people_did(demo):
+    offer = Offer.objects.get(training_number="LICES-01")
+    admin = Actor(role=Role.ADMIN, user=User.objects.get(email="admin@exemple.invalid"))
+    publishing.hide(offer.pk, by=admin, at=timezone.now())
+    publishing.restore(Provider.objects.get(state="suspended").pk, by=admin, at=timezone.now(), reason="Fin.")
+    before = counts()
+    assert "0 nouveaux dossiers" in run("load_demo")
+    assert counts() == before
+    assert not Offer.objects.get(pk=offer.pk).is_published
+    assert not Provider.objects.filter(state="suspended").exists()
+
+
+def test_reset_dates_adds_sessions_and_stories_once_a_day(demo):
+    before = counts()
+    run("load_demo", "--reset-dates")
+    after = counts()
+    assert after["Dossier"] == 2 * before["Dossier"]
+    assert after["Session"] > before["Session"]
+    assert (after["User"], after["HolderProfile"], after["Offer"]) == (
+        before["User"],
+        before["HolderProfile"],
+        before["Offer"],
+    )
+    assert integrity.check() == []
+    run("load_demo", "--reset-dates")
+    assert counts() == after
+
+
+def test_a_record_of_a_real_extract_is_left_as_it_is(demo):
+    certification = Offer.objects.get(training_number="LICES-01").certification
+    certification.title, certification.digest = "Comme au répertoire", "a" * 64
+    certification.save()
+    run("load_demo")
+    certification.refresh_from_db()
+    assert certification.title == "Comme au répertoire"
+
+
+def test_the_logins_shown_open(demo, client):
+    lines = [line.split("  ") for line in run("demo_logins").splitlines()]
+    shown = [[part.strip() for part in line if part.strip()] for line in lines if len(line) > 1]
+    assert [role for role, _email, _password in shown] == [
+        "Titulaire",
+        "Titulaire et organisme",
+        "Organisme de formation",
+        "Administration",
+        "Administration (2e personne)",
+    ]
+    for _role, email, password in shown:
+        assert password == PASSWORD
+        assert client.login(username=email, password=password)
+
+
+def test_a_changed_password_is_not_shown(demo):
+    user = User.objects.get(email="admin@exemple.invalid")
+    user.set_password("un autre, bien à moi")
+    user.save()
+    assert "(mot de passe changé)" in run("demo_logins")
+
+
+def test_the_identity_shown_activates_its_account_then_another_is_shown(demo):
+    today = workdays.paris_day(timezone.now())
+    first = people.waiting_identity(on=today)
+    assert first.nir in run("demo_logins")
+    holder = activate(by=Actor(role=Role.HOLDER, user=UserFactory()), at=timezone.now(), identity=first)
+    assert holder.birth_name == first.family_name
+    second = people.waiting_identity(on=today)
+    assert second.family_name != first.family_name
+    activate(by=Actor(role=Role.HOLDER, user=UserFactory()), at=timezone.now(), identity=second)
+    assert "Tous les comptes de démonstration sont activés." in run("demo_logins")
+
+
+def test_an_apprentice_of_fifteen_stays_fifteen(demo):
+    born = HolderProfile.objects.get(reference="DEMO-zoe").birth_date
+    assert born == timezone.localdate().replace(year=timezone.localdate().year - 15, month=1, day=1)
+
+
+def test_two_dossiers_are_left_unanswered_for_beat(demo):
+    left = json.loads(run("demo_overdue"))
+    assert deadlines.settle_overdue(at=timezone.now()).settled == 2
+    found = Dossier.objects.filter(pk__in=left.values()).values_list("silent_party", "state")
+    assert set(found) == {("provider", "lapsed"), ("holder", "lapsed")}
+    assert set(left) == {"provider", "holder"}
+
+
+@pytest.mark.parametrize("command", ["load_demo", "demo_logins", "demo_overdue"])
+def test_production_is_refused(command, settings):
+    settings.IS_PRODUCTION = True
+    before = counts()
+    with pytest.raises(CommandError, match="production"):
+        run(command)
+    assert counts() == before
+
+
+def test_without_towns_it_says_what_to_do():
+    with pytest.raises(CommandError, match="load_towns"):
+        run("load_demo")
+
+
+def test_before_it_is_loaded_no_login_is_shown():
+    assert "load_demo" in run("demo_logins")
+
+
+def test_the_closing_story_has_a_certification_that_is_over():
+    """Whatever the day of loading, one of the certifications taught has ended before it."""
+    catalogue = facts("catalogue")
+    taught = {
+        offer["certification"]
+        for offer in catalogue["offers"]
+        if offer.get("of") == "lices" and "certification" in offer
+    }
+    ended = [catalogue["certifications"][code]["until"] for code in taught]
+    assert min(ended) < timezone.localdate() - timedelta(days=1)
