@@ -285,7 +285,7 @@ def test_the_inbox_takes_the_same_queries_for_one_and_for_three(
         client.get(reverse("provider_inbox"))
 
 
-# --- The administration ---------------------------------------------------------------------------------------
+# --- The administration ----------------------------------------------------------------------------
 
 
 def test_an_admin_records_a_bank_transfer_once(client_for, at):

@@ -14,7 +14,7 @@ from accounts.actors import Actor, Role
 from accounts.models import HolderProfile, Membership, User
 from catalog import eligibility, publishing
 from catalog.imports import towns
-from catalog.models import Offer, Provider, Session
+from catalog.models import Offer, Provider, Session, Town
 from dossiers import clocks, deadlines
 from dossiers.models import Dossier, Transition
 from dossiers.states import CLOCK_OF, State
@@ -24,6 +24,7 @@ from rights import integrity
 from rights.models import Movement
 from rulebook import workdays
 from tests.factories.accounts import UserFactory
+from tests.factories.catalog import TownFactory
 
 pytestmark = pytest.mark.django_db
 TABLES = (User, HolderProfile, Membership, Offer, Session, Dossier, Transition, Movement, Notice)
@@ -42,8 +43,19 @@ def counts() -> dict[str, int]:
 @pytest.fixture
 def demo(settings):
     settings.NIR_AT_ACTIVATION = True
-    towns.load()
+    for code in town_codes():
+        TownFactory(code=code, name=f"Commune {code}")
     run("load_demo")
+
+
+def town_codes() -> set[str]:
+    catalogue = facts("catalogue")
+    places = [
+        *catalogue["organisations"].values(),
+        *catalogue["offers"],
+        *facts("people")["holders"].values(),
+    ]
+    return {place["town"] for place in places if "town" in place}
 
 
 def test_every_state_is_there_and_the_ledger_is_right(demo):
@@ -196,6 +208,11 @@ def test_production_is_refused(command, settings):
     with pytest.raises(CommandError, match="production"):
         run(command)
     assert counts() == before
+
+
+def test_its_towns_are_in_the_file_we_ship():
+    towns.load()
+    assert Town.objects.filter(pk__in=town_codes()).count() == len(town_codes())
 
 
 def test_without_towns_it_says_what_to_do():

@@ -86,6 +86,8 @@ def test_two_nights_never_overlap(folder, at):
             cursor.execute("SELECT pg_advisory_lock(%s, %s)", [nightly.LOCK_SPACE, nightly.NIGHTLY_LOCK])
         assert nightly.import_folder(folder, at=at) == {}
     finally:
+        with other.cursor() as cursor:  # closing alone frees the lock only when the server notices
+            cursor.execute("SELECT pg_advisory_unlock_all()")
         other.close()
     assert not ImportRun.objects.exists()
     assert nightly.import_folder(folder, at=at), "and the lock is given back"
