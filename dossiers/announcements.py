@@ -75,7 +75,6 @@ def tell_extension(dossier: Dossier, clock: Deadline, *, relief: Relief, at: dat
 
 def facts_of(dossier: Dossier, *, clock: Deadline | None) -> dict[str, Any]:
     """The facts of a dossier as texts: what notices and mails are made of."""
-    price = dossier.asked_price_cents if dossier.price_cents is None else dossier.price_cents
     starts_on = dossier.starts_on or dossier.session.starts_on or dossier.wished_start
     ends_on = dossier.ends_on or dossier.session.ends_on
     turn = WHOSE_TURN.get(State(dossier.state))
@@ -91,7 +90,7 @@ def facts_of(dossier: Dossier, *, clock: Deadline | None) -> dict[str, Any]:
         "holder_name": dossier.holder.display_name,
         "state": str(State(dossier.state).label),
         "whose_turn": str(turn.label) if turn else "",
-        "price": french.euros(price),
+        "price": french.euros(dossier.current_price_cents),
         "to_pay": french.euros(remainder.amount_cents) if remainder else "",
         "starts_on": french.day(starts_on) if starts_on else "",
         "ends_on": french.day(ends_on) if ends_on else "",
@@ -108,6 +107,9 @@ def _tell(
     dossier: Dossier, role: Role, kind: Kind, *, event_key: str, facts: dict[str, Any], at: datetime
 ) -> None:
     facts = facts | {"reader": str(role)}
+    if role == PROVIDER:
+        # What is left to pay tells what the holder owns: not the organisation's business.
+        facts["to_pay"] = ""
     if role == HOLDER:
         user = dossier.holder.user
         if user is not None:

@@ -19,9 +19,13 @@ def open_clock(
     period: workdays.Period | None = None,
     relief: Relief | None = None,
 ) -> Deadline:
-    """Start a clock on the day of the event. `period` when its end is not a plain number of days."""
+    """Start a clock on the day of the event. `period` when its end is not a plain number of days.
+
+    Once the training has begun nothing is agreed, paid or given back any more: no clock outlasts its eve.
+    """
     if period is None:
         period = workdays.period(at, *rules.term(kind))
+    period = until_start_at_most(period, starts_on=dossier.starts_on)
     clock = Deadline(
         dossier=dossier,
         kind=kind,
@@ -81,8 +85,10 @@ def free_period(*, accepted_at: datetime, starts_on: date, rules: Rules) -> work
     return until_start_at_most(longest, starts_on=starts_on)
 
 
-def until_start_at_most(period: workdays.Period, *, starts_on: date) -> workdays.Period:
-    """The same period, cut at 00:00 in Paris on the first day of the training."""
+def until_start_at_most(period: workdays.Period, *, starts_on: date | None) -> workdays.Period:
+    """The same period, cut at 00:00 in Paris on the first day of the training, once it is agreed."""
+    if starts_on is None:
+        return period
     eve = starts_on - timedelta(days=1)
     start = workdays.midnight_after(eve)
     if start < period.expires_at:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import NAMESPACE_URL, UUID, uuid5
 
-from django.db import DatabaseError, transaction
+from django.db import transaction
 from django.db.models import Q
 
 import rulebook
@@ -49,9 +49,8 @@ def settle_overdue(*, at: datetime, limit: int = 10_000) -> Report:
                     continue
                 if WHEN_MISSED[ClockKind(kind)](deadline_id, dossier_id, at):
                     report.settled += 1
-        except (Refused, NotAllowed, DatabaseError) as error:
-            log.warning("deadline %s set aside: %s", deadline_id, error)
-            report.set_aside[str(deadline_id)] = str(error)
+        except Exception as error:  # a fault of ours on one dossier must not keep the others back
+            _set_aside(report, deadline_id, error)
     return report
 
 
@@ -61,23 +60,26 @@ def send_reminders(*, at: datetime, limit: int = 5_000) -> Report:
     due = Deadline.objects.filter(closed_at__isnull=True, next_reminder_at__lte=at, due_at__gt=at)
     found = due.order_by("next_reminder_at", "id").values_list("pk", "dossier_id")[:limit]
     for deadline_id, dossier_id in list(found):
-        with transaction.atomic():
-            dossier = (
-                Dossier.objects.select_for_update(skip_locked=True, of=("self",))
-                .select_related("holder__user", "provider__organisation", "offer")
-                .filter(pk=dossier_id)
-                .first()
-            )
-            clock = due.filter(pk=deadline_id).first() if dossier else None
-            if dossier is None or clock is None:
-                report.skipped += 1
-                continue
-            announcements.remind(dossier, clock, at=at)
-            # By the rulebook of the day the clock opened, like the clock itself.
-            rules = rulebook.on(workdays.paris_day(clock.opened_at))
-            clock.next_reminder_at = clocks.next_reminder(clock, after=at, rules=rules)
-            clock.save(update_fields=["next_reminder_at"])
-            report.settled += 1
+        try:
+            with transaction.atomic():
+                dossier = (
+                    Dossier.objects.select_for_update(skip_locked=True, of=("self",))
+                    .select_related("holder__user", "provider__organisation", "offer", "session")
+                    .filter(pk=dossier_id)
+                    .first()
+                )
+                clock = due.filter(pk=deadline_id).first() if dossier else None
+                if dossier is None or clock is None:
+                    report.skipped += 1
+                    continue
+                announcements.remind(dossier, clock, at=at)
+                # By the rulebook of the day the clock opened, like the clock itself.
+                rules = rulebook.on(workdays.paris_day(clock.opened_at))
+                clock.next_reminder_at = clocks.next_reminder(clock, after=at, rules=rules)
+                clock.save(update_fields=["next_reminder_at"])
+                report.settled += 1
+        except Exception as error:
+            _set_aside(report, deadline_id, error)
     return report
 
 
@@ -97,10 +99,22 @@ def close_ended_certifications(*, at: datetime) -> Report:
                 dossier.pk, by=SYSTEM, at=at, request_id=uuid5(NAMESPACE_URL, f"close:{dossier.pk}:{today}")
             )
             report.settled += 1
-        except (Refused, DatabaseError) as error:
-            log.warning("dossier %s set aside: %s", dossier.pk, error)
-            report.set_aside[str(dossier.pk)] = str(error)
+        except Exception as error:
+            _set_aside(report, dossier.pk, error)
     return report
+
+
+def _set_aside(report: Report, row_id: int | UUID, error: Exception) -> None:
+    """Count it; a refusal is an answer, anything else is a fault that somebody must see."""
+    is_refusal = isinstance(error, Refused | NotAllowed)
+    log.log(
+        logging.WARNING if is_refusal else logging.ERROR,
+        "%s set aside: %s",
+        row_id,
+        error,
+        exc_info=None if is_refusal else error,
+    )
+    report.set_aside[str(row_id)] = str(error)
 
 
 def _overdue(*, at: datetime, limit: int) -> Iterator[tuple[int, UUID, str]]:

@@ -4,6 +4,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from accounts.validators import french_phone
+from dossiers.models import Dossier
 from dossiers.states import State
 
 
@@ -22,6 +23,16 @@ def day_field(**kwargs) -> forms.DateField:
     return forms.DateField(
         widget=DayInput(), input_formats=["%Y-%m-%d", "%d/%m/%Y"], error_messages=messages, **kwargs
     )
+
+
+class WordsField(forms.CharField):
+    """A few sentences. A browser sends two signs for each end of line, and counts one."""
+
+    def __init__(self, *, rows, **kwargs):
+        super().__init__(widget=forms.Textarea(attrs={"rows": rows}), **kwargs)
+
+    def to_python(self, value):
+        return super().to_python(value).replace("\r\n", "\n")
 
 
 class EurosField(forms.DecimalField):
@@ -43,6 +54,8 @@ class EurosField(forms.DecimalField):
     def to_python(self, value):
         if isinstance(value, str):
             value = "".join(value.replace("€", "").split()).replace(",", ".")
+            if set(value) - set("-.0123456789"):  # Decimal would read « 1e5 » and « 1_0 »
+                raise forms.ValidationError(self.error_messages["invalid"], code="invalid")
         return super().to_python(value)
 
     def clean(self, value):
@@ -53,12 +66,12 @@ class EurosField(forms.DecimalField):
 class RequestForm(forms.Form):
     """What the holder tells the organisation. A session with permanent entry asks for a wished start."""
 
-    project = forms.CharField(
+    project = WordsField(
         label=_("Pourquoi cette formation ?"),
         help_text=_("Votre projet en quelques phrases. L’organisme le lira. 2 000 caractères au plus."),
         max_length=2000,
         required=False,
-        widget=forms.Textarea(attrs={"rows": 6}),
+        rows=6,
     )
     wished_start = day_field(
         label=_("Quand aimeriez-vous commencer ?"),
@@ -66,7 +79,9 @@ class RequestForm(forms.Form):
         required=False,
     )
     contact_email = forms.EmailField(
-        label=_("Votre adresse e-mail"), widget=forms.EmailInput(attrs={"autocomplete": "email"})
+        label=_("Votre adresse e-mail"),
+        max_length=Dossier._meta.get_field("contact_email").max_length,
+        widget=forms.EmailInput(attrs={"autocomplete": "email"}),
     )
     contact_phone = forms.CharField(
         label=_("Votre téléphone"),
@@ -101,21 +116,19 @@ class ProposalForm(forms.Form):
     price_cents = EurosField(label=_("Prix TTC en euros"), help_text=_("Par exemple 1 234,50."))
     starts_on = day_field(label=_("Premier jour"))
     ends_on = day_field(label=_("Dernier jour"))
-    change_reason = forms.CharField(
+    change_reason = WordsField(
         label=_("Si le prix ou les dates changent : pourquoi ?"),
         help_text=_("Le titulaire lira cette explication."),
         required=False,
         max_length=1000,
-        widget=forms.Textarea(attrs={"rows": 3}),
+        rows=3,
     )
 
 
 class ReasonForm(forms.Form):
     """A refusal or a cancellation, in words for the other side."""
 
-    reason = forms.CharField(
-        label=_("Pourquoi ?"), max_length=1000, required=False, widget=forms.Textarea(attrs={"rows": 3})
-    )
+    reason = WordsField(label=_("Pourquoi ?"), max_length=1000, required=False, rows=3)
 
 
 class ListForm(forms.Form):

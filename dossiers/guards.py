@@ -6,6 +6,7 @@
 from datetime import date, datetime
 
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from accounts.permissions import enrolment_obstacle
 from catalog import eligibility
@@ -15,13 +16,19 @@ from dossiers.states import ANSWER_CLOCKS, CLOCK_OF, MOVES, State
 from rulebook import Rules, workdays
 from ui import french
 
+# Neither is law: they stop slips and abuse.
+DRAFTS_MAX = 20
+FURTHEST_YEARS = 5
+
+STALE_PAGE = gettext_lazy("Cette page n’est plus à jour. Rechargez-la avant de continuer.")
+
 
 class Refused(Exception):
     """The verb cannot be done now. `field`: the name of the form field it is about, if any."""
 
     def __init__(self, message: str, *, field: str = ""):
-        self.message, self.field = message, field
-        super().__init__(message)
+        self.message, self.field = str(message), field
+        super().__init__(self.message)
 
 
 def check_move(dossier: Dossier, verb: str) -> None:
@@ -80,9 +87,19 @@ def check_earliest_start(starts_on: date, *, on: date, rules: Rules, field: str 
         )
 
 
-def check_dates(starts_on: date, ends_on: date) -> None:
+def check_dates(starts_on: date, ends_on: date, *, on: date) -> None:
+    """In their order, and not dated by a slip of the finger: they are frozen, and money waits for them."""
+    check_year(starts_on, on=on, field="starts_on")
+    check_year(ends_on, on=on, field="ends_on")
     if ends_on < starts_on:
         raise Refused(_("La fin ne peut pas venir avant le début."), field="ends_on")
+
+
+def check_year(day: date, *, on: date, field: str) -> None:
+    if day.year > on.year + FURTHEST_YEARS:
+        raise Refused(
+            _("Cette date est dans plus de %s ans : vérifiez l’année.") % FURTHEST_YEARS, field=field
+        )
 
 
 def check_request_count(dossier: Dossier, *, rules: Rules) -> None:
@@ -94,6 +111,14 @@ def check_request_count(dossier: Dossier, *, rules: Rules) -> None:
         raise Refused(
             _("Vous avez déjà %(count)s demandes en attente pour cette formation. Attendez une réponse.")
             % {"count": waiting}
+        )
+
+
+def check_draft_count(dossier: Dossier) -> None:
+    """A limit against abuse, not a right to count to the last one: nothing is locked."""
+    if Dossier.objects.filter(holder=dossier.holder, state=State.DRAFT).count() >= DRAFTS_MAX:
+        raise Refused(
+            _("Vous avez déjà %s brouillons. Envoyez-en ou supprimez-en dans « Mes dossiers ».") % DRAFTS_MAX
         )
 
 
@@ -117,7 +142,7 @@ def check_withdrawal(dossier: Dossier, *, at: datetime) -> None:
 
 def check_not_started(dossier: Dossier, *, on: date) -> None:
     if dossier.starts_on is not None and on >= dossier.starts_on:
-        raise Refused(_("La formation a commencé : elle ne s’annule plus, elle s’interrompt."))
+        raise Refused(_("La formation a commencé : cette action n’est plus possible."))
 
 
 def check_reason(reason: str, *, field: str = "reason") -> None:

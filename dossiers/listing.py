@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import F, OuterRef, QuerySet, Subquery
+from django.db.models import F, OuterRef, Q, QuerySet, Subquery
 from django.utils.translation import gettext as _
 
 from accounts.actors import Actor, Role
+from accounts.matching import name_key
 from dossiers.models import Deadline, Dossier, FundingLine, Transition
 from dossiers.permissions import visible_dossiers
 from dossiers.states import ANSWER_CLOCKS, CLOCK_OF, WHOSE_TURN, State
@@ -44,13 +45,20 @@ def provider_inbox(actor: Actor, *, state: str = "", query: str = "") -> QuerySe
     if state:
         found = found.filter(state=state)
     if query:
-        found = (
-            found.filter(holder__birth_name__icontains=query)
-            | found.filter(number__startswith=query)
-            | found.filter(offer__title__icontains=query)
-            | found.filter(holder__used_name__icontains=query)
-        )
+        found = found.filter(_says(query))
     return found.order_by(F("due_at").asc(nulls_last=True), "-created_at", "id")
+
+
+def _says(query: str) -> Q:
+    """A number as it is dictated, or words that are each in a name of the holder or in the title."""
+    words = Q()
+    for word in query.split():
+        is_said = Q(offer__title__icontains=word)
+        if key := name_key(word):
+            for column in ("birth_name_key", "used_name_key", "first_names_key"):
+                is_said |= Q((f"holder__{column}__contains", key))
+        words &= is_said
+    return Q(number__startswith="".join(query.split())) | words
 
 
 def waiting_for(actor: Actor, *, at: datetime) -> QuerySet[Dossier]:

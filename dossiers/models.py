@@ -110,6 +110,13 @@ class Dossier(models.Model):
     def __str__(self):
         return self.number
 
+    @property
+    def current_price_cents(self) -> int:
+        """As things stand: the offer's price while a draft, then the price asked, then the one proposed."""
+        if self.state == State.DRAFT:
+            return self.offer.price_cents
+        return self.asked_price_cents if self.price_cents is None else self.price_cents
+
 
 class Transition(models.Model):
     """One move of one dossier. Inserting it moves the dossier; it is never changed."""

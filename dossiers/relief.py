@@ -61,7 +61,7 @@ def confirm(relief_id: int, *, by: Actor, at: datetime) -> Relief:
     with transaction.atomic():
         relief = Relief.objects.select_for_update(of=("self",)).get(pk=relief_id)
         if relief.confirmed_by_id is None:
-            if by.user is not None and relief.proposed_by_id == by.user.pk:
+            if relief.proposed_by == by.user:
                 raise NotAllowed(_("Une autre personne que celle qui propose doit confirmer."))
             relief.confirmed_by = by.user
             relief.confirmed_at = at
@@ -105,11 +105,11 @@ def extend(dossier_id: UUID, *, relief: Relief, by: Actor, at: datetime) -> None
         today = workdays.paris_day(at)
         rules = rulebook.on(today)
         period = workdays.period(max(clock.last_day, today), relief.extra_days)
-        if kind == ClockKind.WITHDRAWAL:
-            start = dossier.starts_on
-            if start is None or start <= today:
-                raise Refused(_("La formation a commencé : ce délai ne se prolonge plus."))
-            period = clocks.until_start_at_most(period, starts_on=start)
+        period = clocks.until_start_at_most(period, starts_on=dossier.starts_on)
+        if period.expires_at <= max(clock.due_at, at):
+            raise Refused(
+                _("Ce délai ne peut pas aller plus loin : il va déjà jusqu’au début de la formation.")
+            )
         clocks.close_clock(dossier, kind, at=at, outcome=Deadline.Outcome.MOOT)
         new = clocks.open_clock(dossier, kind, at=at, rules=rules, period=period, relief=relief)
         if kind == ClockKind.WITHDRAWAL:

@@ -30,16 +30,12 @@ class Screen:
     verbs: set[str]
     facts: list[tuple[str, str]]
     timeline: list[tuple[str, str, datetime | None, str]]
+    price_cents: int
     money_caption: str = ""
     money: list[tuple[str, int, str]] = field(default_factory=list)
-    price_cents: int = 0
     to_pay_cents: int = 0
     fingerprint: str = ""
     exemption: str = ""
-
-    @property
-    def price(self) -> int:
-        return self.price_cents
 
 
 def of(dossier: Dossier, *, actor: Actor, at: datetime) -> Screen:
@@ -64,11 +60,11 @@ def of(dossier: Dossier, *, actor: Actor, at: datetime) -> Screen:
         verbs=verbs,
         facts=_facts(dossier),
         timeline=_timeline(dossier, clock, is_overdue),
+        price_cents=dossier.current_price_cents,
     )
     if not actor.is_provider:
         # What a holder owns is not the organisation's business.
         _show_money(screen, at=at)
-    screen.price_cents = dossier.asked_price_cents if dossier.price_cents is None else dossier.price_cents
     return screen
 
 

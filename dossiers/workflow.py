@@ -64,12 +64,16 @@ def create(session_id: UUID, *, by: Actor, at: datetime, request_id: UUID) -> Do
         guards.check_can_enrol(dossier, on=today, rules=rules)
         guards.check_offer_open(dossier, on=today, rules=rules)
         guards.check_session_reachable(session, on=today, rules=rules)
+        guards.check_draft_count(dossier)
         try:
             with transaction.atomic():
                 dossier.save(force_insert=True)
         except IntegrityError:
-            # The same click from another connection was faster.
-            return Dossier.objects.get(creation_request_id=request_id, holder_id=by.holder_id)
+            # The same click from another connection was faster; else the name, or the number, is taken.
+            done = Dossier.objects.filter(creation_request_id=request_id, holder_id=by.holder_id).first()
+            if done is None:
+                raise Refused(guards.STALE_PAGE) from None
+            return done
     return dossier
 
 
@@ -116,6 +120,7 @@ def submit(
             if dossier.wished_start is None:
                 raise Refused(_("Dites quand vous aimeriez commencer."), field="wished_start")
             guards.check_earliest_start(dossier.wished_start, on=today, rules=rules, field="wished_start")
+            guards.check_year(dossier.wished_start, on=today, field="wished_start")
         guards.check_project(dossier)
         # Two requests at once from one holder would both count four.
         HolderProfile.objects.select_for_update(no_key=True).get(pk=dossier.holder_id)
@@ -126,7 +131,18 @@ def submit(
         dossier.asked_price_cents = price
         dossier.terms_version = rules.terms_version
         dossier.save(update_fields=["asked_price_cents", "terms_version"])
-        _move(dossier, "submit", State.REQUESTED, by=by, at=at, request_id=request_id, rules=rules)
+        # What was asked, as it stands today: the organisation may move its session before it answers.
+        asked = _terms(price, dossier.session.starts_on or dossier.wished_start, dossier.session.ends_on)
+        _move(
+            dossier,
+            "submit",
+            State.REQUESTED,
+            by=by,
+            at=at,
+            request_id=request_id,
+            rules=rules,
+            details=asked,
+        )
     return dossier
 
 
@@ -156,9 +172,10 @@ def propose(
         guards.check_offer_open(dossier, on=today, rules=rules)
         if price_cents <= 0:
             raise Refused(_("Donnez un prix supérieur à zéro."), field="price_cents")
-        guards.check_dates(starts_on, ends_on)
+        guards.check_dates(starts_on, ends_on, on=today)
         guards.check_earliest_start(starts_on, on=today, rules=rules)
-        if _differs_from_request(dossier, price_cents, starts_on, ends_on):
+        offered = _terms(price_cents, starts_on, ends_on)
+        if _differs_from_request(dossier, offered):
             guards.check_reason(change_reason, field="change_reason")
         dossier.price_cents = price_cents
         dossier.starts_on = starts_on
@@ -174,7 +191,7 @@ def propose(
             request_id=request_id,
             rules=rules,
             reason=change_reason.strip(),
-            details={"price_cents": price_cents, "starts_on": str(starts_on), "ends_on": str(ends_on)},
+            details=offered,
         )
     return dossier
 
@@ -219,6 +236,7 @@ def accept(
         guards.check_move(dossier, "accept")
         guards.check_in_time(dossier, at=at)
         today = workdays.paris_day(at)
+        guards.check_not_started(dossier, on=today)
         rules = rulebook.on(today)
         guards.check_can_enrol(dossier, on=today, rules=rules)
         guards.check_offer_open(dossier, on=today, rules=rules)
@@ -260,12 +278,13 @@ def confirm_payment(
         dossier, is_done = _begin("confirm_payment", dossier_id, by=by, request_id=request_id)
         if is_done:
             return dossier
-        known = Payment.objects.filter(reference=reference).first()
-        if known and known.dossier_id == dossier.pk and known.outcome == Payment.Outcome.CONFIRMED:
+        paid = Payment.objects.filter(reference=reference, dossier=dossier, amount_cents=amount_cents)
+        if paid.filter(outcome=Payment.Outcome.CONFIRMED).exists():
             return dossier
         guards.check_move(dossier, "confirm_payment")
         guards.check_in_time(dossier, at=at)
-        if known or not reference.strip():
+        guards.check_not_started(dossier, on=workdays.paris_day(at))
+        if not reference.strip() or Payment.objects.filter(reference=reference).exists():
             raise Refused(_("Cette référence de paiement est vide ou a déjà servi."), field="reference")
         line = remainder_line(dossier)
         if amount_cents != line.amount_cents:
@@ -419,6 +438,8 @@ def close(dossier_id: UUID, *, by: Actor, at: datetime, request_id: UUID) -> Dos
         if is_done:
             return dossier
         guards.check_move(dossier, "close")
+        # Overdue, it is somebody's silence: `lapse` says whose.
+        guards.check_in_time(dossier, at=at)
         today = workdays.paris_day(at)
         reasons = eligibility.refusals(
             eligibility.facts_of(dossier.offer), on=today, rules=rulebook.on(today)
@@ -504,8 +525,9 @@ def plan_for(dossier: Dossier, *, at: datetime, rules: Rules, lock: bool = False
         )
         for purse in ledger.purses(dossier.holder, at=at, lock=lock)
     ]
-    price = dossier.price_cents if dossier.price_cents is not None else dossier.asked_price_cents
-    return funding.plan(price_cents=price, purses=purses, status=dossier.holder.status, rules=rules)
+    return funding.plan(
+        price_cents=dossier.current_price_cents, purses=purses, status=dossier.holder.status, rules=rules
+    )
 
 
 def remainder_line(dossier: Dossier) -> FundingLine:
@@ -520,13 +542,17 @@ def new_number() -> str:
 
 
 def _lock(dossier_id: UUID) -> Dossier:
-    return (
+    dossier = (
         Dossier.objects.select_for_update(of=("self",))
         .select_related(
             "holder__user", "provider__organisation", "offer__certification", "offer__provider", "session"
         )
-        .get(pk=dossier_id)
+        .filter(pk=dossier_id)
+        .first()
     )
+    if dossier is None:
+        raise Refused(_("Ce brouillon a été supprimé."))
+    return dossier
 
 
 def _begin(verb: str, dossier_id: UUID, *, by: Actor, request_id: UUID) -> tuple[Dossier, bool]:
@@ -535,7 +561,7 @@ def _begin(verb: str, dossier_id: UUID, *, by: Actor, request_id: UUID) -> tuple
     permissions.check_may(verb, dossier, by)
     done = Transition.objects.filter(dossier=dossier, request_id=request_id).first()
     if done is not None and done.verb != verb:
-        raise Refused(_("Cette page n’est plus à jour. Rechargez-la avant de continuer."))
+        raise Refused(guards.STALE_PAGE)
     return dossier, done is not None
 
 
@@ -627,10 +653,15 @@ def _leave(
     return dossier
 
 
-def _differs_from_request(dossier: Dossier, price_cents: int, starts_on: date, ends_on: date) -> bool:
-    asked_start = dossier.session.starts_on or dossier.wished_start
-    asked_end = dossier.session.ends_on or ends_on
-    return (price_cents, starts_on, ends_on) != (dossier.asked_price_cents, asked_start, asked_end)
+def _terms(price_cents: int, starts_on: date | None, ends_on: date | None) -> dict[str, Any]:
+    """A price and dates as a transition keeps them; without what is not known yet."""
+    days = {"starts_on": starts_on, "ends_on": ends_on}
+    return {"price_cents": price_cents} | {name: str(day) for name, day in days.items() if day}
+
+
+def _differs_from_request(dossier: Dossier, offered: Mapping[str, Any]) -> bool:
+    asked = Transition.objects.filter(dossier=dossier, verb="submit").latest("id").details
+    return any(offered[name] != value for name, value in asked.items())
 
 
 def _freeze_free_until(dossier: Dossier, *, at: datetime, rules: Rules) -> None:

@@ -4,6 +4,7 @@ Every view has four moves: fetch what this actor can see · validate · one verb
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -104,12 +105,10 @@ def dossier_edit(request: HttpRequest, dossier_id: UUID) -> HttpResponse:
 @require_POST
 def dossier_discard(request: HttpRequest, dossier_id: UUID) -> HttpResponse:
     found = _visible(request, dossier_id)
-    try:
-        workflow.discard(found.pk, by=request.actor)
-    except Refused as refusal:
-        return _answer(request, found, error=refusal.message, status=422)
-    messages.success(request, _("Le brouillon est supprimé. Rien n’avait été envoyé."))
-    return redirect("dossiers")
+    discard = partial(workflow.discard, found.pk, by=request.actor)
+    return _do(
+        request, found, discard, said=_("Le brouillon est supprimé. Rien n’avait été envoyé."), to_list=True
+    )
 
 
 @holder_required
@@ -123,7 +122,7 @@ def dossier_send(request: HttpRequest, dossier_id: UUID) -> HttpResponse:
 
     def send() -> Dossier:
         request_id = request_id_of(request)
-        if found.state == "draft":
+        with suppress(Refused):  # no draft any more: `submit` tells the same click from a late one
             workflow.edit(found.pk, by=request.actor, fields=form.cleaned_data)
         return workflow.submit(
             found.pk,
@@ -175,14 +174,9 @@ def dossier_withdraw(request: HttpRequest, dossier_id: UUID) -> HttpResponse:
 @require_POST
 def dossier_remove(request: HttpRequest, dossier_id: UUID) -> HttpResponse:
     found = _visible(request, dossier_id)
-    try:
-        workflow.remove_from_list(found.pk, by=request.actor, at=timezone.now())
-    except Refused as refusal:
-        return _answer(request, found, error=refusal.message, status=422)
-    messages.success(
-        request, _("Le dossier %(number)s n’est plus dans votre liste.") % {"number": found.number}
-    )
-    return redirect("dossiers")
+    remove = partial(workflow.remove_from_list, found.pk, by=request.actor, at=timezone.now())
+    said = _("Le dossier %(number)s n’est plus dans votre liste.") % {"number": found.number}
+    return _do(request, found, remove, said=said, to_list=True)
 
 
 # --- The four moves ------------------------------------------------------------------------------
@@ -223,7 +217,13 @@ def _do_with_reason(request: HttpRequest, found: Dossier, verb: Callable, *, sai
 
 
 def _do(
-    request: HttpRequest, found: Dossier, call: Callable[[], Dossier], *, said: str, **forms: Any
+    request: HttpRequest,
+    found: Dossier,
+    call: Callable[[], Dossier | None],
+    *,
+    said: str,
+    to_list: bool = False,
+    **forms: Any,
 ) -> HttpResponse:
     try:
         call()
@@ -234,7 +234,7 @@ def _do(
                 return _answer(request, _visible(request, found.pk), status=422, **forms)
         return _answer(request, _visible(request, found.pk), error=refusal.message, status=422, **forms)
     messages.success(request, said)
-    return redirect("dossier", found.pk)
+    return redirect("dossiers") if to_list else redirect("dossier", found.pk)
 
 
 def _answer(
@@ -252,7 +252,7 @@ def _answer(
         shown,
         error=error,
         request_form=request_form or _request_form(found),
-        send_form=send_form or SendForm(initial={"seen_price_cents": found.offer.price_cents}),
+        send_form=send_form or SendForm(),
         reason_form=ReasonForm(),
         is_over=found.state not in listing.CLOCK_OF and found.state != "draft",
     )

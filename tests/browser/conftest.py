@@ -1,0 +1,151 @@
+"""A real browser in front of the portal: whoever sits there uses the keyboard only."""
+
+import os
+import re
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, sync_playwright
+
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+MOST_TABS = 150
+PHONE, DESK = {"width": 320, "height": 640}, {"width": 1280, "height": 900}
+# What has the focus: the words that name it, and whether one sees that it has it.
+FOCUSED = """() => {
+  const it = document.activeElement;
+  const style = getComputedStyle(it);
+  const labels = it.labels ? [...it.labels].map(label => label.textContent) : [];
+  return {
+    words: [it.textContent, ...labels, it.getAttribute("aria-label") || ""].join(" "),
+    tag: it.tagName,
+    name: it.getAttribute("name") || "",
+    seen: style.outlineStyle !== "none" || style.boxShadow !== "none",
+  };
+}"""
+
+
+@pytest.fixture(scope="session")
+def browser(chromium):
+    # Playwright keeps an event loop in this thread; Django would take our test's own queries for mistakes.
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+        yield launched
+        launched.close()
+    del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
+
+
+class Sitter:
+    """Somebody at the keyboard. `troubles`: what the browser complained of."""
+
+    def __init__(self, page: Page, base_url: str):
+        self.page, self.base_url = page, base_url
+        self.troubles: list[str] = []
+        self.looked_at: set[str] = set()
+        page.on("console", self._hear)
+        page.on("pageerror", lambda error: self.troubles.append(str(error)))
+        page.on("requestfailed", lambda request: self.troubles.append(f"{request.url}: {request.failure}"))
+
+    def _hear(self, message):
+        # A refusal answers 422 with the page itself; the browser notes it.
+        if message.type in {"error", "warning"} and "status of 422" not in message.text:
+            self.troubles.append(message.text)
+
+    def open(self, path: str) -> None:
+        self.page.goto(self.base_url + path)
+
+    def reach(self, words: str, *, tag: str = "") -> None:
+        """Tab until what has the focus says these words; each stop shows where one is."""
+        passed: list[str] = []
+        for _number in range(MOST_TABS):
+            self.page.keyboard.press("Tab")
+            focused = self.page.evaluate(FOCUSED)
+            said = plain(focused["words"])
+            if focused["tag"] != "BODY":
+                assert focused["seen"], f"nothing shows that « {said} » has the focus on {self.page.url}"
+            if plain(words) in said and tag in {"", focused["tag"]}:
+                return
+            passed.append(said[:40])
+        stops = list(dict.fromkeys(passed))
+        raise AssertionError(f"« {words} » cannot be reached on {self.page.url}; stops: {stops}")
+
+    def write(self, label: str, text: str) -> None:
+        self.reach(label)
+        self.page.keyboard.press("Control+A")
+        self.page.keyboard.type(text)
+
+    def follow(self, words: str) -> None:
+        self._go(words, "A")
+
+    def press(self, words: str) -> None:
+        self._go(words, "BUTTON")
+
+    def _go(self, words: str, tag: str) -> None:
+        self.reach(words, tag=tag)
+        with self.page.expect_navigation():
+            self.page.keyboard.press("Enter")
+
+    def tick(self, words: str) -> None:
+        self.reach(words)
+        self.page.keyboard.press("Space")
+
+    def unfold(self, words: str) -> None:
+        self.reach(words, tag="SUMMARY")
+        self.page.keyboard.press("Enter")
+
+    def must_read(self, words: str) -> None:
+        read = plain(self.page.locator("body").inner_text())
+        assert plain(words) in read, f"« {words} » is not on {self.page.url}: {read[:2000]}"
+
+    def look(self, what: str) -> None:
+        """This page holds on a phone, and breaks no rule of accessibility that axe knows."""
+        self.looked_at.add(what)
+        self.page.set_viewport_size(PHONE)
+        wide = self.page.evaluate(TOO_WIDE)
+        assert wide == [], f"{what} is wider than 320 pixels: {wide}"
+        for size in (PHONE, DESK):
+            self.page.set_viewport_size(size)
+            report = Axe().run(self.page)
+            broken = [
+                (rule["id"], [node["html"][:200] for node in rule["nodes"]])
+                for rule in report.response["violations"]
+            ]
+            assert broken == [], f"{what} at {size['width']} pixels: {broken}"
+
+
+TOO_WIDE = """() => {
+  const root = document.scrollingElement;
+  if (root.scrollWidth <= root.clientWidth) return [];
+  return [...document.querySelectorAll("body *")]
+    .filter(each => each.getBoundingClientRect().right > root.clientWidth + 1)
+    .slice(0, 5).map(each => each.outerHTML.slice(0, 120));
+}"""
+
+
+def plain(words: str) -> str:
+    return re.sub(r"\s+", " ", words).replace("’", "'").strip()
+
+
+@pytest.fixture
+def sit_down(browser, live_server):
+    """`sit_down(javascript=True)`: a browser of one's own; what it complained of fails the test."""
+    sitters, contexts = [], []
+
+    def open_one(*, javascript: bool = True) -> Sitter:
+        context = browser.new_context(java_script_enabled=javascript, viewport=DESK, locale="fr-FR")
+        context.set_default_timeout(20_000)
+        contexts.append(context)
+        sitters.append(Sitter(context.new_page(), live_server.url))
+        return sitters[-1]
+
+    yield open_one
+    for context in contexts:
+        context.close()
+    assert [trouble for sitter in sitters for trouble in sitter.troubles] == []
