@@ -94,7 +94,10 @@ def with_services(command, action):
         clear_leftovers()
         with services(VAR, kept["SERVICE_PASSWORD"]) as (addresses, children):
             declare(command, addresses, children)
-            code = action(development_variables(kept, addresses))
+            env = development_variables(kept, addresses)
+            if not (VAR / "prepared.json").exists() and not os.environ.get("DATABASE_URL"):
+                prepare(env, demo=False)  # a command before the first `up` finds its tables too
+            code = action(env)
             with locked("guests", wait=False) as is_alone:
                 if not is_alone:
                     say("Another command still uses the services: waiting for it")
@@ -238,8 +241,8 @@ def prepare(env, *, demo):
             return last["logins"]
     marker.unlink(missing_ok=True)
     log = new_log("prepare")
-    steps = [("Tables", ["migrate", "--noinput"]), ("Parameters of the law", ["load_rulebook"])]
-    steps += [("Towns", ["load_towns"])]
+    # `migrate` loads the parameters of the law too.
+    steps = [("Tables, and the law", ["migrate", "--noinput"]), ("Towns", ["load_towns"])]
     steps += [("Demonstration data", ["load_demo"])] if demo else []
     for what, arguments in steps:
         sentence = f"`python3 dev.py manage {' '.join(arguments)}` failed."

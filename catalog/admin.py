@@ -251,6 +251,7 @@ class ImportRunAdmin(ReadOnly, admin.ModelAdmin):
         "updated",
         "unchanged",
         "refused",
+        "hidden",
         "ended_at",
         "error",
     ]
@@ -262,7 +263,7 @@ class ImportRunAdmin(ReadOnly, admin.ModelAdmin):
 
 @admin.register(ImportRefusal)
 class ImportRefusalAdmin(ReadOnly, admin.ModelAdmin):
-    list_display = ["run", "line", "subject", "reason"]
-    list_filter = ["run__kind"]
+    list_display = ["run", "line", "verdict", "subject", "reason"]
+    list_filter = ["verdict", "run__kind"]
     list_select_related = ["run"]
     search_fields = ["subject", "reason"]

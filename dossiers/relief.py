@@ -107,9 +107,7 @@ def extend(dossier_id: UUID, *, relief: Relief, by: Actor, at: datetime) -> None
         period = workdays.period(max(clock.last_day, today), relief.extra_days)
         period = clocks.until_start_at_most(period, starts_on=dossier.starts_on)
         if period.expires_at <= max(clock.due_at, at):
-            raise Refused(
-                _("Ce délai ne peut pas aller plus loin : il va déjà jusqu’au début de la formation.")
-            )
+            raise Refused(_("Ce délai ne peut pas aller plus loin que le début de la formation."))
         clocks.close_clock(dossier, kind, at=at, outcome=Deadline.Outcome.MOOT)
         new = clocks.open_clock(dossier, kind, at=at, rules=rules, period=period, relief=relief)
         if kind == ClockKind.WITHDRAWAL:

@@ -15,7 +15,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 import rulebook
 from accounts.permissions import holder_required
@@ -23,8 +23,7 @@ from catalog.models import Offer, Session
 from dossiers import guards, listing, screen, workflow
 from dossiers.forms import ListForm, ReasonForm, RequestForm, SendForm
 from dossiers.models import Dossier
-from dossiers.permissions import visible_dossiers
-from dossiers.views.requests import request_id_of
+from dossiers.views.requests import error_above, request_id_of, visible_dossier
 from dossiers.workflow import Refused
 from rulebook import workdays
 from ui.htmx import page_or_fragment
@@ -34,7 +33,7 @@ FRAGMENT = "dossiers/holder/_dossier.html"
 
 
 @holder_required
-@require_GET
+@require_safe
 def dossiers(request: HttpRequest) -> HttpResponse:
     at = timezone.now()
     form = ListForm(request.GET)
@@ -48,7 +47,7 @@ def dossiers(request: HttpRequest) -> HttpResponse:
 
 
 @holder_required
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def dossier_create(request: HttpRequest, session_id: UUID) -> HttpResponse:
     """« Créer mon dossier d'inscription »: what will happen, then a draft."""
     at = timezone.now()
@@ -84,16 +83,16 @@ def dossier_create(request: HttpRequest, session_id: UUID) -> HttpResponse:
 
 
 @holder_required
-@require_GET
+@require_safe
 def dossier(request: HttpRequest, dossier_id: UUID) -> HttpResponse:
-    found = _visible(request, dossier_id)
+    found = visible_dossier(request, dossier_id)
     return _answer(request, found)
 
 
 @holder_required
 @require_POST
 def dossier_edit(request: HttpRequest, dossier_id: UUID) -> HttpResponse:
-    found = _visible(request, dossier_id)
+    found = visible_dossier(request, dossier_id)
     form = _request_form(found, request.POST)
     if not form.is_valid():
         return _answer(request, found, request_form=form, status=422)
@@ -104,7 +103,7 @@ def dossier_edit(request: HttpRequest, dossier_id: UUID) -> HttpResponse:
 @holder_required
 @require_POST
 def dossier_discard(request: HttpRequest, dossier_id: UUID) -> HttpResponse:
-    found = _visible(request, dossier_id)
+    found = visible_dossier(request, dossier_id)
     discard = partial(workflow.discard, found.pk, by=request.actor)
     return _do(
         request, found, discard, said=_("Le brouillon est supprimé. Rien n’avait été envoyé."), to_list=True
@@ -115,7 +114,7 @@ def dossier_discard(request: HttpRequest, dossier_id: UUID) -> HttpResponse:
 @require_POST
 def dossier_send(request: HttpRequest, dossier_id: UUID) -> HttpResponse:
     """« Envoyer mon inscription »: keeps what was typed, then sends."""
-    found = _visible(request, dossier_id)
+    found = visible_dossier(request, dossier_id)
     form, send_form = _request_form(found, request.POST), SendForm(request.POST)
     if not (form.is_valid() & send_form.is_valid()):
         return _answer(request, found, request_form=form, send_form=send_form, status=422)
@@ -139,7 +138,7 @@ def dossier_send(request: HttpRequest, dossier_id: UUID) -> HttpResponse:
 @holder_required
 @require_POST
 def dossier_accept(request: HttpRequest, dossier_id: UUID) -> HttpResponse:
-    found = _visible(request, dossier_id)
+    found = visible_dossier(request, dossier_id)
     accept = partial(workflow.accept, seen_plan=request.POST.get("seen_plan", ""))
     return _do_verb(
         request, found, accept, said=_("C’est noté : vos droits sont réservés pour cette formation.")
@@ -149,14 +148,14 @@ def dossier_accept(request: HttpRequest, dossier_id: UUID) -> HttpResponse:
 @holder_required
 @require_POST
 def dossier_decline(request: HttpRequest, dossier_id: UUID) -> HttpResponse:
-    found = _visible(request, dossier_id)
+    found = visible_dossier(request, dossier_id)
     return _do_with_reason(request, found, workflow.decline, said=_("Vous avez refusé la proposition."))
 
 
 @holder_required
 @require_POST
 def dossier_cancel(request: HttpRequest, dossier_id: UUID) -> HttpResponse:
-    found = _visible(request, dossier_id)
+    found = visible_dossier(request, dossier_id)
     return _do_with_reason(
         request, found, workflow.cancel, said=_("Votre demande est annulée. Rien n’est débité.")
     )
@@ -165,7 +164,7 @@ def dossier_cancel(request: HttpRequest, dossier_id: UUID) -> HttpResponse:
 @holder_required
 @require_POST
 def dossier_withdraw(request: HttpRequest, dossier_id: UUID) -> HttpResponse:
-    found = _visible(request, dossier_id)
+    found = visible_dossier(request, dossier_id)
     said = _("Votre inscription est annulée. Tout ce qui était réservé est revenu sur votre compte.")
     return _do_with_reason(request, found, workflow.withdraw, said=said)
 
@@ -173,22 +172,13 @@ def dossier_withdraw(request: HttpRequest, dossier_id: UUID) -> HttpResponse:
 @holder_required
 @require_POST
 def dossier_remove(request: HttpRequest, dossier_id: UUID) -> HttpResponse:
-    found = _visible(request, dossier_id)
+    found = visible_dossier(request, dossier_id)
     remove = partial(workflow.remove_from_list, found.pk, by=request.actor, at=timezone.now())
     said = _("Le dossier %(number)s n’est plus dans votre liste.") % {"number": found.number}
     return _do(request, found, remove, said=said, to_list=True)
 
 
 # --- The four moves ------------------------------------------------------------------------------
-
-
-def _visible(request: HttpRequest, dossier_id: UUID) -> Dossier:
-    return get_object_or_404(
-        visible_dossiers(request.actor).select_related(
-            "holder", "provider__organisation", "offer", "session"
-        ),
-        pk=dossier_id,
-    )
 
 
 def _request_form(dossier: Dossier, data: Any = None) -> RequestForm:
@@ -228,11 +218,8 @@ def _do(
     try:
         call()
     except Refused as refusal:
-        for form in forms.values():
-            if refusal.field and refusal.field in form.fields:
-                form.add_error(refusal.field, refusal.message)
-                return _answer(request, _visible(request, found.pk), status=422, **forms)
-        return _answer(request, _visible(request, found.pk), error=refusal.message, status=422, **forms)
+        error = error_above(refusal, forms.values())
+        return _answer(request, visible_dossier(request, found.pk), error=error, status=422, **forms)
     messages.success(request, said)
     return redirect("dossiers") if to_list else redirect("dossier", found.pk)
 

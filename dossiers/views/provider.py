@@ -10,17 +10,16 @@ from uuid import UUID
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect
+from django.shortcuts import redirect
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_POST, require_safe
 
 from accounts.permissions import provider_required
 from dossiers import listing, screen, workflow
 from dossiers.forms import ListForm, ProposalForm, ReasonForm
 from dossiers.models import Dossier
-from dossiers.permissions import visible_dossiers
-from dossiers.views.requests import request_id_of
+from dossiers.views.requests import error_above, request_id_of, visible_dossier
 from dossiers.workflow import Refused
 from ui.htmx import page_or_fragment
 
@@ -29,7 +28,7 @@ FRAGMENT = "dossiers/provider/_dossier.html"
 
 
 @provider_required
-@require_GET
+@require_safe
 def provider_inbox(request: HttpRequest) -> HttpResponse:
     at = timezone.now()
     form = ListForm(request.GET)
@@ -43,15 +42,15 @@ def provider_inbox(request: HttpRequest) -> HttpResponse:
 
 
 @provider_required
-@require_GET
+@require_safe
 def provider_dossier(request: HttpRequest, dossier_id: UUID) -> HttpResponse:
-    return _answer(request, _visible(request, dossier_id))
+    return _answer(request, visible_dossier(request, dossier_id))
 
 
 @provider_required
 @require_POST
 def provider_propose(request: HttpRequest, dossier_id: UUID) -> HttpResponse:
-    found = _visible(request, dossier_id)
+    found = visible_dossier(request, dossier_id)
     form = ProposalForm(request.POST)
     if not form.is_valid():
         return _answer(request, found, proposal_form=form, status=422)
@@ -77,19 +76,10 @@ def provider_call_off(request: HttpRequest, dossier_id: UUID) -> HttpResponse:
 # --- The four moves ------------------------------------------------------------------------------
 
 
-def _visible(request: HttpRequest, dossier_id: UUID) -> Dossier:
-    return get_object_or_404(
-        visible_dossiers(request.actor).select_related(
-            "holder", "provider__organisation", "offer", "session"
-        ),
-        pk=dossier_id,
-    )
-
-
 def _with_reason(
     request: HttpRequest, dossier_id: UUID, verb: Callable, *, said: str, name: str
 ) -> HttpResponse:
-    found = _visible(request, dossier_id)
+    found = visible_dossier(request, dossier_id)
     form = ReasonForm(request.POST, prefix=name)
     if not form.is_valid():
         return _answer(request, found, status=422, **{name: form})
@@ -100,11 +90,8 @@ def _do(request: HttpRequest, found: Dossier, verb: Callable, *, said: str, **fo
     try:
         verb(found.pk, by=request.actor, at=timezone.now(), request_id=request_id_of(request))
     except Refused as refusal:
-        for form in forms.values():
-            if refusal.field and refusal.field in form.fields:
-                form.add_error(refusal.field, refusal.message)
-                return _answer(request, _visible(request, found.pk), status=422, **forms)
-        return _answer(request, _visible(request, found.pk), error=refusal.message, status=422, **forms)
+        error = error_above(refusal, forms.values())
+        return _answer(request, visible_dossier(request, found.pk), error=error, status=422, **forms)
     messages.success(request, said)
     return redirect("provider_dossier", found.pk)
 

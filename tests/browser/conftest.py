@@ -26,7 +26,8 @@ FOCUSED = """() => {
     words: [it.textContent, ...labels, it.getAttribute("aria-label") || ""].join(" "),
     tag: it.tagName,
     name: it.getAttribute("name") || "",
-    seen: style.outlineStyle !== "none" || style.boxShadow !== "none",
+    // The parts of a date field (day, month, calendar) show their own focus, out of our sight.
+    seen: it.type === "date" || style.outlineStyle !== "none" || style.boxShadow !== "none",
   };
 }"""
 

@@ -100,15 +100,15 @@ def test_the_second_of_two_clicks_that_read_the_draft_before_the_first_was_done_
     dossier = DossierFactory(at=at)
     client, data = holder_of(dossier), a_request(request_id=uuid.uuid4())
     url = reverse("dossier_send", args=[dossier.pk])
-    read = views._visible
+    read = views.visible_dossier
 
     def read_then_overtaken(request, dossier_id):
         found = read(request, dossier_id)
-        with patch.object(views, "_visible", read):
+        with patch.object(views, "visible_dossier", read):
             assert client.post(url, data).status_code == 302
         return found
 
-    with patch.object(views, "_visible", read_then_overtaken):
+    with patch.object(views, "visible_dossier", read_then_overtaken):
         second = client.post(url, data)
     assert second.status_code == 302
     assert Transition.objects.filter(dossier=dossier).count() == 1
@@ -118,14 +118,14 @@ def test_a_draft_thrown_away_by_the_other_click_is_a_page_not_found_never_a_faul
     for name, data in (("dossier_discard", {}), ("dossier_send", a_request()), ("dossier_edit", a_request())):
         dossier = DossierFactory(at=at, balance_cents=0)
         client = holder_of(dossier)
-        read = views._visible
+        read = views.visible_dossier
 
         def read_then_discarded(request, dossier_id, read=read):
             found = read(request, dossier_id)
             Dossier.objects.filter(pk=dossier_id).delete()
             return found
 
-        with patch.object(views, "_visible", read_then_discarded):
+        with patch.object(views, "visible_dossier", read_then_discarded):
             answer = post(client, name, dossier, **data)
         assert answer.status_code in (302, 404), name
 
