@@ -53,6 +53,10 @@ class MembershipInline(admin.TabularInline):
     autocomplete_fields = ("organisation",)
 
 
+# What only a superuser gives, or takes.
+POWERS = ("is_staff", "is_superuser", "groups", "user_permissions")
+
+
 @admin.register(User)
 class UserAdmin(DjangoUserAdmin):
     form = UserForm
@@ -67,7 +71,7 @@ class UserAdmin(DjangoUserAdmin):
         (None, {"fields": ("email", "password", "first_name", "last_name")}),
         (
             _("Droits dans l’administration"),
-            {"fields": ("is_active", "is_staff", "is_superuser", "groups", "user_permissions")},
+            {"fields": ("is_active", *POWERS)},
         ),
         (_("Dates"), {"fields": ("last_login", "date_joined")}),
     )
@@ -77,7 +81,17 @@ class UserAdmin(DjangoUserAdmin):
 
     def get_readonly_fields(self, request, obj=None):
         # Its owner changes an address, by confirming the new one, and both addresses are told.
-        return (*self.readonly_fields, "email") if obj else self.readonly_fields
+        fields = (*self.readonly_fields, "email") if obj else self.readonly_fields
+        return fields if request.user.is_superuser else (*fields, *POWERS)
+
+    def has_change_permission(self, request, obj=None):
+        # Whoever could change a colleague's password could act in their name, and above their own rights.
+        is_above = obj is not None and obj.is_staff and obj != request.user and not request.user.is_superuser
+        return not is_above and super().has_change_permission(request, obj)
+
+    def has_delete_permission(self, request, obj=None):
+        # Their access is closed instead: with them would go what Django wrote of what they did here.
+        return not (obj and obj.is_staff) and super().has_delete_permission(request, obj)
 
     def get_inlines(self, request, obj):
         return self.inlines if obj else ()

@@ -17,6 +17,13 @@ RADII_KM = (5, 10, 20, 30, 50, 100)
 RADIUS_KM = 30
 
 
+class RadiusSelect(forms.Select):
+    """Shows the distance that counts when none is asked: a bound form forgets its initial values."""
+
+    def value_from_datadict(self, data, files, name):
+        return super().value_from_datadict(data, files, name) or RADIUS_KM
+
+
 class SearchForm(forms.Form):
     """The search, in the address of the page: every field may be left out."""
 
@@ -25,14 +32,14 @@ class SearchForm(forms.Form):
         max_length=TEXT_MAX,
         required=False,
         help_text=_("Un métier, un diplôme, ou un numéro comme RNCP35809."),
-        error_messages={"max_length": _("Raccourcissez votre recherche : 200 caractères au plus.")},
+        error_messages={"max_length": _("Raccourcissez votre recherche\u00a0: 200 caractères au plus.")},
         widget=forms.TextInput(attrs={"type": "search", "autocomplete": "off"}),
     )
     town = forms.CharField(
         label=_("Commune ou code postal"),
         max_length=100,
         required=False,
-        error_messages={"max_length": _("Raccourcissez le nom de la commune : 100 caractères au plus.")},
+        error_messages={"max_length": _("Raccourcissez le nom de la commune\u00a0: 100 caractères au plus.")},
         widget=forms.TextInput(
             attrs={
                 "autocomplete": "off",
@@ -52,13 +59,17 @@ class SearchForm(forms.Form):
         required=False,
         initial=RADIUS_KM,
         error_messages={"invalid_choice": _("Choisissez une distance de la liste.")},
+        widget=RadiusSelect,
     )
     mode = forms.MultipleChoiceField(
         label=_("Modalité"),
         choices=Offer.Mode,
         required=False,
-        help_text=_("Une formation à distance n'a pas de lieu : cochez « À distance » pour la voir aussi."),
-        error_messages={"invalid_choice": _("Cette modalité n'existe pas. Choisissez dans la liste.")},
+        help_text=_(
+            "Une formation à distance n’a pas de lieu\u00a0: "
+            "cochez «\u00a0À distance\u00a0» pour la voir aussi."
+        ),
+        error_messages={"invalid_choice": _("Cette modalité n’existe pas. Choisissez dans la liste.")},
         widget=forms.CheckboxSelectMultiple,
     )
     price_max = forms.IntegerField(
@@ -77,7 +88,7 @@ class SearchForm(forms.Form):
         label=_("Nature"),
         choices=Offer.Kind,
         required=False,
-        error_messages={"invalid_choice": _("Cette nature n'existe pas. Choisissez dans la liste.")},
+        error_messages={"invalid_choice": _("Cette nature n’existe pas. Choisissez dans la liste.")},
         widget=forms.CheckboxSelectMultiple,
     )
     sort = forms.ChoiceField(
@@ -85,7 +96,7 @@ class SearchForm(forms.Form):
         choices=Sort,
         required=False,
         initial=Sort.RELEVANCE,
-        error_messages={"invalid_choice": _("Cet ordre n'existe pas. Choisissez dans la liste.")},
+        error_messages={"invalid_choice": _("Cet ordre n’existe pas. Choisissez dans la liste.")},
     )
 
     def clean_town(self) -> str:
@@ -94,9 +105,9 @@ class SearchForm(forms.Form):
         self.towns = find_towns(text) if text else []
         if text and not self.towns:
             alike = towns_like(text)
-            words = _now("Cette commune n'est pas connue. Vérifiez son nom ou écrivez son code postal.")
+            words = _now("Cette commune n’est pas connue. Vérifiez son nom ou écrivez son code postal.")
             if alike:
-                words += " " + _now("Pensiez-vous à %(towns)s ?") % {"towns": ", ".join(map(str, alike))}
+                words += " " + _now("Pensiez-vous à %(towns)s\u00a0?") % {"towns": ", ".join(map(str, alike))}
             raise forms.ValidationError(words)
         return text
 
@@ -123,7 +134,7 @@ class SearchForm(forms.Form):
         query = self.query
         chips = []
         if query.text:
-            chips.append((f"« {query.text} »", self._without("q")))
+            chips.append((f"«\u00a0{query.text}\u00a0»", self._without("q")))
         if query.town:
             where = _now("%(km)s km autour de %(town)s") % {"km": query.radius_km, "town": query.town}
             chips.append((where, self._without("town", "radius")))
@@ -178,7 +189,7 @@ class OwnOffersForm(forms.Form):
         label=_("Intitulé ou numéro"),
         max_length=TEXT_MAX,
         required=False,
-        error_messages={"max_length": _("Raccourcissez votre recherche : 200 caractères au plus.")},
+        error_messages={"max_length": _("Raccourcissez votre recherche\u00a0: 200 caractères au plus.")},
         widget=forms.TextInput(attrs={"type": "search"}),
     )
     state = forms.ChoiceField(
@@ -189,7 +200,7 @@ class OwnOffersForm(forms.Form):
             (CLOSED, _("Non visibles")),
         ],
         required=False,
-        error_messages={"invalid_choice": _("Cet état n'existe pas. Choisissez dans la liste.")},
+        error_messages={"invalid_choice": _("Cet état n’existe pas. Choisissez dans la liste.")},
     )
 
 

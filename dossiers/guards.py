@@ -6,7 +6,6 @@
 from datetime import date, datetime
 
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
 from accounts.permissions import enrolment_obstacle
 from catalog import eligibility
@@ -20,15 +19,20 @@ from ui import french
 DRAFTS_MAX = 20
 FURTHEST_YEARS = 5
 
-STALE_PAGE = gettext_lazy("Cette page n’est plus à jour. Rechargez-la avant de continuer.")
-
 
 class Refused(Exception):
     """The verb cannot be done now. `field`: the name of the form field it is about, if any."""
 
     def __init__(self, message: str, *, field: str = ""):
-        self.message, self.field = str(message), field
-        super().__init__(self.message)
+        self.message, self.field = message, field
+        super().__init__(message)
+
+
+class StalePage(Refused):
+    """The name of this request is missing, broken or taken: another page made it."""
+
+    def __init__(self):
+        super().__init__(_("Cette page n’est plus à jour. Rechargez-la avant de continuer."))
 
 
 def check_move(dossier: Dossier, verb: str) -> None:
@@ -112,6 +116,18 @@ def check_request_count(dossier: Dossier, *, rules: Rules) -> None:
             _("Vous avez déjà %(count)s demandes en attente pour cette formation. Attendez une réponse.")
             % {"count": waiting}
         )
+
+
+def check_enrolled_once(dossier: Dossier) -> None:
+    """Nobody pays twice for one seat. Holder is locked."""
+    same = Dossier.objects.filter(
+        holder_id=dossier.holder_id,
+        session_id=dossier.session_id,
+        state__in=[State.AWAITING_PAYMENT, State.ACCEPTED],
+        starts_on=dossier.starts_on,
+    ).exclude(pk=dossier.pk)
+    if first := same.order_by("created_at", "id").first():
+        raise Refused(_("Vous êtes déjà inscrit à cette session par le dossier %s.") % first.number)
 
 
 def check_draft_count(dossier: Dossier) -> None:

@@ -9,8 +9,8 @@ from django.utils.translation import gettext as _
 import rulebook
 from accounts.actors import Actor
 from dossiers import listing, permissions, workflow
-from dossiers.models import Deadline, Dossier
-from dossiers.states import ANSWER_CLOCKS, CLOCK_OF, MOVES, State
+from dossiers.models import Deadline, Dossier, FundingLine
+from dossiers.states import ANSWER_CLOCKS, CLOCK_OF, FINAL_STATES, MOVES, State
 from rulebook import workdays
 from ui import french
 
@@ -28,9 +28,11 @@ class Screen:
     clock: Deadline | None
     skipped: list[tuple[date, str]]
     verbs: set[str]
+    facts_title: str
     facts: list[tuple[str, str]]
     timeline: list[tuple[str, str, datetime | None, str]]
     price_cents: int
+    reason: str = ""
     money_caption: str = ""
     money: list[tuple[str, int, str]] = field(default_factory=list)
     to_pay_cents: int = 0
@@ -50,6 +52,7 @@ def of(dossier: Dossier, *, actor: Actor, at: datetime) -> Screen:
         verbs.discard("withdraw")
     if dossier.starts_on is not None and dossier.starts_on <= workdays.paris_day(at):
         verbs.discard("call_off")
+    past = listing.history(dossier)
     screen = Screen(
         dossier=dossier,
         at=at,
@@ -58,8 +61,10 @@ def of(dossier: Dossier, *, actor: Actor, at: datetime) -> Screen:
         clock=None if is_overdue else clock,
         skipped=[(date.fromisoformat(skip["day"]), skip["why"]) for skip in clock.skipped] if clock else [],
         verbs=verbs,
+        facts_title=_facts_title(dossier),
         facts=_facts(dossier),
-        timeline=_timeline(dossier, clock, is_overdue),
+        timeline=_timeline(dossier, past, clock, is_overdue),
+        reason=past[-1].reason if dossier.state in FINAL_STATES else "",
         price_cents=dossier.current_price_cents,
     )
     if not actor.is_provider:
@@ -72,15 +77,13 @@ def _show_money(screen: Screen, *, at: datetime) -> None:
     dossier = screen.dossier
     lines = listing.funding_lines(dossier)
     if lines:
-        screen.money_caption = _("Comment cette formation est payée")
-        screen.money = [
-            (
-                line.source.label or line.source.get_kind_display() if line.source else _("Payé par vous"),
-                line.amount_cents,
-                line.reason,
-            )
-            for line in lines
-        ]
+        is_given_back = dossier.state in FINAL_STATES
+        screen.money_caption = (
+            _("Ce qui était prévu, et vous est rendu")
+            if is_given_back
+            else _("Comment cette formation est payée")
+        )
+        screen.money = [(_label(line), line.amount_cents, line.reason) for line in lines]
         screen.to_pay_cents = sum(line.amount_cents for line in lines if line.source is None)
     elif dossier.state in FORECAST_STATES:
         # At the rulebook of the day it would be accepted: today.
@@ -100,6 +103,13 @@ def _show_money(screen: Screen, *, at: datetime) -> None:
         screen.exemption = plan.exemption
 
 
+def _label(line: FundingLine) -> str:
+    """Whose money a line is. What the holder pays has a pocket once it is received."""
+    if line.source is not None:
+        return line.source.label or str(line.source.get_kind_display())
+    return _("Payé par vous") if line.reserved_id else _("À payer par vous")
+
+
 def _sentence(dossier: Dossier, clock: Deadline | None, is_overdue: bool, at: datetime) -> str:
     """Whose turn, until when: the first line of the page."""
     state = State(dossier.state)
@@ -110,9 +120,9 @@ def _sentence(dossier: Dossier, clock: Deadline | None, is_overdue: bool, at: da
         return _("Le délai est dépassé depuis le %(due)s : ce dossier est sans suite.") % names
     sentences = {
         State.DRAFT: _("Ce brouillon n’est pas encore envoyé à %(organisation)s."),
-        State.REQUESTED: _("%(organisation)s doit répondre à cette demande avant le %(due)s."),
-        State.PROPOSED: _("%(holder)s doit valider ou refuser la proposition avant le %(due)s."),
-        State.AWAITING_PAYMENT: _("%(holder)s doit payer ce qui reste avant le %(due)s."),
+        State.REQUESTED: _("%(organisation)s doit répondre à cette demande au plus tard le %(due)s."),
+        State.PROPOSED: _("%(holder)s doit valider ou refuser la proposition au plus tard le %(due)s."),
+        State.AWAITING_PAYMENT: _("%(holder)s doit payer ce qui reste au plus tard le %(due)s."),
         State.ACCEPTED: _(
             "L’inscription est confirmée. %(organisation)s accueille %(holder)s au premier jour."
         ),
@@ -130,6 +140,15 @@ def _sentence(dossier: Dossier, clock: Deadline | None, is_overdue: bool, at: da
     return sentences[state] % names
 
 
+def _facts_title(dossier: Dossier) -> str:
+    """Asked, proposed or agreed: how far both sides have come."""
+    if dossier.price_cents is None:
+        return _("Ce qui est demandé")
+    if dossier.state in {State.ACCEPTED, State.AWAITING_PAYMENT}:
+        return _("Ce qui est convenu")
+    return _("Ce qui est proposé")
+
+
 def _facts(dossier: Dossier) -> list[tuple[str, str]]:
     starts_on = dossier.starts_on or dossier.session.starts_on or dossier.wished_start
     ends_on = dossier.ends_on or dossier.session.ends_on
@@ -145,21 +164,24 @@ def _facts(dossier: Dossier) -> list[tuple[str, str]]:
             _("À distance") if offer.mode == "distance" else f"{offer.postal_code} {offer.town_name}".strip(),
         ),
         (_("Durée"), _("%(hours)s heures") % {"hours": offer.hours} if offer.hours else ""),
-        (
-            _("Contact du titulaire"),
-            " · ".join(x for x in (dossier.contact_email, dossier.contact_phone) if x),
-        ),
+        (_("E-mail du titulaire"), dossier.contact_email),
+        (_("Téléphone du titulaire"), dossier.contact_phone),
         (_("Numéro de dossier"), dossier.number),
     ]
 
 
 def _timeline(
-    dossier: Dossier, clock: Deadline | None, is_overdue: bool
+    dossier: Dossier, past: list[listing.Step], clock: Deadline | None, is_overdue: bool
 ) -> list[tuple[str, str, datetime | None, str]]:
-    """Past, now, next."""
-    past = listing.history(dossier)
+    """Past, now, next. The step that ended a dossier is not shown as something achieved."""
     steps: list[tuple[str, str, datetime | None, str]] = [
-        ("done", step.title, step.at, " — ".join(x for x in (step.by, step.reason) if x)) for step in past
+        (
+            "lost" if step is past[-1] and dossier.state in FINAL_STATES else "done",
+            step.title,
+            step.at,
+            " — ".join(x for x in (step.by, step.reason) if x),
+        )
+        for step in past
     ]
     if clock is not None and not is_overdue:
         steps.append(

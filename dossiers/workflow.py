@@ -5,7 +5,7 @@ money · move · return. It is done by `by`, at the moment `at`; the same `reque
 first result (double click, lost answer, back button). What cannot be done raises `Refused`; who
 may not, `NotAllowed`. Lateness is judged here, not by the job.
 
-Locks, always in this order: dossier, holder (only to count requests), pockets by id (docs/locks.md).
+Locks, always in this order: dossier, holder (only to count their dossiers), pockets by id (docs/locks.md).
 """
 
 import secrets
@@ -72,7 +72,7 @@ def create(session_id: UUID, *, by: Actor, at: datetime, request_id: UUID) -> Do
             # The same click from another connection was faster; else the name, or the number, is taken.
             done = Dossier.objects.filter(creation_request_id=request_id, holder_id=by.holder_id).first()
             if done is None:
-                raise Refused(guards.STALE_PAGE) from None
+                raise guards.StalePage from None
             return done
     return dossier
 
@@ -123,7 +123,7 @@ def submit(
             guards.check_year(dossier.wished_start, on=today, field="wished_start")
         guards.check_project(dossier)
         # Two requests at once from one holder would both count four.
-        HolderProfile.objects.select_for_update(no_key=True).get(pk=dossier.holder_id)
+        _lock_holder(dossier)
         guards.check_request_count(dossier, rules=rules)
         price = dossier.offer.price_cents
         if seen_price_cents is not None and seen_price_cents != price:
@@ -240,6 +240,8 @@ def accept(
         rules = rulebook.on(today)
         guards.check_can_enrol(dossier, on=today, rules=rules)
         guards.check_offer_open(dossier, on=today, rules=rules)
+        _lock_holder(dossier)
+        guards.check_enrolled_once(dossier)
         plan = plan_for(dossier, at=at, rules=rules, lock=True)
         if seen_plan is not None and seen_plan != plan.fingerprint:
             raise Refused(_("Votre solde ou le prix a changé depuis l’affichage. Relisez avant de valider."))
@@ -479,6 +481,8 @@ def reinstate(dossier_id: UUID, *, by: Actor, at: datetime, request_id: UUID, re
         last = Transition.objects.filter(dossier=dossier, verb="lapse").latest("id")
         target = State(last.from_state)
         if target == State.AWAITING_PAYMENT:
+            _lock_holder(dossier)
+            guards.check_enrolled_once(dossier)
             _reserve_again(dossier, by=by, at=at)
         dossier.silent_party = ""
         dossier.removed_from_list_at = None
@@ -555,13 +559,18 @@ def _lock(dossier_id: UUID) -> Dossier:
     return dossier
 
 
+def _lock_holder(dossier: Dossier) -> None:
+    """What counts a holder's other dossiers waits for its turn."""
+    HolderProfile.objects.select_for_update(no_key=True).get(pk=dossier.holder_id)
+
+
 def _begin(verb: str, dossier_id: UUID, *, by: Actor, request_id: UUID) -> tuple[Dossier, bool]:
     """Lock the dossier, check who acts, and tell whether the same request came before."""
     dossier = _lock(dossier_id)
     permissions.check_may(verb, dossier, by)
     done = Transition.objects.filter(dossier=dossier, request_id=request_id).first()
     if done is not None and done.verb != verb:
-        raise Refused(guards.STALE_PAGE)
+        raise guards.StalePage
     return dossier, done is not None
 
 

@@ -5,6 +5,7 @@ language of the portal: its first line is the subject, the rest what happened an
 facts that everybody looks for (who, what, until when, how much) are listed below them, from `FACTS`.
 """
 
+import re
 from dataclasses import dataclass
 from email.utils import parseaddr
 from typing import Any
@@ -61,12 +62,17 @@ def words_of(notice: Notice) -> Words:
     text = template.render(Context(notice.facts, autoescape=False))
     subject, _newline, body = text.strip().partition("\n")
     return Words(
-        subject=" ".join(subject.split()),
-        paragraphs=[" ".join(part.split()) for part in body.split("\n\n") if part.strip()],
+        subject=_on_one_line(subject),
+        paragraphs=[_on_one_line(part) for part in body.split("\n\n") if part.strip()],
         facts=[(str(label), notice.facts[name]) for name, label in FACTS.items() if notice.facts.get(name)],
         button=str(BUTTONS.get(notice.kind, BUTTON)),
         url=urljoin(settings.PORTAL_BASE_URL, notice.link) if notice.link else "",
     )
+
+
+def _on_one_line(text: str) -> str:
+    """No-break spaces stay: « 1 234,50 € » is never cut in two."""
+    return re.sub(r"[^\S\u00a0\u202f]+", " ", text).strip()
 
 
 def email_of(notice: Notice, *, connection: Any = None) -> EmailMultiAlternatives:

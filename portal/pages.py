@@ -14,6 +14,7 @@ import rulebook
 from accounts.actors import Actor, Role
 from dossiers import listing
 from dossiers.states import CLOCK_OF, FINAL_STATES, MOVES, WHOSE_TURN, State
+from rights.statements import statement
 from rulebook import Rules, Term, workdays
 
 # What home shows of what waits; the list of dossiers has the rest.
@@ -34,6 +35,8 @@ def home(request):
         return redirect("admin:index")
     waiting = list(_waiting_for(actor, at=at))
     context = {"waiting": waiting[:HOME_SHOWS], "has_more": len(waiting) > HOME_SHOWS, "at": at}
+    if actor.is_holder:
+        context["total_cents"] = statement(actor.holder, at=at).total_cents
     template = "portal/provider_home.html" if actor.is_provider else "portal/holder_home.html"
     return render(request, template, context)
 

@@ -153,7 +153,7 @@ class MovementAdmin(ReadOnlyAdmin):
         return [path("<int:pk>/corriger/", correct, name="rights_movement_reverse"), *super().get_urls()]
 
     def change_view(self, request, object_id, form_url="", extra_context=None):
-        movement = Movement.objects.filter(pk=object_id).first() if object_id.isdigit() else None
+        movement = Movement.objects.filter(pk=object_id).first() if object_id.isdecimal() else None
         can_reverse = movement is not None and self._may_reverse(request) and self._is_reversible(movement)
         return super().change_view(
             request, object_id, form_url, (extra_context or {}) | {"can_reverse": can_reverse}
@@ -195,9 +195,12 @@ class MovementAdmin(ReadOnlyAdmin):
         by = Actor(role=Role.ADMIN, user=request.user)
         at = timezone.now()
         with transaction.atomic():
+            is_second_click = not self._is_reversible(movement)
             counter = ledger.reverse(
                 movement=movement, key=f"reverse:{movement.pk}", at=at, by=by, reason=reason
             )
+            if is_second_click:
+                return
             journal.record(
                 by=by,
                 action="reverse_movement",

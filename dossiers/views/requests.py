@@ -7,7 +7,7 @@ from django.forms import Form
 from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
 
-from dossiers.guards import STALE_PAGE, Refused
+from dossiers.guards import Refused, StalePage
 from dossiers.models import Dossier
 from dossiers.permissions import visible_dossiers
 
@@ -29,7 +29,7 @@ def request_id_of(request: HttpRequest) -> UUID:
     # Pages draw theirs by chance (version 4). The clock's own are foreseeable (version 5): who took one
     # in advance would have a dossier that never lapses.
     if request_id is None or request_id.version != 4:
-        raise Refused(STALE_PAGE)
+        raise StalePage
     return request_id
 
 

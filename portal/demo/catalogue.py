@@ -1,6 +1,6 @@
 """The demonstration's catalogue: certifications (real facts), organisations and offers (invented)."""
 
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any
 
 from django.utils.text import slugify
@@ -152,7 +152,7 @@ def _sessions(offer: Offer, words: dict[str, Any], *, on: date, wave: str) -> No
         else:
             starts_on = workdays.add_workdays(on, days)
             length = -(-words["hours"] // HOURS_A_DAY) - 1
-            dates = {"starts_on": starts_on, "ends_on": starts_on + timedelta(days=length * 7 // 5)}
+            dates = {"starts_on": starts_on, "ends_on": workdays.add_workdays(starts_on, length)}
         Session.objects.get_or_create(
             offer=offer, number=number, defaults=dates | {"is_guaranteed": words.get("guaranteed", False)}
         )

@@ -121,6 +121,8 @@ def _tell(story: Story, holder: HolderProfile, *, now: datetime, wave: str) -> I
     if Dossier.objects.filter(creation_request_id=request("create")).exists():
         return
     at = now - story.days * DAY
+    if story.days >= 1:
+        at = _morning_of(workdays.paris_day(at))
     offer = Offer.objects.filter(training_number=story.offer).first()
     if "close" in story.verbs:
         # Sent on the last day of a certification that is over by now.

@@ -46,6 +46,15 @@
     focusErrors(event.detail.target);
   });
 
+  /* A menu or a sheet that was left never covers what has the focus; filters asked for show what they found. */
+  const close = (popover) => popover.togglePopover?.(false);
+  document.addEventListener("focusin", ({ target }) => {
+    for (const popover of document.querySelectorAll("[popover]")) {
+      if (!popover.contains(target) && target.popoverTargetElement !== popover) close(popover);
+    }
+  });
+  document.addEventListener("submit", (event) => event.target.querySelectorAll("[popover]").forEach(close));
+
   /* A second click while the first is on its way sends nothing; the server would obey it only once anyway. */
   document.addEventListener("submit", (event) => {
     const form = event.target;

@@ -76,6 +76,7 @@ def test_an_address_that_cannot_be_kept_is_refused_at_the_door(client, name, ema
         "password2": PASSWORD,
     }
     assert client.post(reverse(name), typed).status_code == 422
+    assert not User.objects.exists()
 
 
 def test_signing_in_with_an_impossible_password_is_a_refusal(client):
@@ -119,6 +120,7 @@ def test_a_click_after_the_session_has_ended_leads_back_to_its_page_once_signed_
     ["", "https://ailleurs.example/mes-dossiers", "http://testserver//ailleurs.example/", "n’importe quoi"],
 )
 def test_a_click_from_nowhere_we_know_leads_home_once_signed_in(client, at, referer):
+    back = reverse("home")
     dossier = DossierFactory(at=at, proposed=True)
     clicked = client.post(reverse("dossier_accept", args=[dossier.pk]), headers={"referer": referer})
     user = dossier.holder.user

@@ -59,7 +59,7 @@ def test_the_list_is_searched_and_filtered(client, provider, member):
     assert shown(state="closed") == ["Cuisine"]
     assert shown(q="%") == []
     assert "Aucune offre ne répond" in offers_page(client, q="zzz")
-    assert "Cet état n&#x27;existe pas" in offers_page(client, state="autre")
+    assert "Cet état n’existe pas" in offers_page(client, state="autre")
 
 
 def test_an_empty_list_says_how_offers_come(client, member):

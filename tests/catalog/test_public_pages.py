@@ -73,7 +73,7 @@ def test_nothing_found_says_what_to_change(look):
     page = look(q="boulangerie", town="Lyon")
     assert "Cherchez dans toute la France (1 formation)" in page
     page = look(q="boulangrie")
-    assert 'Essayez avec : <a href="/recherche?q=boulangerie">boulangerie</a>' in page
+    assert 'Essayez avec\u00a0: <a href="/recherche?q=boulangerie">boulangerie</a>' in page
 
 
 @pytest.mark.parametrize(
@@ -85,12 +85,12 @@ def test_nothing_found_says_what_to_change(look):
         ({"town": "x" * 101}, "100 caractères au plus"),
         ({"radius": "7"}, "Choisissez une distance de la liste"),
         ({"radius": "abc"}, "Choisissez une distance de la liste"),
-        ({"mode": "télépathie"}, "Cette modalité n&#x27;existe pas"),
-        ({"kind": "' OR 1=1"}, "Cette nature n&#x27;existe pas"),
+        ({"mode": "télépathie"}, "Cette modalité n’existe pas"),
+        ({"kind": "' OR 1=1"}, "Cette nature n’existe pas"),
         ({"price_max": "-1"}, "ne peut pas être négatif"),
         ({"price_max": "12,5"}, "sans centimes"),
         ({"price_max": "9" * 30}, "100 000 € au plus"),
-        ({"sort": "hasard"}, "Cet ordre n&#x27;existe pas"),
+        ({"sort": "hasard"}, "Cet ordre n’existe pas"),
         ({"sort": "distance"}, "Pour trier par distance, indiquez une commune"),
     ],
 )
@@ -216,7 +216,7 @@ def test_each_session_that_can_be_got_has_its_button(client):
 
 def test_an_offer_without_session_says_so(client):
     page = offer_page(client, OfferFactory(sessions=0)).content.decode()
-    assert "Aucune session n'est annoncée" in page
+    assert "Aucune session n’est annoncée" in page
 
 
 @pytest.mark.parametrize(
@@ -309,4 +309,4 @@ def test_shaped_and_plain_texts():
 
 def test_the_certification_of_the_last_day_is_still_shown_active(client):
     offer = OfferFactory(certification__registered_until=in_days(0))
-    assert "Active jusqu'au" in offer_page(client, offer).content.decode()
+    assert "Active jusqu’au" in offer_page(client, offer).content.decode()

@@ -665,6 +665,41 @@ def test_a_reinstatement_whose_dotation_has_expired_is_told_and_does_not_stop_th
     assert report[str(expired.pk)] not in ("", relief.DONE)
 
 
+def test_one_seat_is_not_paid_twice_from_two_tabs(at):
+    first = DossierFactory(at=at, proposed=True)
+    second = DossierFactory(at=at, holder=first.holder, session=first.session, proposed=True)
+    act("accept", first, at=at)
+    with pytest.raises(Refused, match=f"déjà inscrit à cette session par le dossier {first.number}"):
+        act("accept", second, at=at)
+    act("withdraw", first, at=at)
+    assert act("accept", second, at=at).state == State.ACCEPTED
+
+
+def test_a_permanent_session_may_be_taken_again_at_another_date(at):
+    session = SessionFactory(permanent=True)
+    first = DossierFactory(at=at, session=session, proposed=True)
+    act("accept", first, at=at)
+    second = DossierFactory(at=at, holder=first.holder, session=session, requested=True)
+    later = in_business_days(at, 60)
+    propose_as_asked(second, at=at, starts_on=later, ends_on=later, change_reason="Plus tard.")
+    assert act("accept", second, at=at).state == State.ACCEPTED
+
+
+def test_a_dossier_does_not_come_back_to_a_seat_that_its_holder_has_since_taken(at):
+    lapsed = bring(DossierFactory(at=ASKED, awaiting_payment=True), State.LAPSED, at=ASKED)
+    other = DossierFactory(
+        at=ASKED,
+        holder=lapsed.holder,
+        session=lapsed.session,
+        balance_cents=0,
+        is_exempt=False,
+        proposed=True,
+    )
+    act("accept", other, at=ASKED)
+    report = help_out(Relief.Kind.REINSTATE, lapsed, at=datetime(2026, 11, 30, 9, tzinfo=PARIS))
+    assert "déjà inscrit" in report[str(lapsed.pk)]
+
+
 def test_a_reserved_credit_is_not_taken_back_under_the_feet_of_its_dossier(at):
     dossier = DossierFactory(at=at, balance_cents=0, proposed=True)
     credit = CreditFactory(holder=dossier.holder, amount=100_000, at=at)

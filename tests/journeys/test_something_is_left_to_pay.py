@@ -33,6 +33,8 @@ def test_a_transfer_confirms_the_registration_at_the_second_try(proposal, visit,
     holder.press("Valider mon inscription")
     holder.must_say("Paiement en cours")
     holder.must_say(proposal.number)
+    holder.must_say("À payer par vous")
+    assert not holder.says("Payé par vous"), "nothing is received yet"
     holder.open("/mes-droits")
     holder.must_say(f"Vous pouvez utiliser aujourd’hui : {euros(RIGHTS - PRICE + to_pay)}")
 
@@ -58,6 +60,7 @@ def test_a_transfer_confirms_the_registration_at_the_second_try(proposal, visit,
 
     # Withdrawing gives the rights back; the payment goes back where it came from.
     holder.press("Me rétracter et tout récupérer")
+    holder.must_say("Ce qui était prévu, et vous est rendu")
     holder.open("/mes-droits")
     holder.must_say(f"Vous pouvez utiliser aujourd’hui : {euros(RIGHTS)}")
     subjects = letters(user, at=at)
