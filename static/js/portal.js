@@ -50,7 +50,8 @@
   const close = (popover) => popover.togglePopover?.(false);
   document.addEventListener("focusin", ({ target }) => {
     for (const popover of document.querySelectorAll("[popover]")) {
-      if (!popover.contains(target) && target.popoverTargetElement !== popover) close(popover);
+      const isNear = target.contains(popover) || popover.contains(target) || target.popoverTargetElement === popover;
+      if (!isNear) close(popover);
     }
   });
   document.addEventListener("submit", (event) => event.target.querySelectorAll("[popover]").forEach(close));

@@ -141,7 +141,7 @@ class TestPages:
         client.force_login(holder.user)
         refused = client.get("/organisme?page=2")
         assert refused.status_code == 403
-        assert "demande le rôle « Organisme de formation »" in refused.text
+        assert "demande le rôle «\u00a0Organisme de formation\u00a0»" in refused.text
         key = f"provider:{membership.organisation_id}"
         answer = client.post("/changer-de-role", {"role": key, "next": refused.context["next"]})
         assert answer.url == "/organisme?page=2"

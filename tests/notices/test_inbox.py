@@ -33,7 +33,7 @@ def test_it_shows_the_words_of_the_mail_and_only_one_s_own(client, user):
     NoticeFactory(user=user, link="/mes-dossiers")
     NoticeFactory(facts={**NoticeFactory.build().facts, "holder_name": "Autre Personne"})
     page = client.get(INBOX).text
-    assert "Élodie Martin demande une inscription : Menuiserie &amp; agencement" in page
+    assert "Élodie Martin demande une inscription\u00a0: Menuiserie &amp; agencement" in page
     assert "mardi 12 mai 2026 à minuit" in page
     assert "Atelier &lt;b&gt;Dupont&lt;/b&gt;" in page
     assert 'href="/mes-dossiers"' in page

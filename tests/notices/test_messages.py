@@ -49,7 +49,7 @@ def test_every_kind_has_words_with_few_facts_and_with_all(kind, facts, reader):
 def test_a_reminder_says_what_is_waited_for_and_until_when(clock):
     words = words_of(a_notice(Kind.REMINDER, clock=clock, left="il reste 3 heures"))
     assert "Un délai se termine" not in words.paragraphs[0]
-    assert words.paragraphs[1] == "Dernier moment : mardi 12 mai 2026 à minuit. Il reste 3 heures."
+    assert words.paragraphs[1] == "Dernier moment\u00a0: mardi 12 mai 2026 à minuit. Il reste 3 heures."
 
 
 @pytest.mark.parametrize("silent", READERS)
@@ -63,7 +63,9 @@ def test_a_lapse_says_whose_silence(reader, silent):
 
 def test_the_mail_says_who_what_until_when_how_much_with_one_button():
     message, text, html = as_received(a_notice())
-    assert message["Subject"].strip() == "Élodie Martin demande une inscription : Menuiserie & agencement"
+    assert (
+        message["Subject"].strip() == "Élodie Martin demande une inscription\u00a0: Menuiserie & agencement"
+    )
     for fact in ("Élodie Martin", "mardi 12 mai 2026 à minuit", "1 234,50 €", "D-2026-0001"):
         assert fact in text
         assert fact in html

@@ -175,7 +175,7 @@ def test_what_waits_is_shown_with_its_last_minute(client, db, at, number, django
     mine = [DossierFactory(holder=holder, proposed=True, at=at) for _ in range(number)]
     other = DossierFactory(proposed=True, at=at)
     client.force_login(holder.user)
-    with django_assert_num_queries(5):  # the same for one and for three
+    with django_assert_num_queries(7):  # the same for one and for three
         page = read(client.get(reverse("home")))
     links = [link.get("href") for link in page.xpath("//main//article//a")]
     assert sorted(links) == sorted(reverse("dossier", args=[dossier.pk]) for dossier in mine)
