@@ -112,7 +112,7 @@ def _tell(
         facts["to_pay"] = ""
     if role == HOLDER:
         user = dossier.holder.user
-        if user is not None:
+        if user is not None and user.is_active:
             link = reverse("dossier", args=[dossier.pk])
             outbox.write(kind=kind, event_key=event_key, at=at, facts=facts, link=link, user=user)
         return

@@ -291,14 +291,19 @@ def confirm_payment(
         line = remainder_line(dossier)
         if amount_cents != line.amount_cents:
             raise Refused(_("Le montant reçu n’est pas celui qui reste à payer."), field="amount")
-        line.reserved_id = ledger.pay_in(
-            reserved_for=dossier.holder,
-            amount=amount_cents,
-            key=f"payment:{reference}",
-            at=at,
-            by=by,
-            reason=_("Dossier %s") % dossier.number,
-        )
+        try:
+            line.reserved_id = ledger.pay_in(
+                reserved_for=dossier.holder,
+                amount=amount_cents,
+                key=f"payment:{reference}",
+                at=at,
+                by=by,
+                reason=_("Dossier %s") % dossier.number,
+                label=_training_name(dossier),
+            )
+        except ledger.KeyReused as error:
+            # Two people recorded the same transfer on two dossiers in the same second.
+            raise Refused(_("Cette référence de paiement a déjà servi."), field="reference") from error
         line.save(update_fields=["reserved"])
         _record_payment(dossier, Payment.Outcome.CONFIRMED, reference, amount_cents, at=at)
         rules = rulebook.on(workdays.paris_day(at))
@@ -696,7 +701,7 @@ def _reserve(dossier: Dossier, plan: funding.Plan, *, by: Actor, at: datetime) -
             at=at,
             by=by,
             reason=_("Dossier %s") % dossier.number,
-            label=shorten(dossier.offer.title, 120, placeholder="…"),
+            label=_training_name(dossier),
         )
     except ledger.LedgerError as error:
         # A purse spent elsewhere, or a dotation that has expired since the page was shown.
@@ -759,6 +764,11 @@ def _release(dossier: Dossier, *, by: Actor, at: datetime) -> None:
             by=by,
             reason=_("Dossier %s") % dossier.number,
         )
+
+
+def _training_name(dossier: Dossier) -> str:
+    """How « Mes droits » names what is reserved: short enough for a pocket's label."""
+    return shorten(dossier.offer.title, 120, placeholder="…")
 
 
 def _record_payment(

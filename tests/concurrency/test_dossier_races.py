@@ -200,3 +200,23 @@ def test_a_transition_from_a_state_the_dossier_has_left_is_refused_by_the_databa
     with pytest.raises(Exception, match="dossier_state_follows_transitions"):
         Dossier.objects.filter(pk=dossier.pk).update(state=State.ACCEPTED)
     assert connection.is_usable()
+
+
+def test_one_transfer_recorded_on_two_dossiers_at_once_pays_one(at):
+    dossiers = [DossierFactory(at=at, awaiting_payment=True) for _ in range(2)]
+    outcomes = together(
+        [
+            partial(act, "confirm_payment", dossier, at=at, reference="VIR-1", amount_cents=90_000)
+            for dossier in dossiers
+        ]
+    )
+    assert Counter(type(outcome) for outcome in outcomes) == {Dossier: 1, Refused: 1}
+    assert integrity.check() == []
+
+
+def test_one_seat_validated_from_two_tabs_is_taken_once(at):
+    first = DossierFactory(at=at, proposed=True)
+    second = DossierFactory(at=at, holder=first.holder, session=first.session, proposed=True)
+    outcomes = together([partial(act, "accept", dossier, at=at) for dossier in (first, second)])
+    assert Counter(type(outcome) for outcome in outcomes) == {Dossier: 1, Refused: 1}
+    assert Movement.objects.filter(kind="reserve").count() == 1

@@ -235,7 +235,14 @@ def test_a_wish_for_another_century_is_questioned(holder_of, at):
 
 @pytest.mark.parametrize(
     "request_id",
-    ["", "pas-un-uuid", "\x00", "0" * 5000, "6ba7b810-9dad-11d1-80b4-00c04fd430c8", "00000000-0000-0000-0000-000000000000"],
+    [
+        "",
+        "pas-un-uuid",
+        "\x00",
+        "0" * 5000,
+        "6ba7b810-9dad-11d1-80b4-00c04fd430c8",
+        "00000000-0000-0000-0000-000000000000",
+    ],
 )
 def test_a_forged_request_name_is_asked_to_reload(holder_of, at, request_id):
     dossier = DossierFactory(at=at, requested=True)
