@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts import journal, nir, profiles
 from accounts.actors import Actor, Role
 from accounts.models import ActivationAttempt, HolderProfile, JournalEntry, Membership, Organisation, User
+from ui.admin import ReadOnly
 
 # One way in for everyone, with its limits and its confirmed addresses.
 admin.site.login = secure_admin_login(admin.site.login)
@@ -20,19 +21,6 @@ admin.site.site_header = admin.site.site_title = _("Administration du portail")
 def administrator(request) -> Actor:
     """Whoever works in Django's admin does so as an administrator, whatever role their pages show."""
     return Actor(role=Role.ADMIN, user=request.user)
-
-
-class ReadOnlyAdmin(admin.ModelAdmin):
-    """Rows that people read and only the portal writes."""
-
-    def has_add_permission(self, request):
-        return False
-
-    def has_change_permission(self, request, obj=None):
-        return False
-
-    def has_delete_permission(self, request, obj=None):
-        return False
 
 
 class NewUserForm(AdminUserCreationForm):
@@ -192,7 +180,7 @@ class MembershipAdmin(admin.ModelAdmin):
 
 
 @admin.register(ActivationAttempt)
-class ActivationAttemptAdmin(ReadOnlyAdmin):
+class ActivationAttemptAdmin(ReadOnly, admin.ModelAdmin):
     list_display = ("user", "at", "succeeded")
     list_filter = ("succeeded",)
     list_select_related = ("user",)
@@ -202,7 +190,7 @@ class ActivationAttemptAdmin(ReadOnlyAdmin):
 
 
 @admin.register(JournalEntry)
-class JournalEntryAdmin(ReadOnlyAdmin):
+class JournalEntryAdmin(ReadOnly, admin.ModelAdmin):
     list_display = ("at", "user", "role", "action", "subject")
     list_filter = ("role", "action")
     list_select_related = ("user",)

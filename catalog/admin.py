@@ -24,23 +24,11 @@ from catalog.models import (
     Word,
 )
 from rulebook import workdays
+from ui.admin import ReadOnly
 
 
 def _today():
     return workdays.paris_day(timezone.now())
-
-
-class ReadOnly:
-    """Seen here, written elsewhere: by an importer or a verb."""
-
-    def has_add_permission(self, request, obj=None):
-        return False
-
-    def has_change_permission(self, request, obj=None):
-        return False
-
-    def has_delete_permission(self, request, obj=None):
-        return False
 
 
 class ActiveToday(admin.SimpleListFilter):

@@ -25,24 +25,12 @@ from dossiers.models import Deadline, Dossier, FundingLine, Payment, Relief, Tra
 from dossiers.states import State
 from dossiers.workflow import NotAllowed, Refused
 from ui import french
+from ui.admin import ReadOnly
 
 
 def admin_actor(request: HttpRequest) -> Actor:
     """In the admin one always acts as an admin, whatever role the site's pages show."""
     return Actor(role=Role.ADMIN, user=request.user)
-
-
-class ReadOnly:
-    """Facts to read: the verbs write them."""
-
-    def has_add_permission(self, request, obj=None):
-        return False
-
-    def has_change_permission(self, request, obj=None):
-        return False
-
-    def has_delete_permission(self, request, obj=None):
-        return False
 
 
 class TransitionInline(ReadOnly, admin.TabularInline):

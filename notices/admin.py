@@ -9,6 +9,7 @@ from django.utils.translation import ngettext
 from notices import outbox
 from notices.messages import words_of
 from notices.models import Notice
+from ui.admin import ReadOnly
 
 
 class DeliveryFilter(admin.SimpleListFilter):
@@ -30,7 +31,7 @@ class DeliveryFilter(admin.SimpleListFilter):
 
 
 @admin.register(Notice)
-class NoticeAdmin(admin.ModelAdmin):
+class NoticeAdmin(ReadOnly, admin.ModelAdmin):
     list_display = ["created_at", "kind", "email", "delivery", "attempts", "last_error", "read_at"]
     list_filter = [DeliveryFilter, "kind", "created_at"]
     search_fields = ["email", "event_key", "facts__dossier_number", "last_error"]
@@ -67,12 +68,3 @@ class NoticeAdmin(admin.ModelAdmin):
 
     def has_retry_permission(self, request):
         return request.user.has_perm("notices.change_notice")
-
-    def has_add_permission(self, request):
-        return False
-
-    def has_change_permission(self, request, obj=None):
-        return False
-
-    def has_delete_permission(self, request, obj=None):
-        return False

@@ -16,22 +16,14 @@ from rights import ledger
 from rights.kinds import MovementKind
 from rights.ledger import amount_in_words
 from rights.models import Movement, Pocket
+from ui.admin import ReadOnly
 
 
-class ReadOnlyAdmin(admin.ModelAdmin):
+class ReadOnlyAdmin(ReadOnly, admin.ModelAdmin):
     """Lists, search, filters; nothing to add, change or delete."""
 
     list_per_page = 50
     show_full_result_count = False
-
-    def has_add_permission(self, request):
-        return False
-
-    def has_change_permission(self, request, obj=None):
-        return False
-
-    def has_delete_permission(self, request, obj=None):
-        return False
 
 
 class ContentFilter(admin.SimpleListFilter):
