@@ -75,7 +75,7 @@ class HolderProfile(models.Model):
         SEASONAL = "seasonal", _("Saisonnier")
         APPRENTICE = "apprentice", _("Apprenti")
         ESAT = "esat", _("Travailleur en ESAT")
-        JOB_SEEKER = "job_seeker", _("Demandeur d'emploi")
+        JOB_SEEKER = "job_seeker", _("Demandeur d’emploi")
         PUBLIC_AGENT = "public_agent", _("Agent public")
         RETIRED_FULL_RATE = "retired_full_rate", _("Retraité à taux plein")
         RETIRED_REDUCED_RATE = "retired_reduced_rate", _("Retraité à taux minoré")
@@ -104,13 +104,13 @@ class HolderProfile(models.Model):
         verbose_name=_("connexion"),
     )
     reference = models.CharField(
-        _("référence d'import"),
+        _("référence d’import"),
         max_length=64,
         unique=True,
-        help_text=_("Identifiant du compte chez celui qui l'a transmis."),
+        help_text=_("Identifiant du compte chez celui qui l’a transmis."),
     )
     birth_name = models.CharField(_("nom de naissance"), max_length=100)
-    used_name = models.CharField(_("nom d'usage"), max_length=100, blank=True)
+    used_name = models.CharField(_("nom d’usage"), max_length=100, blank=True)
     first_names = models.CharField(_("prénoms"), max_length=150)
     # Without length: folding makes one letter into several (« Œ » → "oe").
     birth_name_key = models.CharField(db_index=True, editable=False)
@@ -134,9 +134,9 @@ class HolderProfile(models.Model):
     status = models.CharField(
         _("situation professionnelle"), max_length=30, choices=Status, default=Status.OTHER
     )
-    has_apprenticeship = models.BooleanField(_("contrat d'apprentissage"), default=False)
+    has_apprenticeship = models.BooleanField(_("contrat d’apprentissage"), default=False)
     diploma = models.CharField(_("diplôme le plus élevé"), max_length=10, choices=Diploma, blank=True)
-    diploma_year = models.PositiveSmallIntegerField(_("année d'obtention"), null=True, blank=True)
+    diploma_year = models.PositiveSmallIntegerField(_("année d’obtention"), null=True, blank=True)
     imported_at = models.DateTimeField(_("importé le"))
     activated_at = models.DateTimeField(_("activé le"), null=True, blank=True)
 

@@ -32,7 +32,7 @@ def _today():
 
 
 class ActiveToday(admin.SimpleListFilter):
-    title = _("active aujourd'hui")
+    title = _("active aujourd’hui")
     parameter_name = "active"
 
     def lookups(self, request, model_admin):
@@ -46,7 +46,7 @@ class ActiveToday(admin.SimpleListFilter):
 
 
 class OpenToday(admin.SimpleListFilter):
-    title = _("ouverte aujourd'hui")
+    title = _("ouverte aujourd’hui")
     parameter_name = "ouverte"
 
     def lookups(self, request, model_admin):
@@ -84,7 +84,7 @@ class CertificationAdmin(ReadOnly, admin.ModelAdmin):
     def short_title_of(self, certification):
         return certification.title[:120]
 
-    @admin.display(description=_("active aujourd'hui"), boolean=True)
+    @admin.display(description=_("active aujourd’hui"), boolean=True)
     def is_active_today(self, certification):
         return certification.is_active(on=_today())
 
@@ -149,17 +149,17 @@ class ProviderAdmin(admin.ModelAdmin):
         return own + super().get_urls()
 
     def suspend(self, request, provider_id):
-        return self._with_reason(request, provider_id, publishing.suspend, _("Suspendre l'organisme"))
+        return self._with_reason(request, provider_id, publishing.suspend, _("Suspendre l’organisme"))
 
     def restore(self, request, provider_id):
-        return self._with_reason(request, provider_id, publishing.restore, _("Rétablir l'organisme"))
+        return self._with_reason(request, provider_id, publishing.restore, _("Rétablir l’organisme"))
 
     def _with_reason(self, request, provider_id, verb, title):
         provider = get_object_or_404(self.get_queryset(request), pk=provider_id)
         form = SuspensionForm(request.POST if request.method == "POST" else None)
         if form.is_valid():
             verb(provider.pk, by=request.actor, at=timezone.now(), reason=form.cleaned_data["reason"])
-            messages.success(request, _("C'est fait, et gardé au journal."))
+            messages.success(request, _("C’est fait, et gardé au journal."))
             return redirect(reverse("admin:catalog_provider_change", args=[provider.pk]))
         context = {
             **self.admin_site.each_context(request),
@@ -201,7 +201,7 @@ class OfferAdmin(ReadOnly, admin.ModelAdmin):
     def price(self, offer):
         return f"{offer.price_cents / 100:.2f}"
 
-    @admin.display(description=_("pourquoi elle n'est pas ouverte"))
+    @admin.display(description=_("pourquoi elle n’est pas ouverte"))
     def why_not_open(self, offer):
         today = _today()
         reasons = eligibility.refusals(eligibility.facts_of(offer), on=today, rules=rulebook.on(today))

@@ -110,11 +110,11 @@ def refusals(facts: OfferFacts, *, on: date, rules: Rules) -> list[Reason]:
     """Every reason why the offer is not open on that day; empty when it is open."""
     reasons = []
     if not facts.is_published:
-        reasons.append(Reason(Code.HIDDEN, _("L'organisme a masqué cette offre.")))
+        reasons.append(Reason(Code.HIDDEN, _("L’organisme a masqué cette offre.")))
     if not facts.is_provider_active:
         reasons.append(
             Reason(
-                Code.PROVIDER_SUSPENDED, _("L'organisme est suspendu : ses offres ne sont plus proposées.")
+                Code.PROVIDER_SUSPENDED, _("L’organisme est suspendu : ses offres ne sont plus proposées.")
             )
         )
     needed = rules.qualiopi_kind_by_action.get(facts.kind)
@@ -122,7 +122,7 @@ def refusals(facts: OfferFacts, *, on: date, rules: Rules) -> list[Reason]:
         reasons.append(
             Reason(
                 Code.QUALIOPI_MISSING,
-                _("L'organisme n'est pas certifié Qualiopi pour %(what)s.")
+                _("L’organisme n’est pas certifié Qualiopi pour %(what)s.")
                 % {"what": _qualiopi_words(needed)},
             )
         )
@@ -140,7 +140,7 @@ def _certification_refusals(certification: CertificationFacts | None, *, on: dat
         return [
             Reason(
                 Code.CERTIFICATION_MISSING,
-                _("L'offre n'indique pas la certification du répertoire national qu'elle prépare."),
+                _("L’offre n’indique pas la certification du répertoire national qu’elle prépare."),
             )
         ]
     words = {"code": certification.code}
@@ -155,7 +155,7 @@ def _certification_refusals(certification: CertificationFacts | None, *, on: dat
         return [
             Reason(
                 Code.CERTIFICATION_UNDATED,
-                _("La certification %(code)s n'a pas de date de fin au répertoire : elle n'est pas active.")
+                _("La certification %(code)s n’a pas de date de fin au répertoire : elle n’est pas active.")
                 % words,
             )
         ]
@@ -163,7 +163,7 @@ def _certification_refusals(certification: CertificationFacts | None, *, on: dat
         return [
             Reason(
                 Code.CERTIFICATION_ENDED,
-                _("La certification %(code)s n'est plus active : son enregistrement a pris fin le %(day)s.")
+                _("La certification %(code)s n’est plus active : son enregistrement a pris fin le %(day)s.")
                 % {**words, "day": french.short_day(certification.registered_until)},
             )
         ]
@@ -188,7 +188,7 @@ def _entitlement_refusals(
             Reason(
                 Code.NOT_ENTITLED,
                 _(
-                    "L'organisme n'est pas habilité pour la certification %(code)s : son SIRET ne figure"
+                    "L’organisme n’est pas habilité pour la certification %(code)s : son SIRET ne figure"
                     " ni parmi les certificateurs ni parmi les partenaires."
                 )
                 % words,
@@ -201,7 +201,7 @@ def _entitlement_refusals(
         return [
             Reason(
                 Code.ROLE_CANNOT_TRAIN,
-                _("L'organisme peut organiser l'évaluation de la certification %(code)s, mais pas y former.")
+                _("L’organisme peut organiser l’évaluation de la certification %(code)s, mais pas y former.")
                 % words,
             )
         ]
@@ -210,7 +210,7 @@ def _entitlement_refusals(
         return [
             Reason(
                 Code.ENTITLEMENT_INACTIVE,
-                _("L'habilitation de l'organisme pour la certification %(code)s n'est plus active.") % words,
+                _("L’habilitation de l’organisme pour la certification %(code)s n’est plus active.") % words,
             )
         ]
     starts = [e.active_from for e in active]
@@ -219,7 +219,7 @@ def _entitlement_refusals(
     return [
         Reason(
             Code.ENTITLEMENT_NOT_STARTED,
-            _("L'habilitation de l'organisme pour la certification %(code)s ne commence que le %(day)s.")
+            _("L’habilitation de l’organisme pour la certification %(code)s ne commence que le %(day)s.")
             % {**words, "day": french.short_day(min(start for start in starts if start))},
         )
     ]
@@ -232,7 +232,7 @@ def _portal_code_refusals(facts: OfferFacts, *, rules: Rules) -> list[Reason]:
         reasons.append(
             Reason(
                 Code.PORTAL_CODE_UNKNOWN,
-                _("Le code « %(code)s » n'est pas un code d'action du portail.")
+                _("Le code « %(code)s » n’est pas un code d’action du portail.")
                 % {"code": facts.portal_code},
             )
         )
@@ -240,7 +240,7 @@ def _portal_code_refusals(facts: OfferFacts, *, rules: Rules) -> list[Reason]:
         reasons.append(
             Reason(
                 Code.PORTAL_CODE_OF_ANOTHER_KIND,
-                _("Le code « %(code)s » désigne une autre nature d'action.") % {"code": facts.portal_code},
+                _("Le code « %(code)s » désigne une autre nature d’action.") % {"code": facts.portal_code},
             )
         )
     if facts.kind in rules.approved_school_kinds:
@@ -267,7 +267,7 @@ def _qualiopi_words(kind: str) -> str:
         "training": _("les actions de formation"),
         "skills_review": _("les bilans de compétences"),
         "vae": _("la validation des acquis (VAE)"),
-        "apprenticeship": _("l'apprentissage"),
+        "apprenticeship": _("l’apprentissage"),
     }[kind]
 
 

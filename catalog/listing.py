@@ -51,13 +51,13 @@ def sessions_of(offer: Offer, *, on: date, rules: Rules) -> list[SessionLine]:
 
 def _obstacle(session: Session, earliest: date, rules: Rules) -> str:
     if session.recruitment == Session.Recruitment.CLOSED:
-        return _("L'organisme n'accepte plus d'inscription à cette session.")
+        return _("L’organisme n’accepte plus d’inscription à cette session.")
     if session.recruitment == Session.Recruitment.SUSPENDED:
-        return _("L'organisme a suspendu les inscriptions à cette session.")
+        return _("L’organisme a suspendu les inscriptions à cette session.")
     if session.starts_on and session.starts_on < earliest:
         return _(
-            "Trop tôt : il faut %(count)s jours ouvrés entre la réponse de l'organisme et le début."
-            " S'il répond aujourd'hui, vous pouvez commencer à partir du %(day)s."
+            "Trop tôt : il faut %(count)s jours ouvrés entre la réponse de l’organisme et le début."
+            " S’il répond aujourd’hui, vous pouvez commencer à partir du %(day)s."
         ) % {"count": rules.earliest_start_days, "day": french.day(earliest)}
     return ""
 

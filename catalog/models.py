@@ -98,14 +98,14 @@ class Certification(models.Model):
     short_title = models.CharField(_("type de diplôme"), max_length=255, blank=True)
     level = models.PositiveSmallIntegerField(_("niveau"), null=True, blank=True, help_text=_("De 1 à 8."))
     publication_state = models.CharField(_("état de la fiche"), max_length=60, blank=True)
-    effective_on = models.DateField(_("date d'effet"), null=True, blank=True)
+    effective_on = models.DateField(_("date d’effet"), null=True, blank=True)
     decided_on = models.DateField(_("date de décision"), null=True, blank=True)
-    registered_until = models.DateField(_("fin d'enregistrement"), null=True, blank=True)
+    registered_until = models.DateField(_("fin d’enregistrement"), null=True, blank=True)
     delivered_until = models.DateField(_("dernière délivrance"), null=True, blank=True)
     withdrawn = models.BooleanField(
         _("retirée du répertoire"),
         default=False,
-        help_text=_("Déclarée inactive par le répertoire alors que sa date de fin n'est pas passée."),
+        help_text=_("Déclarée inactive par le répertoire alors que sa date de fin n’est pas passée."),
     )
     activities = models.TextField(_("activités visées"), blank=True)
     abilities = models.TextField(_("capacités attestées"), blank=True)
@@ -118,7 +118,7 @@ class Certification(models.Model):
     digest = models.CharField(
         max_length=64,
         editable=False,
-        help_text=_("Empreinte de la fiche importée : une fiche inchangée n'est pas réécrite."),
+        help_text=_("Empreinte de la fiche importée : une fiche inchangée n’est pas réécrite."),
     )
     imported_at = models.DateTimeField(_("importée le"))
 
@@ -189,8 +189,8 @@ class Habilitation(models.Model):
     class Role(models.TextChoices):
         CERTIFIER = "CERTIFICATEUR", _("Certificateur")
         TRAIN = "HABILITATION_FORMER", _("Peut former")
-        EXAMINE = "HABILITATION_ORGA", _("Peut organiser l'évaluation")
-        TRAIN_AND_EXAMINE = "HABILITATION_ORGA_FORM", _("Peut former et organiser l'évaluation")
+        EXAMINE = "HABILITATION_ORGA", _("Peut organiser l’évaluation")
+        TRAIN_AND_EXAMINE = "HABILITATION_ORGA_FORM", _("Peut former et organiser l’évaluation")
 
     certification = models.ForeignKey(
         "catalog.Certification", on_delete=models.CASCADE, related_name="habilitations"
@@ -228,7 +228,7 @@ class Provider(models.Model):
     organisation = models.OneToOneField(
         "accounts.Organisation", on_delete=models.PROTECT, primary_key=True, related_name="provider"
     )
-    activity_number = models.CharField(_("numéro de déclaration d'activité"), max_length=11, blank=True)
+    activity_number = models.CharField(_("numéro de déclaration d’activité"), max_length=11, blank=True)
     state = models.CharField(_("état"), max_length=10, choices=State, default=State.ACTIVE)
     address = models.CharField(_("adresse"), max_length=255, blank=True)
     postal_code = models.CharField(_("code postal"), max_length=5, blank=True)
@@ -334,7 +334,7 @@ class Offer(models.Model):
         CERTIFYING = "training", _("Formation certifiante")
         SKILLS_REVIEW = "skills_review", _("Bilan de compétences")
         VAE = "vae", _("Validation des acquis (VAE)")
-        BUSINESS_CREATION = "business_creation", _("Création ou reprise d'entreprise")
+        BUSINESS_CREATION = "business_creation", _("Création ou reprise d’entreprise")
         LICENCE_LIGHT = "licence_light", _("Permis de conduire (véhicules légers)")
         LICENCE_HEAVY = "licence_heavy", _("Permis de conduire (véhicules lourds)")
         VOLUNTEER_TRAINING = "volunteer_training", _("Formation des bénévoles")
@@ -349,7 +349,7 @@ class Offer(models.Model):
         "catalog.Provider", on_delete=models.PROTECT, related_name="offers", verbose_name=_("organisme")
     )
     training_number = models.CharField(_("numéro de formation"), max_length=100)
-    action_number = models.CharField(_("numéro d'action"), max_length=100)
+    action_number = models.CharField(_("numéro d’action"), max_length=100)
     kind = models.CharField(_("nature"), max_length=30, choices=Kind)
     certification = models.ForeignKey(
         "catalog.Certification",
@@ -391,7 +391,7 @@ class Offer(models.Model):
         "catalog.Town", on_delete=models.PROTECT, null=True, blank=True, related_name="offers"
     )
     point = PointField(null=True, blank=True, help_text=_("Lieu, en mètres ; vide à distance."))
-    url = models.URLField(_("page de l'organisme"), max_length=500, blank=True)
+    url = models.URLField(_("page de l’organisme"), max_length=500, blank=True)
     contact_email = models.EmailField(_("contact"), blank=True)
     contact_phone = models.CharField(_("téléphone"), max_length=20, blank=True)
     is_published = models.BooleanField(_("publiée"), default=True)
@@ -554,8 +554,8 @@ class ImportRefusal(models.Model):
     reason = models.TextField(_("raison"))
 
     class Meta:
-        verbose_name = _("refus d'import")
-        verbose_name_plural = _("refus d'import")
+        verbose_name = _("refus d’import")
+        verbose_name_plural = _("refus d’import")
         ordering = ["run", "line", "id"]
 
     def __str__(self):

@@ -40,7 +40,7 @@ def restore(provider_id: UUID, *, by: Actor, at: datetime, reason: str) -> Provi
 def _show(offer_id: UUID, is_published: bool, *, by: Actor, at: datetime) -> Offer:
     offer = Offer.objects.select_for_update().defer("search").get(pk=offer_id)
     if not (by.is_admin or by.is_system or (by.is_provider and by.organisation_id == offer.provider_id)):
-        raise NotAllowed(_("Seul l'organisme de cette offre peut la montrer ou la masquer."))
+        raise NotAllowed(_("Seul l’organisme de cette offre peut la montrer ou la masquer."))
     if offer.is_published != is_published:
         offer.is_published = is_published
         offer.updated_at = at
@@ -53,7 +53,7 @@ def _show(offer_id: UUID, is_published: bool, *, by: Actor, at: datetime) -> Off
 @transaction.atomic
 def _set_state(provider_id: UUID, state: Provider.State, *, by: Actor, at: datetime, reason: str) -> Provider:
     if not by.is_admin:
-        raise NotAllowed(_("Seule l'administration peut suspendre un organisme ou le rétablir."))
+        raise NotAllowed(_("Seule l’administration peut suspendre un organisme ou le rétablir."))
     if not reason.strip():
         raise ValueError("a suspension says why")
     provider = Provider.objects.select_for_update().get(pk=provider_id)

@@ -16,6 +16,7 @@ from django.conf import settings
 from django.db import connection
 from django.test import Client
 from django.utils import timezone
+from playwright.sync_api import sync_playwright
 
 import rulebook
 from tests import guards
@@ -25,6 +26,15 @@ from tests.factories.catalog import ProviderFactory
 ROOT = Path(__file__).resolve().parent.parent
 SHARED_DATA = ROOT.parent / "shared" / "data"
 PARIS = ZoneInfo("Europe/Paris")
+
+BROWSER_ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
 
 NO_SHARED_DATA = "les fichiers réels (../shared/data) sont absents"
 NO_BROWSER = "Chromium est absent (paquet « chromium », ou son chemin dans CHROMIUM)"
@@ -78,6 +88,18 @@ def chromium() -> str:
     if not path or not Path(path).is_file():
         _absent(NO_BROWSER, "PORTAL_REQUIRE_BROWSER")
     return path
+
+
+@pytest.fixture(scope="session")
+def browser(chromium):
+    """One Chromium for the whole run: Playwright drives only one at a time in a process."""
+    # It keeps an event loop in this thread; Django would take our tests' own queries for mistakes.
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=chromium, args=BROWSER_ARGUMENTS)
+        yield launched
+        launched.close()
+    del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
 
 
 @pytest.fixture

@@ -137,14 +137,14 @@ class Migration(migrations.Migration):
                 (
                     "reference",
                     models.CharField(
-                        help_text="Identifiant du compte chez celui qui l'a transmis.",
+                        help_text="Identifiant du compte chez celui qui l’a transmis.",
                         max_length=64,
                         unique=True,
-                        verbose_name="référence d'import",
+                        verbose_name="référence d’import",
                     ),
                 ),
                 ("birth_name", models.CharField(max_length=100, verbose_name="nom de naissance")),
-                ("used_name", models.CharField(blank=True, max_length=100, verbose_name="nom d'usage")),
+                ("used_name", models.CharField(blank=True, max_length=100, verbose_name="nom d’usage")),
                 ("first_names", models.CharField(max_length=150, verbose_name="prénoms")),
                 ("birth_name_key", models.CharField(db_index=True, editable=False)),
                 ("used_name_key", models.CharField(blank=True, db_index=True, editable=False)),
@@ -206,7 +206,7 @@ class Migration(migrations.Migration):
                             ("seasonal", "Saisonnier"),
                             ("apprentice", "Apprenti"),
                             ("esat", "Travailleur en ESAT"),
-                            ("job_seeker", "Demandeur d'emploi"),
+                            ("job_seeker", "Demandeur d’emploi"),
                             ("public_agent", "Agent public"),
                             ("retired_full_rate", "Retraité à taux plein"),
                             ("retired_reduced_rate", "Retraité à taux minoré"),
@@ -219,7 +219,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "has_apprenticeship",
-                    models.BooleanField(default=False, verbose_name="contrat d'apprentissage"),
+                    models.BooleanField(default=False, verbose_name="contrat d’apprentissage"),
                 ),
                 (
                     "diploma",
@@ -240,7 +240,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "diploma_year",
-                    models.PositiveSmallIntegerField(blank=True, null=True, verbose_name="année d'obtention"),
+                    models.PositiveSmallIntegerField(blank=True, null=True, verbose_name="année d’obtention"),
                 ),
                 ("imported_at", models.DateTimeField(verbose_name="importé le")),
                 ("activated_at", models.DateTimeField(blank=True, null=True, verbose_name="activé le")),

@@ -128,11 +128,11 @@ class Migration(migrations.Migration):
                     "publication_state",
                     models.CharField(blank=True, max_length=60, verbose_name="état de la fiche"),
                 ),
-                ("effective_on", models.DateField(blank=True, null=True, verbose_name="date d'effet")),
+                ("effective_on", models.DateField(blank=True, null=True, verbose_name="date d’effet")),
                 ("decided_on", models.DateField(blank=True, null=True, verbose_name="date de décision")),
                 (
                     "registered_until",
-                    models.DateField(blank=True, null=True, verbose_name="fin d'enregistrement"),
+                    models.DateField(blank=True, null=True, verbose_name="fin d’enregistrement"),
                 ),
                 (
                     "delivered_until",
@@ -142,7 +142,7 @@ class Migration(migrations.Migration):
                     "withdrawn",
                     models.BooleanField(
                         default=False,
-                        help_text="Déclarée inactive par le répertoire alors que sa date de fin n'est pas passée.",
+                        help_text="Déclarée inactive par le répertoire alors que sa date de fin n’est pas passée.",
                         verbose_name="retirée du répertoire",
                     ),
                 ),
@@ -178,7 +178,7 @@ class Migration(migrations.Migration):
                     "digest",
                     models.CharField(
                         editable=False,
-                        help_text="Empreinte de la fiche importée : une fiche inchangée n'est pas réécrite.",
+                        help_text="Empreinte de la fiche importée : une fiche inchangée n’est pas réécrite.",
                         max_length=64,
                     ),
                 ),
@@ -257,8 +257,8 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
-                "verbose_name": "refus d'import",
-                "verbose_name_plural": "refus d'import",
+                "verbose_name": "refus d’import",
+                "verbose_name_plural": "refus d’import",
                 "ordering": ["run", "line", "id"],
             },
         ),
@@ -278,7 +278,7 @@ class Migration(migrations.Migration):
                 (
                     "activity_number",
                     models.CharField(
-                        blank=True, max_length=11, verbose_name="numéro de déclaration d'activité"
+                        blank=True, max_length=11, verbose_name="numéro de déclaration d’activité"
                     ),
                 ),
                 (
@@ -427,7 +427,7 @@ class Migration(migrations.Migration):
                     models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
                 ),
                 ("training_number", models.CharField(max_length=100, verbose_name="numéro de formation")),
-                ("action_number", models.CharField(max_length=100, verbose_name="numéro d'action")),
+                ("action_number", models.CharField(max_length=100, verbose_name="numéro d’action")),
                 (
                     "kind",
                     models.CharField(
@@ -435,7 +435,7 @@ class Migration(migrations.Migration):
                             ("training", "Formation certifiante"),
                             ("skills_review", "Bilan de compétences"),
                             ("vae", "Validation des acquis (VAE)"),
-                            ("business_creation", "Création ou reprise d'entreprise"),
+                            ("business_creation", "Création ou reprise d’entreprise"),
                             ("licence_light", "Permis de conduire (véhicules légers)"),
                             ("licence_heavy", "Permis de conduire (véhicules lourds)"),
                             ("volunteer_training", "Formation des bénévoles"),
@@ -508,7 +508,7 @@ class Migration(migrations.Migration):
                         blank=True, help_text="Lieu, en mètres ; vide à distance.", null=True
                     ),
                 ),
-                ("url", models.URLField(blank=True, max_length=500, verbose_name="page de l'organisme")),
+                ("url", models.URLField(blank=True, max_length=500, verbose_name="page de l’organisme")),
                 ("contact_email", models.EmailField(blank=True, max_length=254, verbose_name="contact")),
                 ("contact_phone", models.CharField(blank=True, max_length=20, verbose_name="téléphone")),
                 ("is_published", models.BooleanField(default=True, verbose_name="publiée")),
@@ -591,8 +591,8 @@ class Migration(migrations.Migration):
                         choices=[
                             ("CERTIFICATEUR", "Certificateur"),
                             ("HABILITATION_FORMER", "Peut former"),
-                            ("HABILITATION_ORGA", "Peut organiser l'évaluation"),
-                            ("HABILITATION_ORGA_FORM", "Peut former et organiser l'évaluation"),
+                            ("HABILITATION_ORGA", "Peut organiser l’évaluation"),
+                            ("HABILITATION_ORGA_FORM", "Peut former et organiser l’évaluation"),
                         ],
                         max_length=30,
                         verbose_name="rôle",

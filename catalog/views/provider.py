@@ -39,7 +39,7 @@ def offers(request):
 def publish(request, offer_id):
     offer = get_object_or_404(Offer, pk=offer_id, provider_id=request.actor.organisation_id)
     publishing.publish(offer.pk, by=request.actor, at=timezone.now())
-    messages.success(request, _("« %(title)s » n'est plus masquée.") % {"title": offer.title})
+    messages.success(request, _("« %(title)s » n’est plus masquée.") % {"title": offer.title})
     return redirect("provider_offers")
 
 

@@ -135,7 +135,11 @@ def _tell(story: Story, holder: HolderProfile, *, now: datetime, wave: str) -> I
     by = Actor(role=Role.HOLDER, user=holder.user, holder=holder)
     session = _session(offer, now)
     dossier = workflow.create(session.pk, by=by, at=at, request_id=request("create"))
-    wished = workdays.add_workdays(workdays.paris_day(now), 20) if session.is_permanent else None
+    wished = None
+    if session.is_permanent:
+        # A day later for each dossier before this one: the same seat is never taken twice.
+        before = Dossier.objects.filter(holder=holder, session=session).exclude(pk=dossier.pk).count()
+        wished = workdays.add_workdays(workdays.paris_day(now), 20 + before)
     workflow.edit(dossier.pk, by=by, fields={"project": story.project, "wished_start": wished})
     at += timedelta(minutes=20)
     for verb in story.verbs.split():
@@ -174,7 +178,8 @@ def _member_of(dossier: Dossier) -> Actor:
 def _session(offer: Offer, now: datetime) -> Session:
     """Entry at any time, else the latest announced: the one that an old request could still reach."""
     permanent = offer.sessions.filter(starts_on__isnull=True).first()
-    return permanent or offer.sessions.latest("starts_on")
+    # Of two announced for the same day, the one of the last wave: nobody takes the same seat twice.
+    return permanent or offer.sessions.order_by("-starts_on", "-number")[0]
 
 
 def _last_ended(now: datetime) -> Certification:

@@ -1,20 +1,11 @@
 """A real browser in front of the portal: whoever sits there uses the keyboard only."""
 
-import os
 import re
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-]
 MOST_TABS = 150
 PHONE, DESK = {"width": 320, "height": 640}, {"width": 1280, "height": 900}
 # What has the focus: the words that name it, and whether one sees that it has it.
@@ -30,17 +21,6 @@ FOCUSED = """() => {
     seen: it.type === "date" || style.outlineStyle !== "none" || style.boxShadow !== "none",
   };
 }"""
-
-
-@pytest.fixture(scope="session")
-def browser(chromium):
-    # Playwright keeps an event loop in this thread; Django would take our test's own queries for mistakes.
-    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
-        yield launched
-        launched.close()
-    del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
 
 
 class Sitter:

@@ -40,8 +40,8 @@ def test_own_offers_with_the_reasons_and_no_one_else_s(client, provider, member)
     page = offers_page(client)
     assert "2 offres" in page
     assert "Visible dans la recherche" in page
-    assert "L&#x27;organisme a masqué cette offre." in page
-    assert "n&#x27;est pas habilité" in page
+    assert "L’organisme a masqué cette offre." in page
+    assert "n’est pas habilité" in page
     assert "Aux voisins" not in page
 
 

@@ -210,7 +210,7 @@ def test_each_session_that_can_be_got_has_its_button(client):
     for session, has_button in ((good, True), (always, True), (soon, False), (closed, False), (past, False)):
         assert (str(session.pk) in page) == has_button
     assert "Trop tôt : il faut 11 jours ouvrés" in page
-    assert "n&#x27;accepte plus d&#x27;inscription" in page
+    assert "n’accepte plus d’inscription" in page
     assert french.short_day(past.starts_on) not in page
 
 
@@ -246,8 +246,8 @@ def test_its_organisation_and_an_admin_see_why_it_is_not_open(client):
     ):
         client.force_login(user)
         page = offer_page(client, offer).content.decode()
-        assert "L&#x27;organisme a masqué cette offre." in page
-        assert "n&#x27;est pas habilité" in page
+        assert "L’organisme a masqué cette offre." in page
+        assert "n’est pas habilité" in page
         assert "Créer mon dossier" not in page
 
 

@@ -88,7 +88,7 @@ def test_open(facts):
         ),
         (replace(TRAINING, certification=None, entitlements=()), Code.CERTIFICATION_MISSING, "certification"),
         (with_certification(withdrawn=True), Code.CERTIFICATION_WITHDRAWN, "RNCP40344 a été retirée"),
-        (with_certification(registered_until=None), Code.CERTIFICATION_UNDATED, "n'a pas de date de fin"),
+        (with_certification(registered_until=None), Code.CERTIFICATION_UNDATED, "n’a pas de date de fin"),
         (
             with_certification(registered_until=EVE),
             Code.CERTIFICATION_ENDED,
@@ -99,7 +99,7 @@ def test_open(facts):
             Code.CERTIFICATION_NOT_STARTED,
             "effet que le 24 novembre 2026",
         ),
-        (with_entitlements(), Code.NOT_ENTITLED, "n'est pas habilité"),
+        (with_entitlements(), Code.NOT_ENTITLED, "n’est pas habilité"),
         (
             with_entitlements(EntitlementFacts(role="HABILITATION_ORGA", is_active=True)),
             Code.ROLE_CANNOT_TRAIN,

@@ -6,7 +6,6 @@ from zoneinfo import ZoneInfo
 import pytest
 from django.conf import settings
 from django.template.loader import render_to_string
-from playwright.sync_api import sync_playwright
 
 from tests.ui.test_french import LEFT, plain
 
@@ -14,12 +13,11 @@ pytestmark = pytest.mark.browser
 AT = datetime(2026, 5, 12, 9, 0, tzinfo=ZoneInfo("Europe/Paris"))
 
 
-@pytest.fixture(scope="module")
-def page(chromium):
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        yield browser.new_page()
-        browser.close()
+@pytest.fixture
+def page(browser):
+    opened = browser.new_page()
+    yield opened
+    opened.close()
 
 
 def show(page, parts):

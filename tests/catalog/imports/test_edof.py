@@ -390,14 +390,14 @@ def test_an_ended_certification_hides(load, provider):
     HabilitationFactory(certification_id="RNCP200", siret=SIRET)
     report = load(training(code="<code-RNCP>RNCP200</code-RNCP>"))
     assert counts(report) == (1, 1, 0, 0, 0, 1)
-    assert "RNCP200 n'est plus active" in hidden(report)[0]
+    assert "RNCP200 n’est plus active" in hidden(report)[0]
     assert reasons(report, Verdict.HIDDEN)[0][0] == line_of(catalogue(training()), "<action ")
     assert "masquée : La certification" in str(report.of(Verdict.HIDDEN)[0])
 
 
 def test_an_organisation_that_is_not_entitled_hides(load):
     CertificationFactory(code="RS7", register="RS", number=7)
-    assert "n'est pas habilité" in hidden(load(training(code="<code-RS>RS7</code-RS>")))[0]
+    assert "n’est pas habilité" in hidden(load(training(code="<code-RS>RS7</code-RS>")))[0]
 
 
 def test_a_missing_qualiopi_kind_hides_until_it_comes(load, provider):

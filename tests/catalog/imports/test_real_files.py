@@ -90,7 +90,7 @@ def test_a_copy_with_an_entitled_siret_shows_what_the_rules_open(
     report = edof.run(path, at=AT)
     assert (report.read, report.created, report.refused, report.hidden) == (4, 4, 0, 1)
     [finding] = report.of(Verdict.HIDDEN)
-    assert f"n'est pas habilité pour la certification {hidden}" in finding.reason
+    assert f"n’est pas habilité pour la certification {hidden}" in finding.reason
     rules = rulebook.on(workdays.paris_day(AT))
     visible = set(Offer.objects.open_on(DAY, rules).values_list("training_number", flat=True))
     assert len(visible) == 3 and not any(number.startswith(hidden) for number in visible)
