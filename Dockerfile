@@ -20,7 +20,7 @@ WORKDIR /srv/portal
 COPY . .
 # Static files are gathered, compressed and named by their content once, here. The values below
 # only let the settings load; they stay in this line and reach neither the image nor a server.
-RUN SECRET_KEY=build NIR_KEYS=build ALLOWED_HOSTS=build EMAIL_URL=smtp://build \
+RUN SECRET_KEY=build NIR_KEYS=build ALLOWED_HOSTS=build EMAIL_URL=smtp://build PORTAL_CONTACT_EMAIL=build@build \
     DATABASE_URL=postgres://build/build REDIS_URL=redis://build PORTAL_BASE_URL=https://build \
     python manage.py collectstatic --noinput \
     && python -m compileall -q .

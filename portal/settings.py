@@ -28,7 +28,11 @@ PORTAL_BASE_URL = env("PORTAL_BASE_URL", default="http://127.0.0.1:8000")
 CSRF_TRUSTED_ORIGINS = [PORTAL_BASE_URL]
 # Who runs this instance, and where people write to: shown on the help and legal pages.
 PORTAL_PUBLISHER = env("PORTAL_PUBLISHER", default="")
-PORTAL_CONTACT_EMAIL = env("PORTAL_CONTACT_EMAIL", default="")
+PORTAL_CONTACT_EMAIL = (
+    env("PORTAL_CONTACT_EMAIL")
+    if IS_PRODUCTION
+    else env("PORTAL_CONTACT_EMAIL", default="aide@exemple.invalid")
+)
 
 # --- Applications and layers (docs/architecture.md §3) ------------------------------------
 INSTALLED_APPS = [
@@ -157,7 +161,6 @@ ACCOUNT_FORMS = {
 ACCOUNT_RATE_LIMITS = {"activation": "30/h/ip"}
 # Without the proxies counted, every visitor would share the address of the last one.
 ALLAUTH_TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", default=1 if IS_PRODUCTION else 0)
-CONTACT_EMAIL = env("CONTACT_EMAIL", default="aide@exemple.invalid")
 ACCOUNT_DEFAULT_HTTP_PROTOCOL = "https" if PORTAL_BASE_URL.startswith("https") else "http"
 
 # Social-security numbers: first key encrypts, the others still decrypt (rotation).

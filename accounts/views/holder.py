@@ -41,6 +41,6 @@ def profile(request: HttpRequest) -> HttpResponse:
         "holder": holder,
         "nir": nir.masked(holder.nir_encrypted),
         "obstacle": obstacle,
-        "contact_email": settings.CONTACT_EMAIL,
+        "contact_email": settings.PORTAL_CONTACT_EMAIL,
     }
     return render(request, "accounts/holder/profile.html", context, status=status)

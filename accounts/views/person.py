@@ -49,7 +49,7 @@ def activation(request: HttpRequest) -> HttpResponse:
                 request.session[ACTING_AS] = str(Role.HOLDER)
                 messages.success(request, _("Votre compte est activé. Voici vos droits."))
                 return redirect("rights")
-    context = {"form": form, "has_failed": has_failed, "contact_email": settings.CONTACT_EMAIL}
+    context = {"form": form, "has_failed": has_failed, "contact_email": settings.PORTAL_CONTACT_EMAIL}
     return render(request, "accounts/activation.html", context, status=status)
 
 

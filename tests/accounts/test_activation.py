@@ -218,7 +218,7 @@ class TestThePage:
             answer = client.post(reverse("activation"), typed(**wrong))
             assert answer.status_code == 422
             assert SENTENCE in answer.text
-            assert "Que vérifier" in answer.text and settings.CONTACT_EMAIL in answer.text
+            assert "Que vérifier" in answer.text and settings.PORTAL_CONTACT_EMAIL in answer.text
             pages.add(
                 answer.text.replace("Zoé", "Marie Claire").partition("<main")[2].replace(_token(answer), "")
             )
