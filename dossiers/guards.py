@@ -3,20 +3,21 @@
 "Who may" is in permissions.py. Called by the verbs of workflow.py, never by a form.
 """
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from django.utils.translation import gettext as _
 
 from accounts.permissions import enrolment_obstacle
 from catalog import eligibility
 from catalog.models import Session
-from dossiers.models import Deadline, Dossier
+from dossiers.models import Deadline, Dossier, Transition
 from dossiers.states import ANSWER_CLOCKS, CLOCK_OF, MOVES, State
 from rulebook import Rules, workdays
 from ui import french
 
-# Neither is law: they stop slips and abuse.
+# None is law: they stop slips and abuse.
 DRAFTS_MAX = 20
+SENDS_A_DAY_MAX = 20
 FURTHEST_YEARS = 5
 
 
@@ -135,6 +136,18 @@ def check_draft_count(dossier: Dossier) -> None:
     if Dossier.objects.filter(holder=dossier.holder, state=State.DRAFT).count() >= DRAFTS_MAX:
         raise Refused(
             _("Vous avez déjà %s brouillons. Envoyez-en ou supprimez-en dans « Mes dossiers ».") % DRAFTS_MAX
+        )
+
+
+def check_sends_today(dossier: Dossier, *, at: datetime) -> None:
+    """Each request is a mail to every member of an organisation. Holder is locked."""
+    sent = Transition.objects.filter(
+        dossier__holder_id=dossier.holder_id, verb="submit", at__gt=at - timedelta(days=1), at__lte=at
+    ).count()
+    if sent >= SENDS_A_DAY_MAX:
+        raise Refused(
+            _("Vous avez envoyé %(count)s demandes en un jour. Vous pourrez reprendre demain.")
+            % {"count": sent}
         )
 
 

@@ -125,6 +125,7 @@ def submit(
         # Two requests at once from one holder would both count four.
         _lock_holder(dossier)
         guards.check_request_count(dossier, rules=rules)
+        guards.check_sends_today(dossier, at=at)
         price = dossier.offer.price_cents
         if seen_price_cents is not None and seen_price_cents != price:
             raise Refused(_("Le prix a changé depuis l’affichage de cette page. Relisez-le avant d’envoyer."))

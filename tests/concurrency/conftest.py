@@ -7,6 +7,8 @@ import pytest
 from django.db import connection
 from django.db.backends.signals import connection_created
 
+from dossiers import guards
+
 NEVER_OVERDRAWN = "pocket_never_overdrawn"
 
 
@@ -40,3 +42,9 @@ def unguarded_ledger(transactional_db):
                 cursor.execute(f"ALTER TABLE rights_pocket ADD CONSTRAINT {NEVER_OVERDRAWN} {definition}")
 
     return unguarded
+
+
+@pytest.fixture(autouse=True)
+def no_daily_limit(monkeypatch):
+    """One holder plays round after round here; how many requests a day may be sent is tested elsewhere."""
+    monkeypatch.setattr(guards, "SENDS_A_DAY_MAX", 1_000_000)

@@ -846,3 +846,15 @@ def test_each_state_that_waits_is_settled_or_kept_never_stuck():
         assert clocks.running(dossier, CLOCK_OF[State(dossier.state)]) is not None
     report = deadlines.settle_overdue(at=ASKED + timedelta(days=400))
     assert (report.settled, report.set_aside) == (4, {})
+
+
+def test_sending_and_cancelling_in_a_loop_does_not_flood_an_organisation(at, monkeypatch):
+    monkeypatch.setattr(guards, "SENDS_A_DAY_MAX", 2)
+    holder = HolderFactory(status="job_seeker")
+    session = SessionFactory(starts_on=in_business_days(at, 30), ends_on=in_business_days(at, 40))
+    for _number in range(2):
+        act("cancel", DossierFactory(at=at, holder=holder, session=session, requested=True), at=at)
+    third = DossierFactory(at=at, holder=holder, session=session)
+    with pytest.raises(Refused, match="reprendre demain"):
+        act("submit", third, at=at)
+    assert act("submit", third, at=at + timedelta(days=1)).state == State.REQUESTED
