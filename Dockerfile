@@ -27,7 +27,7 @@ RUN SECRET_KEY=build NIR_KEYS=build ALLOWED_HOSTS=build EMAIL_URL=smtp://build P
 USER portal
 EXPOSE 8000
 HEALTHCHECK --interval=30s --timeout=10s --start-period=30s --retries=3 CMD ["python", "docker/health.py"]
-# One blocking thread a worker measured best (docs/operations.md); GRANIAN_WORKERS sets their number.
+# One blocking thread a worker measured best; GRANIAN_WORKERS sets their number (docs/operations.md).
 ENV GRANIAN_WORKERS=2
 CMD ["granian", "--interface", "wsgi", "--host", "0.0.0.0", "--port", "8000", \
      "--blocking-threads", "1", "--no-ws", "portal.wsgi:application"]

@@ -167,6 +167,7 @@ class HolderProfileAdmin(admin.ModelAdmin):
 @admin.register(Organisation)
 class OrganisationAdmin(admin.ModelAdmin):
     list_display = ("name", "siret", "email", "phone")
+    list_filter = (("email", admin.EmptyFieldListFilter),)
     search_fields = ("name", "siret", "email")
 
 

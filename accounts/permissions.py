@@ -53,7 +53,7 @@ def enrolment_obstacle(holder: HolderProfile, *, on: datetime.date, rules: Rules
 
 
 def _closed(holder: HolderProfile, *, by_employer: bool) -> str:
-    """What to do in a status that the rulebook closes (handbook 1.A 8, 1.B 28)."""
+    """What to do in a status that the rulebook closes."""
     if holder.status == HolderProfile.Status.PUBLIC_AGENT:
         words = _("Vous êtes agent public : vos droits se comptent en heures et ne s’utilisent pas ici.")
     elif holder.status == HolderProfile.Status.RETIRED_FULL_RATE:
@@ -102,4 +102,3 @@ def _needs(role: Role, has_it: Callable) -> Callable:
 
 holder_required = _needs(Role.HOLDER, lambda actor: actor.is_holder)
 provider_required = _needs(Role.PROVIDER, lambda actor: actor.is_provider)
-admin_required = _needs(Role.ADMIN, lambda actor: actor.is_admin)

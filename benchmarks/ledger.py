@@ -29,7 +29,7 @@ from accounts.models import HolderProfile  # noqa: E402
 from rights import integrity, ledger  # noqa: E402
 from rights.kinds import PocketKind  # noqa: E402
 
-GOAL = 0.20  # of the peer's movements a second; the guarantees of docs/architecture.md §5.3 for the rest
+GOAL = 0.20  # of the peer's movements a second; the guarantees of docs/locks.md for the rest
 ROUNDS, ROUND = 5, 200
 
 

@@ -1,6 +1,6 @@
 """A page of search against the same page in hand-written SQL, side by side in one run.
 
-    python benchmarks/search.py [--offers 50000] [--rounds 40]
+    python3 dev.py run benchmarks/search.py [--offers 50000] [--rounds 40]
 
 Makes a database of its own with invented offers, asks both ways for the same pages (rare and common words,
 with and without a place, a place alone), checks that the answers are the same, and prints p50 and p95.

@@ -92,6 +92,7 @@ class CertificationAdmin(ReadOnly, admin.ModelAdmin):
 @admin.register(CertificationBlock)
 class CertificationBlockAdmin(ReadOnly, admin.ModelAdmin):
     list_display = ["code", "title", "certification_id"]
+    list_filter = ["certification__register", "certification__level"]
     search_fields = ["code", "title", "certification__code"]
 
 

@@ -41,7 +41,7 @@ class Code(StrEnum):
     LICENCE_EXCLUDED = "licence_excluded"
 
 
-# The reasons that a register's news can bring: a waiting request is closed for them (handbook, decision 15).
+# The reasons that a register's news can bring: a waiting request is closed for them (docs/decisions.md, 15).
 CERTIFICATION_CODES = frozenset(
     {
         Code.CERTIFICATION_MISSING,
@@ -62,14 +62,6 @@ class Reason:
 
     def __str__(self) -> str:
         return self.sentence
-
-
-class NotOpen(Exception):
-    """The offer is not open that day; `reasons` is never empty."""
-
-    def __init__(self, reasons: list[Reason]):
-        self.reasons = reasons
-        super().__init__(" ".join(reason.sentence for reason in reasons))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -269,12 +261,6 @@ def _qualiopi_words(kind: str) -> str:
         "vae": _("la validation des acquis (VAE)"),
         "apprenticeship": _("l’apprentissage"),
     }[kind]
-
-
-def check_open(offer: Offer, *, on: date, rules: Rules) -> None:
-    """NotOpen, with every reason, unless the offer is open on that day."""
-    if reasons := refusals(facts_of(offer), on=on, rules=rules):
-        raise NotOpen(reasons)
 
 
 def facts_of(offer: Offer) -> OfferFacts:

@@ -1,6 +1,6 @@
 """Opening and closing deadlines. Acting on missed ones is deadlines.py.
 
-`due_at` is frozen when the clock opens, from the rulebook of that day (handbook §0.1, 1 and 13).
+`due_at` is frozen when the clock opens, from the rulebook of that day (docs/decisions.md, 1 and 13).
 """
 
 from datetime import UTC, date, datetime, time, timedelta
@@ -70,7 +70,7 @@ def _last_morning(last_day: date, rules: Rules) -> datetime:
 
 
 def free_period(*, accepted_at: datetime, starts_on: date, rules: Rules) -> workdays.Period:
-    """How long a confirmed registration can be cancelled freely (handbook §0.1, 2 and 3).
+    """How long a confirmed registration can be cancelled freely (docs/decisions.md, 2 and 3).
 
     The earlier of (a) the start of the training, 00:00 in Paris, and (b) the later of the end of
     the withdrawal period and midnight after the 7th business day before the start.

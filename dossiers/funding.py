@@ -63,7 +63,7 @@ class Plan:
 def plan(*, price_cents: int, purses: Iterable[Purse], status: str, rules: Rules) -> Plan:
     """The lines that pay a price, in legal order, and what is left to the holder.
 
-    The participation is inside the remainder, never added to it (handbook §0.1, 6; decree
+    The participation is inside the remainder, never added to it (docs/decisions.md, 6; decree
     2024-394). A purse that exempts from it is used first, for at least what the participation
     would have left to pay. Inside a kind: nearest expiry first. ValueError: price below zero.
     """

@@ -82,7 +82,7 @@ def check_session_reachable(session: Session, *, on: date, rules: Rules) -> None
 
 
 def check_earliest_start(starts_on: date, *, on: date, rules: Rules, field: str = "starts_on") -> None:
-    """At least so many business days between today and the start, equality allowed (handbook §0.1, 5)."""
+    """At least so many business days between today and the start, equality allowed (docs/decisions.md, 5)."""
     earliest = workdays.earliest_start(on, rules.earliest_start_days)
     if starts_on < earliest:
         raise Refused(
@@ -108,7 +108,7 @@ def check_year(day: date, *, on: date, field: str) -> None:
 
 
 def check_request_count(dossier: Dossier, *, rules: Rules) -> None:
-    """At most so many requests waiting for one training action (handbook §0.1, 4). Holder is locked."""
+    """At most so many requests waiting for one training action (docs/decisions.md, 4). Holder is locked."""
     waiting = Dossier.objects.filter(
         holder_id=dossier.holder_id, offer_id=dossier.offer_id, state=State.REQUESTED
     ).count()
@@ -157,7 +157,7 @@ def check_project(dossier: Dossier) -> None:
 
 
 def check_withdrawal(dossier: Dossier, *, at: datetime) -> None:
-    """`free_until` still runs. After it, a cancellation costs (settled in a later step)."""
+    """`free_until` still runs. After it, a cancellation is no longer free, nor done here."""
     if dossier.free_until is None or at >= dossier.free_until:
         due = french.last_minute(dossier.free_until) if dossier.free_until else ""
         raise Refused(

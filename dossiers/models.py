@@ -129,6 +129,7 @@ class Transition(models.Model):
     user = models.ForeignKey("accounts.User", on_delete=models.PROTECT, null=True, blank=True)
     at = models.DateTimeField(_("le"))
     request_id = models.UUIDField(_("demande"))
+    # For programs: the clock that was missed, the code of what closed, "withdrawal". People read `reason`.
     cause = models.CharField(_("cause"), max_length=30, blank=True)
     reason = models.TextField(_("motif"), blank=True)
     details = models.JSONField(_("détails"), default=dict, blank=True)

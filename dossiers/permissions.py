@@ -17,7 +17,7 @@ def visible_dossiers(actor: Actor) -> QuerySet[Dossier]:
     if actor.is_holder:
         return everything.filter(holder_id=actor.holder_id)
     if actor.is_provider:
-        # A draft is nobody's business but the holder's.
+        # A provider has the key of its organisation. A draft is nobody's business but the holder's.
         return everything.filter(provider_id=actor.organisation_id).exclude(state=State.DRAFT)
     return everything.none()
 

@@ -1,7 +1,7 @@
 """Giving time back after an outage: one admin proposes, another confirms, with a reason.
 
 An extension closes the running clock as MOOT and opens a new one; a reinstatement is a move of
-its own, reserving again (handbook §0.1, 19). Everyone concerned is told why. One dossier that
+its own, reserving again (docs/decisions.md, 19). Everyone concerned is told why. One dossier that
 cannot be helped does not stop the others: the relief keeps what happened to each.
 """
 
@@ -21,7 +21,10 @@ from dossiers.models import Deadline, Dossier, Relief
 from dossiers.states import CLOCK_OF, ClockKind, State
 from rulebook import workdays
 
+# Not law: it stops slips. An outage longer than four weeks takes two reliefs.
 EXTRA_DAYS_MAX = 20
+DONE = "ok"
+"""What a relief's report says of a dossier that was helped; else, why not."""
 
 
 def propose(
@@ -82,9 +85,6 @@ def confirm(relief_id: int, *, by: Actor, at: datetime) -> Relief:
         Relief.objects.filter(pk=relief.pk).update(report=report)
     relief.report = report
     return relief
-
-
-DONE = "ok"
 
 
 def extend(dossier_id: UUID, *, relief: Relief, by: Actor, at: datetime) -> None:

@@ -19,7 +19,7 @@ FORECAST_STATES = frozenset({State.DRAFT, State.REQUESTED, State.PROPOSED})
 
 @dataclass
 class Screen:
-    """Everything templates/dossiers/_dossier.html reads."""
+    """Everything templates/dossiers/{holder,provider}/_dossier.html read."""
 
     dossier: Dossier
     at: datetime

@@ -104,7 +104,6 @@ def known_pairs() -> list[tuple[str, str, str]]:
         for verb, move in MOVES.items()
         for source in move.sources
         for target in move.targets
-        if verb != "refuse_payment" or source == target
     )
 
 

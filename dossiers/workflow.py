@@ -376,7 +376,6 @@ def call_off(dossier_id: UUID, *, by: Actor, at: datetime, request_id: UUID, rea
 
     Effects: release; CANCELLED_BY_PROVIDER; a notice to the holder. By the organisation.
     """
-    guards.check_reason(reason)
     return _leave(
         "call_off",
         State.CANCELLED_BY_PROVIDER,
@@ -437,9 +436,9 @@ def lapse(dossier_id: UUID, *, by: Actor, at: datetime, request_id: UUID) -> Dos
 
 
 def close(dossier_id: UUID, *, by: Actor, at: datetime, request_id: UUID) -> Dossier:
-    """The certification ended, or the offer closed, before the registration was confirmed. By the system.
+    """The certification ended before the registration was confirmed. By the system.
 
-    Effects: CLOSED_BY_PLATFORM with the reason in words; a notice to both sides (handbook §0.1, 15).
+    Effects: CLOSED_BY_PLATFORM with the reason in words; a notice to both sides (docs/decisions.md, 15).
     """
     with transaction.atomic():
         dossier, is_done = _begin("close", dossier_id, by=by, request_id=request_id)
@@ -651,6 +650,7 @@ def _leave(
         if verb == "withdraw":
             guards.check_withdrawal(dossier, at=at)
         if verb == "call_off":
+            guards.check_reason(reason)
             guards.check_not_started(dossier, on=workdays.paris_day(at))
         _release(dossier, by=by, at=at)
         outcome = Deadline.Outcome.MET if verb == "decline" else Deadline.Outcome.MOOT

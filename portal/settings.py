@@ -34,7 +34,7 @@ PORTAL_CONTACT_EMAIL = (
     else env("PORTAL_CONTACT_EMAIL", default="aide@exemple.invalid")
 )
 
-# --- Applications and layers (docs/architecture.md §3) ------------------------------------
+# --- Applications and layers (docs/architecture.md) -------------------------------------
 INSTALLED_APPS = [
     "portal.apps.PortalConfig",
     "dossiers",
@@ -165,7 +165,7 @@ ACCOUNT_DEFAULT_HTTP_PROTOCOL = "https" if PORTAL_BASE_URL.startswith("https") e
 
 # Social-security numbers: first key encrypts, the others still decrypt (rotation).
 NIR_KEYS = env.list("NIR_KEYS")
-# Off: activation asks for names and birth date only (handbook §0.1, 20).
+# Off: activation asks for names and birth date only (docs/decisions.md, 20).
 NIR_AT_ACTIVATION = env.bool("NIR_AT_ACTIVATION", default=not IS_PRODUCTION)
 
 # --- Words, dates ---------------------------------------------------------------------------

@@ -8,7 +8,6 @@ migration). Each rule below is one statement, so it reads one consistent moment 
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import pgtrigger
 from django.db import connection
@@ -16,9 +15,6 @@ from django.utils.translation import gettext_lazy as _
 
 from rights.kinds import FAULTS, HOLDER_KINDS, INTO_RESERVED, WORLD_KINDS, PocketKind, Unit
 from rights.models import Movement, Pocket
-
-GRANTS = Path(__file__).with_name("grants.sql")
-"""The first net in production: what the portal's role may do with the ledger at all."""
 
 MOST_FINDINGS = 1_000
 """By rule: a broken guard may touch every row, and nobody reads a million lines."""

@@ -121,17 +121,12 @@ def period(event: datetime | date, days: int, unit: Unit = BUSINESS, calendar: s
 
 
 def period_before(start: date, days: int, calendar: str = METROPOLE) -> Period:
-    """The time left until the `days`-th business day before `start`, that day included."""
+    """The time left until the `days`-th business day before `start`, that day included.
+
+    Exactly `days` counts: 7 before 2026-06-01 is 2026-05-20, to its end.
+    """
     last, skipped = _walk(paris_day(start), days, calendar, step=-1)
     return Period(last_day=last, expires_at=midnight_after(last), skipped=skipped)
-
-
-def nth_workday_before(start: date, days: int, calendar: str = METROPOLE) -> date:
-    """Last day a holder may still cancel freely when `days` business days must remain before `start`.
-
-    Exactly `days` counts for the holder: 7 before 2026-06-01 is 2026-05-20, to its end.
-    """
-    return subtract_workdays(start, days, calendar)
 
 
 def earliest_start(proposal: date, days: int, calendar: str = METROPOLE) -> date:

@@ -1,4 +1,4 @@
-"""Guards that every test runs under (docs/architecture.md §8).
+"""Guards that every test runs under.
 
 They look at what the code does, not at what a test asserts: a page that writes on GET, a template
 that names a variable nobody gave, a list whose order was left to chance. Each is shown to catch

@@ -3,7 +3,7 @@
 Two headers are known: the public list's (« Liste publique des organismes de formation »: lower-case, or
 camelCase with dots, its SIRET whole or only the 5-digit NIC) and the networks' (`Siret`,
 `numero_declaration_activite`, `Qualiopi`). « Qualiopi : Oui » without kinds counts as training actions only
-(handbook §0.1, 17). Organisations the file does not hold are left alone, and so is a suspension,
+(docs/decisions.md, 17). Organisations the file does not hold are left alone, and so is a suspension,
 which is an admin's word.
 """
 
@@ -24,7 +24,7 @@ from catalog.imports.report import Report
 from catalog.imports.values import Wrong
 from catalog.models import ImportRun, Offer, Provider
 
-PLACEHOLDER_NUMBER = "99999999999"  # seen in real files where no number was known (handbook §4)
+PLACEHOLDER_NUMBER = "99999999999"  # seen in real files where no number was known
 MAX_NAME = 255
 QUALIOPI_FIELDS = ("qualiopi_training", "qualiopi_skills_review", "qualiopi_vae", "qualiopi_apprenticeship")
 # Our field → the columns that give it, first found first. Names as `_plain` writes them.

@@ -296,7 +296,7 @@ def _read_blocks(record: Record, group) -> None:
         code, title = _text_in(element, "CODE"), _text_in(element, "LIBELLE")
         if not code and not title:
             continue
-        # RNCP40344BC01 (handbook §4): a block of another record would be written twice.
+        # RNCP40344BC01: a block of another record would be written twice.
         if not re.fullmatch(rf"{record.code}BC\d{{1,4}}", code, re.ASCII):
             record.remarks.append(
                 _("bloc « %(code)s » laissé de côté : ce n'est pas un code de bloc de cette fiche.")

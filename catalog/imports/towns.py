@@ -114,8 +114,3 @@ def is_in_department(postal_code: str, town: Town) -> bool:
     if town.department in {"2A", "2B"}:
         return postal_code.startswith("20")
     return postal_code.startswith(town.department[:3])
-
-
-def find_town(postal_code: str, name: str, insee: str = "") -> Town | None:
-    """The town of one address; see `Towns.find`."""
-    return Towns({(postal_code, name, insee)}).find(postal_code, name, insee)

@@ -3,7 +3,7 @@
 from django.core.paginator import Paginator
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_POST, require_safe
 
 from notices import inbox, messages
 from notices.models import Notice
@@ -11,6 +11,7 @@ from notices.models import Notice
 NOTICES_A_PAGE = 20
 
 
+@require_safe
 def notices(request):
     mine = Notice.objects.of(request.user)
     page = Paginator(mine, NOTICES_A_PAGE).get_page(request.GET.get("page"))

@@ -12,7 +12,6 @@ import rulebook
 from accounts.models import HolderProfile
 from accounts.permissions import (
     NotAllowed,
-    admin_required,
     birthday,
     check_can_enrol,
     enrolment_obstacle,
@@ -106,7 +105,6 @@ def done(request):
 urlpatterns = [
     path("titulaire", holder_required(done)),
     path("organisme", provider_required(done)),
-    path("gestion", admin_required(done)),
     path("ouverte", login_not_required(holder_required(done))),
     *portal_urls.urlpatterns,
 ]
@@ -117,7 +115,7 @@ urlpatterns = [
 class TestPages:
     @pytest.mark.parametrize(
         ("role", "open_to"),
-        [("holder", "/titulaire"), ("provider", "/organisme"), ("admin", "/gestion"), ("nobody", None)],
+        [("holder", "/titulaire"), ("provider", "/organisme"), ("admin", None), ("nobody", None)],
     )
     def test_each_page_is_open_to_its_role_only(self, client, role, open_to):
         user = {
@@ -127,7 +125,7 @@ class TestPages:
             "nobody": UserFactory,
         }[role]()
         client.force_login(user)
-        for page in ("/titulaire", "/organisme", "/gestion"):
+        for page in ("/titulaire", "/organisme"):
             assert client.get(page).status_code == (200 if page == open_to else 403)
 
     @pytest.mark.parametrize("page", ["/titulaire", "/ouverte"])
@@ -149,7 +147,7 @@ class TestPages:
 
     def test_who_does_not_have_it_is_told_whom_to_ask(self, client):
         client.force_login(HolderFactory().user)
-        refused = client.get("/gestion")
+        refused = client.get("/organisme")
         assert refused.status_code == 403
         assert "Vous n’avez pas ce rôle" in refused.text
 

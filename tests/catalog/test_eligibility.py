@@ -135,18 +135,17 @@ def test_the_comparison_can_fail(monkeypatch):
 
 def test_an_offer_of_the_factory_is_open(rules):
     offer = OfferFactory()
-    eligibility.check_open(offer, on=today(), rules=rules)
+    assert eligibility.refusals(eligibility.facts_of(offer), on=today(), rules=rules) == []
     assert Offer.objects.open_on(today(), rules).get() == offer
 
 
 def test_another_establishment_of_the_same_company_is_not_entitled(rules):
-    """The entitlement belongs to a SIRET, not to its SIREN (handbook §7, 23)."""
+    """The entitlement belongs to a SIRET, not to its SIREN."""
     offer = OfferFactory(entitled=False)
     siret = offer.provider.organisation.siret
     HabilitationFactory(certification=offer.certification, siret=siret[:9] + "99999")
-    with pytest.raises(eligibility.NotOpen) as refused:
-        eligibility.check_open(offer, on=today(), rules=rules)
-    assert [why.code for why in refused.value.reasons] == [eligibility.Code.NOT_ENTITLED]
+    reasons = eligibility.refusals(eligibility.facts_of(offer), on=today(), rules=rules)
+    assert [why.code for why in reasons] == [eligibility.Code.NOT_ENTITLED]
 
 
 @pytest.mark.parametrize(

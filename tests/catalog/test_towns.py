@@ -8,7 +8,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from catalog.imports import towns
-from catalog.imports.towns import Towns, address_key, find_town
+from catalog.imports.towns import Towns, address_key
 from catalog.models import Town
 
 pytestmark = pytest.mark.django_db
@@ -63,6 +63,10 @@ def test_a_changed_town_is_corrected(france):
     Town.objects.filter(code="91330").update(name="Ladry")
     assert towns.load() == 1
     assert Town.objects.get(code="91330").name == "Lardy"
+
+
+def find_town(postal_code, name, insee=""):
+    return Towns({(postal_code, name, insee)}).find(postal_code, name, insee)
 
 
 def test_the_districts_are_the_city(france):

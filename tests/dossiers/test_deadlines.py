@@ -120,7 +120,7 @@ def test_the_end_of_the_free_period_is_announced_on_its_last_morning_only():
     assert clock.next_reminder_at == last_morning
 
 
-# --- The free period (handbook §0.1, 2 and 3) ------------------------------------------------------
+# --- The free period (docs/decisions.md, 2 and 3) ------------------------------------------------------
 
 
 @pytest.mark.parametrize(

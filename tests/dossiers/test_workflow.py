@@ -75,7 +75,7 @@ def test_each_waiting_state_has_one_running_clock(at):
 
 
 def test_the_organisation_has_until_midnight_of_the_second_business_day():
-    # Friday 20 November 2026, 16:00 → Tuesday 24 (handbook 2.E.4)
+    # Friday 20 November 2026, 16:00 → Tuesday 24
     dossier = DossierFactory(at=paris(2026, 11, 20, 16), requested=True)
     clock = last_clock(dossier)
     assert (clock.kind, clock.last_day) == (ClockKind.PROVIDER_ANSWER, date(2026, 11, 24))
@@ -221,7 +221,7 @@ def test_a_late_withdrawal_is_refused_with_the_day_it_was_free_until(at):
 
 
 def test_a_start_eleven_business_days_away_is_allowed_and_ten_is_not():
-    # Proposal 2027-05-07 → earliest start 2027-05-25 (handbook §0.1, 5)
+    # Proposal 2027-05-07 → earliest start 2027-05-25 (docs/decisions.md, 5)
     at = paris(2027, 5, 7, 10)
     dossier = DossierFactory(at=at, requested=True)
     reason = {"change_reason": "Le formateur est libre plus tôt."}

@@ -15,6 +15,7 @@ from accounts.actors import SYSTEM
 from rights import integrity, ledger
 from rights.kinds import MovementKind, PocketKind, Unit
 from rights.models import Movement, Pocket
+from tests.conftest import ROOT
 from tests.factories.accounts import HolderFactory
 from tests.factories.rights import CreditFactory, PurseFactory
 
@@ -364,7 +365,8 @@ def test_every_rule_of_the_check_is_worded():
 
 def test_the_production_role_cannot_do_what_a_trigger_could_be_talked_out_of(purse, state):
     """grants.sql: even with `pgtrigger.ignore` set, the role may only add movements."""
-    grants = integrity.GRANTS.read_text(encoding="utf-8").replace(':"role"', "portal_under_test")
+    grants = (ROOT / "rights" / "grants.sql").read_text(encoding="utf-8")
+    grants = grants.replace(':"role"', "portal_under_test")
     with connection.cursor() as cursor:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
         cursor.execute("CREATE ROLE portal_under_test")

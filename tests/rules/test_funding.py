@@ -1,4 +1,4 @@
-"""How an order is paid (dossiers/funding.py): the handbook's examples, then properties."""
+"""How an order is paid (dossiers/funding.py): worked examples, then properties."""
 
 from dataclasses import replace
 from datetime import date
@@ -44,7 +44,7 @@ def plan(price, *purses, status="private_employee", rules=None):
 @pytest.mark.parametrize(
     ("participation", "price", "balance", "rights", "paid"),
     [
-        (10_000, 150_000, 200_000, 140_000, 10_000),  # handbook 2.F.3, 2024
+        (10_000, 150_000, 200_000, 140_000, 10_000),  # the participation of 2024
         (10_000, 250_000, 200_000, 200_000, 50_000),  # the participation is inside the rest, not added
         (10_320, 150_000, 200_000, 139_680, 10_320),  # the same in 2026
         (10_320, 250_000, 200_000, 200_000, 50_000),

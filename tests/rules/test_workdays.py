@@ -181,7 +181,7 @@ def test_regional_calendars_move_the_end():
 
 
 def test_free_cancellation_and_earliest_start_counted_by_hand():
-    assert workdays.nth_workday_before(date(2026, 6, 1), 7) == date(2026, 5, 20)
+    assert workdays.subtract_workdays(date(2026, 6, 1), 7) == date(2026, 5, 20)
     before = workdays.period_before(date(2026, 6, 1), 7)
     assert before.last_day == date(2026, 5, 20)
     assert before.expires_at == datetime(2026, 5, 20, 22, 0, tzinfo=UTC)

@@ -1,4 +1,4 @@
-"""How amounts, days and moments are written. Tables from the handbook of the house, then properties."""
+"""How amounts, days and moments are written. Tables, then properties."""
 
 from datetime import UTC, date, datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
