@@ -40,6 +40,10 @@ NO_SHARED_DATA = "les fichiers réels (../shared/data) sont absents"
 NO_BROWSER = "Chromium est absent (paquet « chromium », ou son chemin dans CHROMIUM)"
 
 
+def pytest_addoption(parser):
+    parser.addoption("--book", default=None, metavar="FOLDER", help="take a picture of every scene there")
+
+
 def pytest_configure():
     guards.install()
 

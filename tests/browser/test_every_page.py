@@ -1,0 +1,225 @@
+"""Every page in every state: no rule of accessibility broken, nothing lost at 320 pixels or at 200 %.
+
+    python3 dev.py test tests/browser/test_every_page.py --book FOLDER
+
+also takes the pictures: each scene at 1280 and 360 pixels, light and dark, with an index.html.
+"""
+
+import html
+import re
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from django.conf import settings
+from django.core.management import call_command
+from django.db import connection
+from django.test import Client
+from pytest_django.live_server_helper import LiveServer
+
+from tests.scenes import Scene, every_scene
+from tests.scenes.stage import Stage
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("stage"), pytest.mark.django_db]
+
+SCENES = every_scene()
+# 1280 pixels at 200 % leave 640; 320 is the narrowest phone.
+WIDTHS = (320, 640, 1280)
+PICTURES = tuple((width, scheme) for width in (1280, 360) for scheme in ("light", "dark"))
+PARTS = ("h1", "main", "header", "footer", "a.skip-link", "title")
+
+TOO_WIDE = """() => {
+  const root = document.scrollingElement;
+  if (root.scrollWidth <= root.clientWidth) return [];
+  return [...document.querySelectorAll("body *")]
+    .filter(each => each.getBoundingClientRect().right > root.clientWidth + 1)
+    .slice(0, 5).map(each => each.outerHTML.slice(0, 120));
+}"""
+# Words that a box hides: cut off, or pushed out of it. What is hidden on purpose is one pixel wide.
+CUT_OFF = """() => [...document.querySelectorAll("main *, header *, footer *")].filter(each => {
+  const style = getComputedStyle(each);
+  const hides = [style.overflowX, style.overflowY].some(way => way === "hidden" || way === "clip");
+  return hides && each.clientWidth > 1 && each.innerText && !each.closest("svg")
+    && (each.scrollWidth > each.clientWidth + 1 || each.scrollHeight > each.clientHeight + 1);
+}).slice(0, 5).map(each => each.outerHTML.slice(0, 160))"""
+# What one taps is never too small for a finger, links inside a sentence aside.
+MISSES = """() => [...document.querySelectorAll("main .button, header a, header button, footer a, footer button")]
+  .filter(each => {
+    const box = each.getBoundingClientRect();
+    return box.width && box.height && Math.round(box.height) < 44 && box.height > 1;
+  }).slice(0, 5).map(each => each.outerHTML.slice(0, 120))"""
+
+
+@pytest.fixture(scope="module")
+def stage(django_db_setup, django_db_blocker):
+    """The demonstration, once for all the scenes: none of them writes."""
+    with django_db_blocker.unblock():
+        call_command("load_towns", verbosity=0)
+        call_command("load_demo", verbosity=0)
+        yield Stage()
+        call_command("flush", verbosity=0, interactive=False)
+
+
+@pytest.fixture(scope="module")
+def server(stage, django_db_blocker):
+    running = LiveServer("localhost")
+    yield running
+    running.stop()
+    with django_db_blocker.unblock(), connection.cursor() as cursor:
+        # Its threads are not waited for; a connection of theirs would keep the test database from going.
+        cursor.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+
+
+@pytest.fixture(scope="module")
+def seat(stage, server, browser, django_db_blocker):
+    """`seat(who)`: the page of this person's browser, and what it complained of."""
+    contexts, pages = [], {}
+    # Signed in before the first test: what a test writes is in a transaction that the server cannot see.
+    with django_db_blocker.unblock():
+        keys = {who: _session_of(stage.user(who)) for who in {scene.who for scene in SCENES} if who}
+
+    def page_of(who: str):
+        if who not in pages:
+            context = browser.new_context(locale="fr-FR", reduced_motion="reduce")
+            context.set_default_timeout(20_000)
+            contexts.append(context)
+            if who:
+                cookie = {"name": settings.SESSION_COOKIE_NAME, "value": keys[who], "url": server.url}
+                context.add_cookies([cookie])
+            shown, complaints = context.new_page(), []
+            shown.on("console", lambda said: complaints.append((said.type, said.text)))
+            shown.on("pageerror", lambda error: complaints.append(("error", str(error))))
+            pages[who] = (shown, complaints)
+        return pages[who]
+
+    yield page_of
+    for context in contexts:
+        context.close()
+
+
+def _session_of(user) -> str:
+    client = Client()
+    client.force_login(user)
+    return client.cookies[settings.SESSION_COOKIE_NAME].value
+
+
+@pytest.fixture(scope="module")
+def book(request):
+    """The folder of the pictures and what is in it, or None."""
+    folder = request.config.getoption("book")
+    if folder is None:
+        yield None
+        return
+    taken: dict[str, list[str]] = defaultdict(list)
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    yield Path(folder), taken
+    (Path(folder) / "index.html").write_text(_index(taken), encoding="utf-8")
+
+
+@pytest.mark.parametrize("scene", SCENES, ids=[scene.name for scene in SCENES])
+def test_page(scene: Scene, stage, server, seat, book):
+    path = scene.where(stage)
+    shown, complaints = seat(scene.who)
+    complaints.clear()
+    answer = _play(scene, shown, server.url + path)
+    assert answer == scene.status, f"{path} answers {answer}: {shown.inner_text('body')[:1500]}"
+    _has_its_parts(scene, shown)
+    if book:
+        _take_pictures(scene, shown, *book)
+    _fits(scene, shown)
+    _is_accessible(scene, shown)
+    # A refusal answers with the page itself; the browser notes its status.
+    said = [text for kind, text in complaints if kind in {"error", "warning"} and "status of 4" not in text]
+    assert said == []
+
+
+def _fits(scene: Scene, shown) -> None:
+    for width in WIDTHS:
+        shown.set_viewport_size({"width": width, "height": 900})
+        for what, script in (("too wide", TOO_WIDE), ("cut off", CUT_OFF)):
+            found = shown.evaluate(script)
+            assert found == [], f"{scene.name} at {width} pixels, {what}: {found}"
+    if scene.is_ours:
+        shown.set_viewport_size({"width": 320, "height": 900})
+        assert shown.evaluate(MISSES) == [], f"{scene.name}: too small for a finger"
+
+
+def _is_accessible(scene: Scene, shown) -> None:
+    for width, scheme in ((320, "light"), (1280, "light"), (1280, "dark")):
+        shown.emulate_media(color_scheme=scheme)
+        shown.set_viewport_size({"width": width, "height": 900})
+        broken = [
+            (rule["id"], [node["html"][:200] for node in rule["nodes"]])
+            for rule in Axe().run(shown).response["violations"]
+        ]
+        assert broken == [], f"{scene.name} at {width} pixels, {scheme}: {broken}"
+
+
+def _play(scene: Scene, shown, url: str) -> int:
+    """Open the page, act on it; the status of the page one ends on."""
+    statuses: list[int] = []
+
+    def hear(response):
+        if response.request.is_navigation_request() and response.frame == shown.main_frame:
+            statuses.append(response.status)
+
+    shown.emulate_media(color_scheme="light")
+    shown.set_viewport_size({"width": 1280, "height": 900})
+    shown.on("response", hear)
+    try:
+        shown.goto(url)
+        if scene.then:
+            scene.then(shown)
+            shown.wait_for_load_state()
+    finally:
+        shown.remove_listener("response", hear)
+    return statuses[-1]
+
+
+def _has_its_parts(scene: Scene, shown) -> None:
+    for part in PARTS if scene.is_ours else ("h1", "title"):
+        assert shown.locator(part).count(), f"{scene.name} has no {part}"
+    assert shown.locator("h1").count() == 1 or not scene.is_ours, f"{scene.name} has several titles"
+    read = _plain(shown.inner_text("body"))
+    for words in scene.shows:
+        if words.startswith("css="):
+            assert shown.locator(words.removeprefix("css=")).count(), f"{scene.name} has no {words}"
+        else:
+            assert _plain(words) in read, f"« {words} » is not in {scene.name}: {read[:3000]}"
+
+
+def _plain(words: str) -> str:
+    return re.sub(r"\s+", " ", words).replace("’", "'").strip()
+
+
+# --- The book ------------------------------------------------------------------------------------------
+
+
+def _take_pictures(scene: Scene, shown, folder: Path, taken: dict[str, list[str]]) -> None:
+    for width, scheme in PICTURES:
+        shown.emulate_media(color_scheme=scheme)
+        shown.set_viewport_size({"width": width, "height": 900 if width > 640 else 740})
+        shown.evaluate("window.scrollTo(0, 0)")
+        path = folder / str(width) / scheme / f"{scene.name.replace('/', '--')}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        shown.screenshot(path=path, full_page=True, animations="disabled")
+        taken[scene.name].append(str(path.relative_to(folder)))
+
+
+def _index(taken: dict[str, list[str]]) -> str:
+    rows = []
+    for name, paths in taken.items():
+        pictures = "".join(
+            f'<a href="{html.escape(path)}"><img src="{html.escape(path)}" alt="" loading="lazy"></a>'
+            for path in paths
+        )
+        rows.append(f"<h2>{html.escape(name)}</h2><div>{pictures}</div>")
+    style = "img{height:28rem;margin:.5rem;border:1px solid #999}body{font-family:sans-serif}"
+    return (
+        f'<!DOCTYPE html><html lang="en"><meta charset="utf-8"><title>Screenshot book</title>'
+        f"<style>{style}</style><h1>{len(taken)} scenes</h1>{''.join(rows)}</html>"
+    )
