@@ -25,8 +25,8 @@ def load(*, at: datetime, by: Actor, wave: str = "") -> dict[str, int]:
     catalogue = facts("catalogue")
     today = workdays.paris_day(at)
     for code, words in catalogue["certifications"].items():
-        _certification(code, words, at=at)
-    providers = {key: _provider(words, at=at, by=by) for key, words in catalogue["organisations"].items()}
+        make_certification(code, words, at=at)
+    providers = {key: make_provider(words, at=at, by=by) for key, words in catalogue["organisations"].items()}
     towns = Town.objects.in_bulk([words["town"] for words in catalogue["offers"] if "town" in words])
     codes = {kind: code for code, kind in rulebook.on(today).portal_code_kinds.items()}
     offers = []
@@ -44,7 +44,7 @@ def siret(siren: str) -> str:
     return f"{siren}0001" + luhn.calc_check_digit(f"{siren}0001")
 
 
-def _certification(code: str, words: dict[str, Any], *, at: datetime) -> None:
+def make_certification(code: str, words: dict[str, Any], *, at: datetime) -> None:
     register = code.rstrip("0123456789")
     # Created without a digest: a real extract imported later writes the whole record over it, and a
     # record that a real extract brought is left alone.
@@ -63,7 +63,7 @@ def _certification(code: str, words: dict[str, Any], *, at: datetime) -> None:
     )
 
 
-def _provider(words: dict[str, Any], *, at: datetime, by: Actor) -> Provider:
+def make_provider(words: dict[str, Any], *, at: datetime, by: Actor) -> Provider:
     number = siret(words["siren"])
     slug = slugify(words["name"].partition("(")[0])
     organisation, _created = Organisation.objects.get_or_create(

@@ -35,13 +35,7 @@ def load_logins() -> Actor:
     """Everyone who signs in; gives an admin, who brings the rest in."""
     people = facts("people")
     for words in people["logins"].values():
-        _user(words["email"], words)
-    for words in people["holders"].values():
-        if "email" in words:
-            _user(
-                words["email"],
-                {"first_name": words["first_names"].split(",")[0], "last_name": words["birth_name"]},
-            )
+        _user(words["email"], words, password=PASSWORD)
     admin = next(words for words in people["logins"].values() if words.get("is_admin"))
     return Actor(role=Role.ADMIN, user=User.objects.get(email=admin["email"]))
 
@@ -57,12 +51,16 @@ def load_memberships() -> None:
             )
 
 
-def load_holders(*, at: datetime, opened_at: datetime, wave: str = "") -> dict[str, HolderProfile]:
-    """Accounts, the rights they opened with at `opened_at`, and their activation; by key of the file.
+def load_holders(
+    *, at: datetime, opened_at: datetime, wave: str = "", with_crowd: bool = True
+) -> dict[str, HolderProfile]:
+    """Accounts, the rights they opened with at `opened_at`, and their activation; by key of the files.
 
     Another `wave` grants the dotations again.
     """
-    people = facts("people")["holders"]
+    people = cast = facts("people")["holders"]
+    if with_crowd:
+        people = cast | facts("crowd")["holders"]
     today = workdays.paris_day(at)
     rows = [_row(key, order, words, today) for order, (key, words) in enumerate(people.items(), start=1)]
     identities = [imports.read_row(row, line=line, on=today) for line, row in enumerate(rows, start=2)]
@@ -72,6 +70,9 @@ def load_holders(*, at: datetime, opened_at: datetime, wave: str = "") -> dict[s
         with transaction.atomic():
             ledger.credit_many(list(_credits(key, holder, people[key], today, wave)), at=opened_at, by=SYSTEM)
         if email := people[key].get("email"):
+            names = {"first_name": identity.first_names.split(",")[0], "last_name": identity.birth_name}
+            # Nobody signs in as one of the crowd.
+            _user(email, names, password=PASSWORD if key in cast else None)
             by = Actor(role=Role.HOLDER, user=User.objects.get(email=email))
             holder = activate(by=by, at=opened_at, identity=_stated(identity))
         found[key] = holder
@@ -103,12 +104,12 @@ def waiting_identity(*, on: date) -> StatedIdentity | None:
     return None
 
 
-def _user(email: str, words: dict[str, Any]) -> None:
+def _user(email: str, words: dict[str, Any], *, password: str | None) -> None:
     if User.objects.filter(email=email).exists():
         return
     fields = {"first_name": words["first_name"], "last_name": words["last_name"]}
     make = User.objects.create_superuser if words.get("is_admin") else User.objects.create_user
-    user = make(email, PASSWORD, **fields)
+    user = make(email, password, **fields)
     EmailAddress.objects.create(user=user, email=email, primary=True, verified=True)
 
 

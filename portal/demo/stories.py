@@ -69,10 +69,12 @@ REASONS = {
 }
 
 
-def play(holders: dict[str, HolderProfile], *, at: datetime, wave: str = "") -> int:
+def play(
+    holders: dict[str, HolderProfile], *, at: datetime, stories: list[Story] = STORIES, wave: str = ""
+) -> int:
     """Play the stories that were not played yet in this `wave`; how many. All of them or none."""
     with transaction.atomic():
-        tellers = [_tell(story, holders[story.holder], now=at, wave=wave) for story in STORIES]
+        tellers = [_tell(story, holders[story.holder], now=at, wave=wave) for story in stories]
         played = 0
         # By time, so that the history of rights reads in the order in which things happened.
         order = count()

@@ -44,7 +44,8 @@ CUT_OFF = """() => [...document.querySelectorAll("main *, header *, footer *")].
     && (each.scrollWidth > each.clientWidth + 1 || each.scrollHeight > each.clientHeight + 1);
 }).slice(0, 5).map(each => each.outerHTML.slice(0, 160))"""
 # What one taps is never too small for a finger, links inside a sentence aside.
-MISSES = """() => [...document.querySelectorAll("main .button, header a, header button, footer a, footer button")]
+MISSES = """() => [...document.querySelectorAll(
+  "main .button, header a, header button, footer a, footer button")]
   .filter(each => {
     const box = each.getBoundingClientRect();
     return box.width && box.height && Math.round(box.height) < 44 && box.height > 1;

@@ -45,15 +45,25 @@ def demo(settings):
     settings.NIR_AT_ACTIVATION = True
     for code in town_codes():
         TownFactory(code=code, name=f"Commune {code}")
+    run("load_demo", "--cast-only")
+
+
+@pytest.fixture
+def crowded(settings):
+    """The whole of it, as `python3 dev.py up` loads it."""
+    settings.NIR_AT_ACTIVATION = True
+    towns.load()
     run("load_demo")
 
 
 def town_codes() -> set[str]:
-    catalogue = facts("catalogue")
+    catalogue, crowd = facts("catalogue"), facts("crowd")
     places = [
         *catalogue["organisations"].values(),
         *catalogue["offers"],
         *facts("people")["holders"].values(),
+        *crowd["organisations"],
+        *crowd["holders"].values(),
     ]
     return {place["town"] for place in places if "town" in place}
 
@@ -107,14 +117,44 @@ def test_offers_of_every_kind_are_open_and_some_are_not_for_each_reason(demo):
     }
 
 
-def test_what_is_invented_says_so(demo):
+def test_what_is_invented_says_so(crowded):
     for provider in Provider.objects.select_related("organisation").order_by("pk"):
         assert provider.organisation.name.endswith("(démonstration)")
-        assert provider.organisation.siret.startswith("0000000")
+        assert provider.organisation.siret.startswith("000000")
         provider.organisation.full_clean()
         provider.full_clean()
     emails = User.objects.values_list("email", flat=True)
     assert emails and all(email.endswith("@exemple.invalid") for email in emails)
+    for words in facts("crowd")["holders"].values():
+        assert not User.objects.get(email=words["email"]).has_usable_password()
+
+
+def test_the_crowd_is_dozens_of_organisations_hundreds_of_offers_and_dossiers_in_every_state(crowded):
+    today = workdays.paris_day(timezone.now())
+    opened = Offer.objects.open_on(today, rulebook.on(today))
+    assert Provider.objects.count() >= 50
+    assert opened.count() >= 200
+    assert opened.exclude(town=None).values("town__department").distinct().count() >= 40
+    assert not opened.exclude(
+        pk__in=Session.objects.obtainable(today, rulebook.on(today)).values("offer")
+    ).exists()
+    assert set(Dossier.objects.values_list("state", flat=True)) == {str(state) for state in State}
+    assert Dossier.objects.filter(provider__organisation__name__startswith="Atelier des Lices").count() >= 20
+    assert deadlines.settle_overdue(at=timezone.now()).settled == 0
+    assert integrity.check() == []
+    before = counts()
+    assert "0 nouveaux dossiers" in run("load_demo")
+    assert counts() == before
+
+
+def test_facts_of_the_crowd_stand_once():
+    """A certification is described in one of the two files; each training taught has its words."""
+    catalogue, crowd = facts("catalogue"), facts("crowd")
+    described = {code for code, words in crowd["trainings"].items() if "certification" in words}
+    assert not described & catalogue["certifications"].keys()
+    assert crowd["trainings"].keys() <= described | catalogue["certifications"].keys()
+    taught = {code for words in crowd["organisations"] for code in words["trains"]}
+    assert taught == crowd["trainings"].keys()
 
 
 def test_loaded_again_it_changes_nothing_and_keeps_what_people_did(demo):
@@ -123,7 +163,7 @@ def test_loaded_again_it_changes_nothing_and_keeps_what_people_did(demo):
     publishing.hide(offer.pk, by=admin, at=timezone.now())
     publishing.restore(Provider.objects.get(state="suspended").pk, by=admin, at=timezone.now(), reason="Fin.")
     before = counts()
-    assert "0 nouveaux dossiers" in run("load_demo")
+    assert "0 nouveaux dossiers" in run("load_demo", "--cast-only")
     assert counts() == before
     assert not Offer.objects.get(pk=offer.pk).is_published
     assert not Provider.objects.filter(state="suspended").exists()
@@ -131,7 +171,7 @@ def test_loaded_again_it_changes_nothing_and_keeps_what_people_did(demo):
 
 def test_reset_dates_adds_sessions_and_stories_once_a_day(demo):
     before = counts()
-    run("load_demo", "--reset-dates")
+    run("load_demo", "--reset-dates", "--cast-only")
     after = counts()
     assert after["Dossier"] == 2 * before["Dossier"]
     assert after["Session"] > before["Session"]
@@ -141,7 +181,7 @@ def test_reset_dates_adds_sessions_and_stories_once_a_day(demo):
         before["Offer"],
     )
     assert integrity.check() == []
-    run("load_demo", "--reset-dates")
+    run("load_demo", "--reset-dates", "--cast-only")
     assert counts() == after
 
 
@@ -149,7 +189,7 @@ def test_a_record_of_a_real_extract_is_left_as_it_is(demo):
     certification = Offer.objects.get(training_number="LICES-01").certification
     certification.title, certification.digest = "Comme au répertoire", "a" * 64
     certification.save()
-    run("load_demo")
+    run("load_demo", "--cast-only")
     certification.refresh_from_db()
     assert certification.title == "Comme au répertoire"
 
