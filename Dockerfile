@@ -30,4 +30,5 @@ HEALTHCHECK --interval=30s --timeout=10s --start-period=30s --retries=3 CMD ["py
 # One blocking thread a worker measured best; GRANIAN_WORKERS sets their number (docs/operations.md).
 ENV GRANIAN_WORKERS=2
 CMD ["granian", "--interface", "wsgi", "--host", "0.0.0.0", "--port", "8000", \
-     "--blocking-threads", "1", "--no-ws", "portal.wsgi:application"]
+     "--blocking-threads", "1", "--no-ws", "--respawn-failed-workers", "--workers-kill-timeout", "30", \
+     "portal.wsgi:application"]

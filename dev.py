@@ -264,7 +264,16 @@ def start_program(name, words, env):
 def start_web(env, port):
     command = ["granian", "--interface", "wsgi", "--host", HOST, "--port", str(port), "--workers", "2"]
     return start_program(
-        "web", [*command, "--blocking-threads", "1", "--no-ws", "portal.wsgi:application"], env
+        "web",
+        [
+            *command,
+            "--blocking-threads",
+            "1",
+            "--respawn-failed-workers",
+            "--no-ws",
+            "portal.wsgi:application",
+        ],
+        env,
     )
 
 

@@ -14,10 +14,9 @@ from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy as _
 
 import rulebook
-from accounts import journal, matching, nir
+from accounts import announcements, journal, matching, nir
 from accounts.actors import Actor, Role
 from accounts.models import ActivationAttempt, HolderProfile, User
-from notices import outbox
 from rulebook import Rules, workdays
 
 
@@ -131,7 +130,8 @@ def _link(account: HolderProfile | None, user: User, at: datetime.datetime) -> H
     """Only a waiting account takes a login: when two people try at once, its row lets one through."""
     if account is None or account.user_id:
         return None
-    waiting = HolderProfile.objects.filter(pk=account.pk, user__isnull=True)
+    # Frozen by the portal (someone reported that this identity is abused): it waits for its true holder.
+    waiting = HolderProfile.objects.filter(pk=account.pk, user__isnull=True, frozen_at__isnull=True)
     if not waiting.update(user=user, activated_at=at):
         return None
     return HolderProfile.objects.get(pk=account.pk)
@@ -140,13 +140,8 @@ def _link(account: HolderProfile | None, user: User, at: datetime.datetime) -> H
 def _tell(holder: HolderProfile, user: User, at: datetime.datetime) -> None:
     by = Actor(role=Role.HOLDER, user=user, holder=holder)
     journal.record(by=by, action="account_activated", subject=holder, at=at)
-    outbox.write(
-        kind="account_activated",
-        event_key=f"account_activated:{holder.pk}",
-        at=at,
-        user=user,
-        facts={"name": holder.display_name},
-        link=reverse("rights"),
+    announcements.tell_person(
+        user, kind="account_activated", at=at, facts={"name": holder.display_name}, link=reverse("rights")
     )
 
 

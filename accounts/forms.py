@@ -3,6 +3,7 @@
 import datetime
 
 from allauth.account import forms as sign_in
+from allauth.account.adapter import get_adapter
 from django import forms
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -10,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts import matching, nir
 from accounts.activation import StatedIdentity
-from accounts.models import HolderProfile
+from accounts.models import HolderProfile, Membership, Organisation
 from accounts.profiles import OWN_FIELDS
 from accounts.validators import check_diploma_year, french_phone
 
@@ -38,7 +39,7 @@ class ActivationForm(forms.Form):
         max_length=150,
         help_text=_(
             "Comme sur votre pièce d’identité, le premier suffit. "
-            "Un prénom composé s’écrit en entier : « Marie-Claire »."
+            "Un prénom composé s’écrit en entier : « Marie-Claire »."
         ),
         widget=forms.TextInput(attrs={"autocomplete": "given-name"}),
         error_messages={"required": _("Écrivez vos prénoms.")},
@@ -50,7 +51,7 @@ class ActivationForm(forms.Form):
         widget=forms.DateInput(format="%d/%m/%Y", attrs={"autocomplete": "bday", "inputmode": "numeric"}),
         error_messages={
             "required": _("Écrivez votre date de naissance."),
-            "invalid": _("Cette date n’existe pas. Écrivez le jour, le mois et l’année : 31/05/1985."),
+            "invalid": _("Cette date n’existe pas. Écrivez le jour, le mois et l’année : 31/05/1985."),
         },
     )
     nir = forms.CharField(
@@ -192,6 +193,13 @@ class ResetPasswordForm(OurWords, sign_in.ResetPasswordForm):
     words = {"email": EMAIL}
     hints = {"email": _("Celle avec laquelle vous vous connectez.")}
 
+    def clean_email(self):
+        email = super().clean_email()
+        # allauth also takes an address that somebody added and never confirmed: it would let whoever
+        # sits at an open session choose a new password without knowing the old one.
+        self.users = [user for user in self.users if user.email.lower() == email.lower()]
+        return email
+
 
 class ResetPasswordKeyForm(OurWords, sign_in.ResetPasswordKeyForm):
     words = {"password1": NEW_PASSWORD, "password2": AGAIN}
@@ -212,6 +220,65 @@ class AddEmailForm(OurWords, sign_in.AddEmailForm):
     words = {"email": _("Nouvelle adresse e-mail")}
     hints = {"email": _("Nous y envoyons un lien. L’adresse change quand vous l’avez ouvert.")}
 
+    def clean_email(self):
+        get_adapter().check_may_change_email(self.user)
+        return super().clean_email()
+
 
 class ReauthenticateForm(OurWords, sign_in.ReauthenticateForm):
+    """The password once more, before what is sensitive: allauth's pages, a freeze, a copy of one's data."""
+
     words = {"password": PASSWORD}
+    hints = {"password": _("Celui de votre compte : il prouve que c’est vous.")}
+
+
+# --- Teams ----------------------------------------------------------------------------------------
+ROLES = [
+    (Membership.Role.MEMBER, _("Membre : répond aux demandes et gère les offres")),
+    (
+        Membership.Role.MANAGER,
+        _("Responsable : en plus, gère l’équipe et les coordonnées, et annule un import"),
+    ),
+]
+
+
+NOT_AN_ADDRESS = _("Cette adresse n’est pas reconnue. Écrivez-la par exemple prenom.nom@exemple.fr.")
+
+
+class InvitationForm(forms.Form):
+    email = forms.EmailField(
+        label=EMAIL,
+        help_text=_("L’adresse professionnelle de la personne. Elle reçoit un lien, valable deux semaines."),
+        widget=forms.EmailInput(attrs={"autocomplete": "off"}),
+        error_messages={
+            "required": _("Écrivez l’adresse de la personne à inviter."),
+            "invalid": NOT_AN_ADDRESS,
+        },
+    )
+    role = forms.ChoiceField(
+        label=_("Rôle"), choices=ROLES, initial=Membership.Role.MEMBER, widget=forms.RadioSelect
+    )
+
+
+class RoleForm(forms.Form):
+    role = forms.ChoiceField(label=_("Rôle"), choices=ROLES, widget=forms.RadioSelect)
+
+
+class OrganisationForm(forms.ModelForm):
+    """How an organisation is reached. The verb is teams.change_details."""
+
+    class Meta:
+        model = Organisation
+        fields = ("email", "phone")
+        widgets = {
+            "email": forms.EmailInput(attrs={"autocomplete": "email"}),
+            "phone": forms.TextInput(attrs={"type": "tel", "autocomplete": "tel"}),
+        }
+        error_messages = {"email": {"invalid": NOT_AN_ADDRESS}}
+        help_texts = {
+            "email": _("Une boîte que plusieurs personnes lisent. Chaque membre reçoit aussi les avis."),
+            "phone": _("Par exemple 01 23 45 67 89. Le portail l’utilise pour vous joindre."),
+        }
+
+    def clean_phone(self):
+        return french_phone(self.cleaned_data["phone"])

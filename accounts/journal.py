@@ -10,9 +10,17 @@ from accounts.models import JournalEntry
 
 
 def record(
-    *, by: Actor, action: str, subject: Model, at: datetime.datetime, details: dict[str, Any] | None = None
+    *,
+    by: Actor,
+    action: str,
+    subject: Model | type[Model],
+    at: datetime.datetime,
+    details: dict[str, Any] | None = None,
 ) -> JournalEntry:
-    """Add one line, in the transaction of what it tells. Never pass a social-security number in `details`."""
+    """Add one line, in the transaction of what it tells. Never pass a social-security number in `details`.
+
+    `subject`: a row, or a model when it is about a list of them.
+    """
     return JournalEntry.objects.create(
         # `by` may be request.actor, a lazy object whose user is lazy too.
         user_id=by.user.pk if by.user else None,
@@ -24,6 +32,6 @@ def record(
     )
 
 
-def subject_of(thing: Model) -> str:
-    """ "holderprofile:<id>": how the journal names a row."""
-    return f"{thing._meta.model_name}:{thing.pk}"
+def subject_of(thing: Model | type[Model]) -> str:
+    """ "holderprofile:<id>": how the journal names a row; "holderprofile:*", a list of them."""
+    return f"{thing._meta.model_name}:{'*' if isinstance(thing, type) else thing.pk}"

@@ -2,15 +2,20 @@
 
 A `User` is a login. A `HolderProfile` is a training account: it may exist, with its rights,
 long before anyone signs in (§ activation). An `Organisation` is a legal body with a SIRET;
-`Membership` says who may act for it.
+`Membership` says who may act for it, and an `Invitation` offers it to an address.
+`SignIn` and `LoginSession` say when, and roughly from where, somebody came in.
 """
 
+import datetime
 import uuid
 
 import pgtrigger
+from django.conf import settings
 from django.contrib.auth.models import AbstractUser, BaseUserManager
+from django.contrib.sessions.base_session import AbstractBaseSession
 from django.db import models
 from django.db.models.functions import Lower
+from django.utils.module_loading import import_string
 from django.utils.translation import gettext_lazy as _
 
 from accounts.actors import Role
@@ -36,8 +41,19 @@ class UserManager(BaseUserManager):
 class User(AbstractUser):
     """A person who signs in, by e-mail."""
 
+    class Language(models.TextChoices):
+        FRENCH = "fr", _("Français")
+        ENGLISH = "en", _("Anglais")
+
     username = None
     email = models.EmailField(_("adresse e-mail"), unique=True)
+    language = models.CharField(
+        _("langue des e-mails"), max_length=2, choices=Language, default=Language.FRENCH
+    )
+    # Whoever takes an account over changes its address first: the one before hears of it for a while
+    # (accounts.announcements).
+    former_email = models.EmailField(_("adresse e-mail d’avant"), blank=True)
+    former_email_until = models.DateTimeField(_("prévenue jusqu’au"), null=True, blank=True)
 
     objects = UserManager()
 
@@ -52,11 +68,23 @@ class User(AbstractUser):
                 Lower("email"),
                 name="user_email_is_unique_whatever_its_case",
                 violation_error_message=_("Cette adresse e-mail est déjà utilisée."),
-            )
+            ),
+            models.CheckConstraint(
+                condition=models.Q(former_email="", former_email_until__isnull=True)
+                | (~models.Q(former_email="") & models.Q(former_email_until__isnull=False)),
+                name="user_former_email_has_its_term",
+            ),
         ]
 
     def __str__(self):
         return self.get_full_name() or self.email
+
+
+class HolderQuerySet(models.QuerySet):
+    def frozen(self, *, on: datetime.date):
+        """Those that enrol nowhere on this day, in Paris."""
+        thawed = models.Q(thaws_on__lte=on)
+        return self.filter(models.Q(frozen_at__isnull=False) & ~thawed)
 
 
 class HolderProfile(models.Model):
@@ -139,6 +167,15 @@ class HolderProfile(models.Model):
     diploma_year = models.PositiveSmallIntegerField(_("année d’obtention"), null=True, blank=True)
     imported_at = models.DateTimeField(_("importé le"))
     activated_at = models.DateTimeField(_("activé le"), null=True, blank=True)
+    # Written by accounts.freezing only.
+    frozen_at = models.DateTimeField(_("gelé le"), null=True, blank=True)
+    frozen_by = models.CharField(_("gelé par"), max_length=10, choices=Role, blank=True)
+    freeze_reason = models.CharField(_("raison du gel"), max_length=500, blank=True)
+    thaws_on = models.DateField(
+        _("dégelé le"), null=True, blank=True, help_text=_("Premier jour où le compte sert de nouveau.")
+    )
+
+    objects = HolderQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("compte de formation")
@@ -155,10 +192,24 @@ class HolderProfile(models.Model):
                 | models.Q(nir_encrypted__isnull=False, nir_digest__isnull=False),
                 name="holder_number_is_kept_with_its_digest",
             ),
+            models.CheckConstraint(
+                condition=models.Q(frozen_at__isnull=True, frozen_by="", thaws_on__isnull=True)
+                | (models.Q(frozen_at__isnull=False) & ~models.Q(frozen_by="")),
+                name="holder_is_frozen_by_somebody",
+            ),
         ]
 
     def __str__(self):
         return self.display_name
+
+    def is_frozen(self, *, on: datetime.date) -> bool:
+        """On this day, in Paris, the account enrols nowhere (accounts.freezing)."""
+        return self.frozen_at is not None and (self.thaws_on is None or on < self.thaws_on)
+
+    @property
+    def is_frozen_by_portal(self) -> bool:
+        """An administrator froze it, and only they can end it."""
+        return self.frozen_at is not None and self.frozen_by != Role.HOLDER
 
     @property
     def display_name(self) -> str:
@@ -207,6 +258,7 @@ class Membership(models.Model):
         verbose_name=_("organisation"),
     )
     role = models.CharField(_("rôle"), max_length=10, choices=Role, default=Role.MEMBER)
+    since = models.DateTimeField(_("depuis"), null=True, blank=True)
 
     class Meta:
         verbose_name = _("appartenance")
@@ -220,6 +272,136 @@ class Membership(models.Model):
 
     def __str__(self):
         return f"{self.user} · {self.organisation}"
+
+
+class Invitation(models.Model):
+    """An organisation offers a role to an address. Its id is no secret that lets anyone in: whoever
+    accepts is signed in with that address, confirmed (accounts.teams)."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    organisation = models.ForeignKey(
+        "accounts.Organisation",
+        on_delete=models.CASCADE,
+        related_name="invitations",
+        verbose_name=_("organisation"),
+    )
+    email = models.EmailField(_("adresse invitée"))
+    role = models.CharField(_("rôle"), max_length=10, choices=Membership.Role)
+    invited_by = models.ForeignKey(
+        "accounts.User",
+        on_delete=models.SET_NULL,
+        null=True,
+        related_name="invitations_sent",
+        verbose_name=_("invité par"),
+    )
+    created_at = models.DateTimeField(_("invité le"))
+    sent_at = models.DateTimeField(_("dernier envoi"))
+    times_sent = models.PositiveSmallIntegerField(_("envois"), default=1)
+    expires_at = models.DateTimeField(_("expire le"), help_text=_("Premier instant trop tardif."))
+    accepted_at = models.DateTimeField(_("acceptée le"), null=True, blank=True)
+    accepted_by = models.ForeignKey(
+        "accounts.User",
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="invitations_accepted",
+        verbose_name=_("acceptée par"),
+    )
+    revoked_at = models.DateTimeField(_("retirée le"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("invitation")
+        verbose_name_plural = _("invitations")
+        ordering = ["-created_at", "id"]
+        constraints = [
+            models.UniqueConstraint(
+                "organisation",
+                Lower("email"),
+                condition=models.Q(accepted_at__isnull=True, revoked_at__isnull=True),
+                name="invitation_waits_once_per_address",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(accepted_at__isnull=True) | models.Q(revoked_at__isnull=True),
+                name="invitation_is_accepted_or_revoked",
+            ),
+        ]
+        indexes = [models.Index(Lower("email"), name="invitation_by_address")]
+
+    def __str__(self):
+        return f"{self.email} · {self.organisation}"
+
+    def is_open(self, *, at: datetime.datetime) -> bool:
+        """It can still be accepted."""
+        return self.accepted_at is None and self.revoked_at is None and at < self.expires_at
+
+
+class SignIn(models.Model):
+    """One time somebody came in, or was refused, as its person may need to recognise it.
+
+    Never a whole internet address, nor what the browser says of itself in full: `network` is shared by
+    hundreds of homes, enough to see that it is not one's own. Without `user`: nobody has the address
+    that was tried, and that address is not kept.
+    """
+
+    user = models.ForeignKey(
+        "accounts.User",
+        on_delete=models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="sign_ins",
+        verbose_name=_("personne"),
+    )
+    at = models.DateTimeField(_("le"))
+    succeeded = models.BooleanField(_("réussie"), default=True)
+    browser = models.CharField(_("navigateur"), max_length=30, blank=True)
+    system = models.CharField(_("système"), max_length=30, blank=True)
+    network = models.CharField(_("réseau"), max_length=50, blank=True)
+    browser_digest = models.CharField(
+        max_length=64,
+        blank=True,
+        editable=False,
+        help_text=_("Empreinte à clé de la marque de ce navigateur, pour le reconnaître."),
+    )
+
+    class Meta:
+        verbose_name = _("connexion")
+        verbose_name_plural = _("connexions")
+        ordering = ["-at", "-id"]
+        indexes = [
+            models.Index(fields=["user", "-at"], name="sign_in_by_user"),
+            models.Index(fields=["at"], name="sign_in_by_moment"),
+        ]
+
+    def __str__(self):
+        return f"{self.user} · {self.at:%d/%m/%Y %H:%M}"
+
+
+class LoginSession(AbstractBaseSession):
+    """Where Django keeps a session (accounts.sessions), and whose it is: so that it can be ended."""
+
+    user = models.ForeignKey(
+        "accounts.User",
+        on_delete=models.CASCADE,
+        null=True,
+        related_name="login_sessions",
+        verbose_name=_("personne"),
+    )
+    sign_in = models.ForeignKey(
+        "accounts.SignIn",
+        on_delete=models.SET_NULL,
+        null=True,
+        related_name="sessions",
+        verbose_name=_("connexion"),
+    )
+
+    class Meta(AbstractBaseSession.Meta):
+        verbose_name = _("connexion ouverte")
+        verbose_name_plural = _("connexions ouvertes")
+        ordering = ["-expire_date"]
+
+    @classmethod
+    def get_session_store_class(cls):
+        return import_string(f"{settings.SESSION_ENGINE}.SessionStore")
 
 
 class ActivationAttempt(models.Model):

@@ -8,11 +8,13 @@ from django.db import transaction
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from accounts import journal, matching
+from accounts import announcements, journal, matching
 from accounts.actors import Actor
-from accounts.models import HolderProfile
+from accounts.models import HolderProfile, User
 from accounts.permissions import NotAllowed
-from notices import outbox
+from rulebook import workdays
+from ui import french
+from ui.refusals import Refused
 
 # What its holder writes; everything else on the account is the civil register's.
 OWN_FIELDS = (
@@ -43,6 +45,7 @@ def change(holder_id: uuid.UUID, *, by: Actor, at: datetime.datetime, values: di
     """The holder changes contact, situation or diploma. Returns the names of the fields that changed.
 
     In order: lock → guard → write → journal → notice when a sensitive field changed. NotAllowed: not theirs.
+    Refused: the account is frozen.
     """
     if by.holder_id != holder_id:
         raise NotAllowed(_("Vous ne pouvez modifier que votre propre profil."))
@@ -78,6 +81,10 @@ def _write(
         holder = (
             HolderProfile.objects.select_for_update(of=("self",)).select_related("user").get(pk=holder_id)
         )
+        if not by.is_admin and holder.is_frozen(on=workdays.paris_day(at)):
+            raise Refused(
+                _("Votre compte est gelé : rien n’a changé. Dégelez-le d’abord dans « Mon compte ».")
+            )
         changed = [name for name in among if name in values and getattr(holder, name) != values[name]]
         if not changed:
             return []
@@ -94,12 +101,52 @@ def _write(
         told = SENSITIVE_FIELDS | set(IDENTITY_FIELDS)
         if holder.user and told.intersection(changed):
             labels = [str(HolderProfile._meta.get_field(name).verbose_name) for name in changed]
-            outbox.write(
+            announcements.tell_person(
+                holder.user,
                 kind="profile_changed",
-                event_key=f"profile_changed:{holder.pk}:{at.isoformat()}",
                 at=at,
-                user=holder.user,
                 facts={"name": holder.display_name, "fields": labels},
-                link=reverse("profile"),
+                link=reverse("account_alert"),
             )
     return changed
+
+
+def email_changed(user: User, *, before: str, at: datetime.datetime) -> None:
+    """Their address is another one: both are told, and the one before hears of what follows for a while.
+
+    Called in the transaction of the change. Changed twice in that while, the first address is kept: a
+    thief who changes it twice does not push its owner out of hearing.
+    """
+    if not user.former_email_until or at >= user.former_email_until:
+        user.former_email = before
+        user.former_email_until = at + announcements.FORMER_ADDRESS_IS_TOLD
+        user.save(update_fields=["former_email", "former_email_until"])
+    announcements.tell_person(
+        user,
+        kind="email_changed",
+        at=at,
+        facts={"when": french.moment(at), "to_email": _hinted(user.email)},
+        link=reverse("account_alert"),
+    )
+
+
+def _hinted(email: str) -> str:
+    """« so…@exemple.fr »: enough to recognise one's own, in a mailbox that may be somebody else's now."""
+    name, _at, domain = email.rpartition("@")
+    return f"{name[:2]}…@{domain}"
+
+
+def password_changed(user: User, *, at: datetime.datetime) -> None:
+    """Their password is another one, whoever chose it. Called in the transaction of the change."""
+    announcements.tell_person(
+        user,
+        kind="password_changed",
+        at=at,
+        facts={"when": french.moment(at)},
+        link=reverse("account_alert"),
+    )
+
+
+def choose_language(user: User, language: str) -> None:
+    """The language of their mails. ValueError: not one that exists."""
+    User.objects.filter(pk=user.pk).update(language=User.Language(language))

@@ -1,16 +1,15 @@
 """The catalogue behind the scenes. What importers write is read here; verbs change the rest."""
 
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.db import models
-from django.shortcuts import get_object_or_404, redirect, render
-from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 import rulebook
-from catalog import eligibility, publishing
-from catalog.forms import SuspensionForm
+from catalog import eligibility
 from catalog.models import (
+    CatalogueImport,
+    CatalogueImportLine,
     Certification,
     CertificationBlock,
     Habilitation,
@@ -60,6 +59,33 @@ class OpenToday(admin.SimpleListFilter):
         return queryset.exclude(pk__in=opened) if self.value() == "non" else queryset
 
 
+class NewCode(admin.SimpleListFilter):
+    title = _("certification nouvelle")
+    parameter_name = "nouvelle"
+
+    def lookups(self, request, model_admin):
+        return [("connue", _("Au catalogue")), ("inconnue", _("Absente du catalogue"))]
+
+    def queryset(self, request, queryset):
+        known = Certification.objects.values("code")
+        if self.value() == "connue":
+            return queryset.filter(new_code__in=known)
+        return queryset.exclude(new_code__in=known) if self.value() == "inconnue" else queryset
+
+
+class Accents(admin.SimpleListFilter):
+    title = _("orthographe")
+    parameter_name = "orthographe"
+
+    def lookups(self, request, model_admin):
+        return [("differe", _("Avec accents ou majuscules")), ("meme", _("Comme sa clé"))]
+
+    def queryset(self, request, queryset):
+        if self.value() == "differe":
+            return queryset.exclude(spelling=models.F("key"))
+        return queryset.filter(spelling=models.F("key")) if self.value() == "meme" else queryset
+
+
 @admin.register(Town)
 class TownAdmin(ReadOnly, admin.ModelAdmin):
     list_display = ["name", "code", "department", "postal_codes", "population", "is_approximate"]
@@ -99,6 +125,7 @@ class CertificationBlockAdmin(ReadOnly, admin.ModelAdmin):
 @admin.register(Succession)
 class SuccessionAdmin(ReadOnly, admin.ModelAdmin):
     list_display = ["old_code", "new_code"]
+    list_filter = [NewCode]
     search_fields = ["old_code", "new_code"]
 
 
@@ -131,7 +158,7 @@ class ProviderAdmin(admin.ModelAdmin):
     list_select_related = ["organisation"]
     search_fields = ["organisation__name", "organisation__siret", "activity_number"]
     autocomplete_fields = ["organisation"]
-    readonly_fields = ["state"]  # by the verbs below, with their reason
+    readonly_fields = ["state"]  # by measures, which say why (admissions)
     change_form_template = "catalog/admin/provider.html"
 
     @admin.display(description=_("SIRET"), ordering="organisation__siret")
@@ -140,36 +167,6 @@ class ProviderAdmin(admin.ModelAdmin):
 
     def has_delete_permission(self, request, obj=None):
         return False
-
-    def get_urls(self):
-        view = self.admin_site.admin_view
-        own = [
-            path("<uuid:provider_id>/suspendre", view(self.suspend), name="catalog_provider_suspend"),
-            path("<uuid:provider_id>/retablir", view(self.restore), name="catalog_provider_restore"),
-        ]
-        return own + super().get_urls()
-
-    def suspend(self, request, provider_id):
-        return self._with_reason(request, provider_id, publishing.suspend, _("Suspendre l’organisme"))
-
-    def restore(self, request, provider_id):
-        return self._with_reason(request, provider_id, publishing.restore, _("Rétablir l’organisme"))
-
-    def _with_reason(self, request, provider_id, verb, title):
-        provider = get_object_or_404(self.get_queryset(request), pk=provider_id)
-        form = SuspensionForm(request.POST if request.method == "POST" else None)
-        if form.is_valid():
-            verb(provider.pk, by=request.actor, at=timezone.now(), reason=form.cleaned_data["reason"])
-            messages.success(request, _("C’est fait, et gardé au journal."))
-            return redirect(reverse("admin:catalog_provider_change", args=[provider.pk]))
-        context = {
-            **self.admin_site.each_context(request),
-            "title": title,
-            "provider": provider,
-            "form": form,
-            "opts": self.opts,
-        }
-        return render(request, "catalog/admin/reason.html", context, status=422 if form.is_bound else 200)
 
 
 @admin.register(Offer)
@@ -184,7 +181,7 @@ class OfferAdmin(ReadOnly, admin.ModelAdmin):
         "price",
         "town_name",
     ]
-    list_filter = [OpenToday, "is_published", "kind", "mode"]
+    list_filter = [OpenToday, "is_published", "is_draft", "is_handmade", "kind", "mode"]
     list_select_related = ["provider__organisation"]
     search_fields = [
         "title",
@@ -221,6 +218,7 @@ class SessionAdmin(ReadOnly, admin.ModelAdmin):
 @admin.register(Word)
 class WordAdmin(ReadOnly, admin.ModelAdmin):
     list_display = ["spelling", "key"]
+    list_filter = [Accents]
     search_fields = ["key"]
 
 
@@ -256,3 +254,32 @@ class ImportRefusalAdmin(ReadOnly, admin.ModelAdmin):
     list_filter = ["verdict", "run__kind"]
     list_select_related = ["run"]
     search_fields = ["subject", "reason"]
+
+
+@admin.register(CatalogueImport)
+class CatalogueImportAdmin(ReadOnly, admin.ModelAdmin):
+    list_display = [
+        "sent_at",
+        "provider",
+        "file_name",
+        "state",
+        "attempts",
+        "checked_at",
+        "applied_at",
+        "undone_at",
+        "error",
+    ]
+    list_filter = ["state"]
+    list_select_related = ["provider__organisation"]
+    search_fields = ["file_name", "digest", "provider__organisation__name", "provider__organisation__siret"]
+    exclude = ["file", "request_id"]  # no address leads to the file
+    date_hierarchy = "sent_at"
+
+
+@admin.register(CatalogueImportLine)
+class CatalogueImportLineAdmin(ReadOnly, admin.ModelAdmin):
+    list_display = ["catalogue_import", "step", "line", "verdict", "subject", "title", "reason"]
+    list_filter = ["step", "verdict"]
+    list_select_related = ["catalogue_import__provider__organisation"]
+    search_fields = ["subject", "title", "reason", "catalogue_import__provider__organisation__siret"]
+    exclude = ["before", "digest"]

@@ -9,7 +9,7 @@ for that kind of action (Code du travail, art. L. 6316-1), and either
 - it is of a kind that carries a portal code instead of a register number (art. L. 6323-6, II).
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
@@ -17,12 +17,13 @@ from uuid import UUID
 
 from django.utils.translation import gettext as _
 
-from catalog.models import Habilitation, Offer, Provider
+from catalog.models import Certification, Habilitation, Offer, Provider
 from rulebook import Rules
 from ui import french
 
 
 class Code(StrEnum):
+    DRAFT = "draft"
     HIDDEN = "hidden"
     PROVIDER_SUSPENDED = "provider_suspended"
     QUALIOPI_MISSING = "qualiopi_missing"
@@ -91,6 +92,7 @@ class OfferFacts:
     portal_code: str = ""
     licence_category: str = ""
     is_published: bool = True
+    is_draft: bool = False
     is_provider_active: bool = True
     is_approved_driving_school: bool = False
     qualiopi: frozenset[str] = frozenset()
@@ -101,7 +103,9 @@ class OfferFacts:
 def refusals(facts: OfferFacts, *, on: date, rules: Rules) -> list[Reason]:
     """Every reason why the offer is not open on that day; empty when it is open."""
     reasons = []
-    if not facts.is_published:
+    if facts.is_draft:
+        reasons.append(Reason(Code.DRAFT, _("L’organisme n’a pas fini d’écrire cette offre.")))
+    elif not facts.is_published:
         reasons.append(Reason(Code.HIDDEN, _("L’organisme a masqué cette offre.")))
     if not facts.is_provider_active:
         reasons.append(
@@ -125,6 +129,16 @@ def refusals(facts: OfferFacts, *, on: date, rules: Rules) -> list[Reason]:
     else:
         reasons += _portal_code_refusals(facts, rules=rules)
     return reasons
+
+
+def certification_refusals(
+    certification: Certification, entitlements: tuple[EntitlementFacts, ...], *, on: date, rules: Rules
+) -> list[Reason]:
+    """Why an organisation with these roles could not prepare for this certification on that day."""
+    return [
+        *_certification_refusals(_certification_facts(certification), on=on),
+        *_entitlement_refusals(certification.code, entitlements, on=on, rules=rules),
+    ]
 
 
 def _certification_refusals(certification: CertificationFacts | None, *, on: date) -> list[Reason]:
@@ -274,30 +288,39 @@ def facts_of_each(offers: Iterable[Offer]) -> dict[UUID, OfferFacts]:
     Offers come with `select_related("provider__organisation", "certification")`, or cost a query each.
     """
     offers = list(offers)
-    entitlements: dict[tuple[str, str], list[EntitlementFacts]] = {}
-    for row in Habilitation.objects.filter(
-        certification__in={offer.certification_id for offer in offers if offer.certification_id},
-        siret__in={offer.provider.organisation.siret for offer in offers},
-    ).order_by("pk"):
-        entitlements.setdefault((row.certification_id, row.siret), []).append(
-            EntitlementFacts(role=row.role, is_active=row.is_active, active_from=row.active_from)
-        )
+    entitlements = entitlements_of(
+        {offer.certification_id for offer in offers if offer.certification_id},
+        {offer.provider.organisation.siret for offer in offers},
+    )
     return {
         offer.pk: OfferFacts(
             kind=offer.kind,
             portal_code=offer.portal_code,
             licence_category=offer.licence_category,
             is_published=offer.is_published,
+            is_draft=offer.is_draft,
             is_provider_active=offer.provider.state == Provider.State.ACTIVE,
             is_approved_driving_school=offer.provider.is_approved_driving_school,
             qualiopi=_qualiopi_of(offer.provider),
-            certification=_certification_of(offer),
-            entitlements=tuple(
-                entitlements.get((offer.certification_id or "", offer.provider.organisation.siret), ())
+            certification=_certification_facts(offer.certification),
+            entitlements=entitlements.get(
+                (offer.certification_id or "", offer.provider.organisation.siret), ()
             ),
         )
         for offer in offers
     }
+
+
+def entitlements_of(
+    codes: Collection[str], sirets: Collection[str]
+) -> dict[tuple[str, str], tuple[EntitlementFacts, ...]]:
+    """(certification, SIRET) → the roles of that SIRET on it, in one query."""
+    found: dict[tuple[str, str], tuple[EntitlementFacts, ...]] = {}
+    rows = Habilitation.objects.filter(certification__in=codes, siret__in=sirets).order_by("pk")
+    for row in rows if codes else ():
+        facts = EntitlementFacts(role=row.role, is_active=row.is_active, active_from=row.active_from)
+        found[row.certification_id, row.siret] = (*found.get((row.certification_id, row.siret), ()), facts)
+    return found
 
 
 def _qualiopi_of(provider: Provider) -> frozenset[str]:
@@ -310,12 +333,12 @@ def _qualiopi_of(provider: Provider) -> frozenset[str]:
     return frozenset(kind for kind, is_held in held.items() if is_held)
 
 
-def _certification_of(offer: Offer) -> CertificationFacts | None:
-    if offer.certification is None:
+def _certification_facts(certification: Certification | None) -> CertificationFacts | None:
+    if certification is None:
         return None
     return CertificationFacts(
-        code=offer.certification.code,
-        withdrawn=offer.certification.withdrawn,
-        effective_on=offer.certification.effective_on,
-        registered_until=offer.certification.registered_until,
+        code=certification.code,
+        withdrawn=certification.withdrawn,
+        effective_on=certification.effective_on,
+        registered_until=certification.registered_until,
     )

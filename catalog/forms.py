@@ -1,12 +1,19 @@
 """What people may ask of the catalogue."""
 
+from dataclasses import replace
+from uuid import UUID
+
 from django import forms
 from django.http import QueryDict
 from django.urls import reverse_lazy
 from django.utils.functional import cached_property
+from django.utils.text import format_lazy
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
+from catalog import importing
+from catalog.imports import reading
+from catalog.listing import Shown
 from catalog.models import Offer
 from catalog.search import SearchQuery, Sort, find_towns, towns_like
 from ui import french
@@ -15,6 +22,8 @@ TEXT_MAX = 200
 PRICE_MAX_EUROS = 100_000
 RADII_KM = (5, 10, 20, 30, 50, 100)
 RADIUS_KM = 30
+# More than a page holds; each one is a verb of its own.
+BULK_MAX = 50
 
 
 class RadiusSelect(forms.Select):
@@ -183,8 +192,6 @@ class SearchForm(forms.Form):
 class OwnOffersForm(forms.Form):
     """An organisation looks for one of its offers."""
 
-    OPEN, CLOSED = "open", "closed"
-
     q = forms.CharField(
         label=_("Intitulé ou numéro"),
         max_length=TEXT_MAX,
@@ -194,23 +201,65 @@ class OwnOffersForm(forms.Form):
     )
     state = forms.ChoiceField(
         label=_("État"),
-        choices=[
-            ("", _("Toutes")),
-            (OPEN, _("Visibles dans la recherche")),
-            (CLOSED, _("Non visibles")),
-        ],
+        choices=[("", _("Toutes")), *Shown.choices],
         required=False,
         error_messages={"invalid_choice": _("Cet état n’existe pas. Choisissez dans la liste.")},
+        widget=forms.HiddenInput,
     )
 
 
-class SuspensionForm(forms.Form):
-    """Why an organisation's offers are withdrawn, or shown again: kept in the journal."""
+class BulkForm(forms.Form):
+    """What to do with the offers that are ticked."""
 
-    reason = forms.CharField(
-        label=_("Motif"),
-        max_length=500,
-        help_text=_("Il est gardé au journal."),
-        error_messages={"required": _("Indiquez le motif.")},
-        widget=forms.Textarea(attrs={"rows": 3}),
+    HIDE, PUBLISH, DELETE = "hide", "publish", "delete"
+
+    action = forms.ChoiceField(choices=[(HIDE, HIDE), (PUBLISH, PUBLISH), (DELETE, DELETE)])
+    offer = forms.TypedMultipleChoiceField(
+        coerce=UUID,
+        error_messages={"required": _("Cochez d’abord une ou plusieurs offres.")},
     )
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        # Only what is well formed: which of them are theirs is for the view to fetch.
+        ticked = self.data.getlist("offer")[:BULK_MAX] if hasattr(self.data, "getlist") else []
+        self.fields["offer"].choices = [(value, value) for value in ticked if _is_uuid(value)]
+
+
+def _is_uuid(text: str) -> bool:
+    try:
+        UUID(text)
+    except ValueError:
+        return False
+    return True
+
+
+class ImportForm(forms.Form):
+    """A catalogue file. Only its beginning is looked at here: the worker reads the rest."""
+
+    file = forms.FileField(
+        label=_("Fichier du catalogue"),
+        help_text=format_lazy(
+            _("Un fichier XML, ou compressé en .zip ou .gz. {size} Mo au plus."),
+            size=importing.SIZE_MAX // 2**20,
+        ),
+        max_length=255,
+        error_messages={
+            "required": _("Choisissez un fichier."),
+            "empty": _("Ce fichier est vide. Choisissez-en un autre."),
+            "missing": _("Choisissez un fichier."),
+            "max_length": _("Raccourcissez le nom du fichier\u00a0: 255 caractères au plus."),
+        },
+        widget=forms.FileInput(attrs={"accept": ".xml,.zip,.gz,application/xml,text/xml"}),
+    )
+
+    def clean_file(self):
+        """`source`: the file as it arrived on our disk, under the name its sender gave it."""
+        file = self.cleaned_data["file"]
+        try:
+            source = reading.find(file.temporary_file_path())
+            reading.check_start(source, root="lheo")
+        except reading.Unusable as error:
+            raise forms.ValidationError(str(error)) from None
+        self.source = replace(source, name=file.name)
+        return file

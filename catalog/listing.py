@@ -1,21 +1,25 @@
-"""Lists that pages show: the sessions of an offer, the offers of an organisation."""
+"""Lists that pages show: sessions of an offer, offers of an organisation, certifications to choose among."""
 
 from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
 
 from django.core.paginator import Page, Paginator
-from django.db.models import Q
+from django.db import models
+from django.db.models import Case, Count, Exists, OuterRef, Q, When
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
 
 from catalog import eligibility
-from catalog.eligibility import Reason
-from catalog.models import Offer, OfferQuerySet, Session
+from catalog.eligibility import Code, OfferFacts, Reason
+from catalog.lint import STEP_OF_REASON, Step
+from catalog.models import Certification, Habilitation, Offer, OfferQuerySet, Session
 from rulebook import Rules, workdays
 from ui import french
 
 SESSIONS_MAX = 60
 OWN_OFFERS_PAGE = 20
+CERTIFICATIONS_MAX = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +32,42 @@ class SessionLine:
 
 
 @dataclass(frozen=True, slots=True)
+class OwnSessionLine:
+    """A session as its organisation sees it. `start`: the first day one more person could begin, or None."""
+
+    session: Session
+    start: date | None
+    is_past: bool
+    has_dossiers: bool
+
+
+class Shown(models.TextChoices):
+    """How an organisation's offers are sorted out; each one is in exactly one of these."""
+
+    DRAFT = "draft", _lazy("Brouillons")
+    OPEN = "open", _lazy("Visibles")
+    CLOSED = "closed", _lazy("Fermées par les règles")
+    HIDDEN = "hidden", _lazy("Masquées")
+
+
+@dataclass(frozen=True, slots=True)
 class OfferLine:
-    """An offer as its organisation sees it: shown in the search, or the reasons why not."""
+    """An offer as its organisation sees it: shown in the search, or why not, each with where to mend it."""
 
     offer: Offer
+    shown: Shown
+    reasons: list[tuple[Reason, Step | None]]
+
+    @property
+    def is_open(self) -> bool:
+        return self.shown == Shown.OPEN
+
+
+@dataclass(frozen=True, slots=True)
+class CertificationChoice:
+    """A certification, and why this organisation could not open an offer for it today."""
+
+    certification: Certification
     reasons: list[Reason]
 
 
@@ -62,10 +98,27 @@ def _obstacle(session: Session, earliest: date, rules: Rules) -> str:
     return ""
 
 
+def own_sessions(offer: Offer, *, on: date, rules: Rules) -> list[OwnSessionLine]:
+    """All its sessions: entry at any time, then those to come, then the past ones. One query."""
+    held = Exists(Session.objects.filter(pk=OuterRef("pk")).with_dossiers())
+    lines = [
+        OwnSessionLine(
+            session,
+            start=session.earliest_start(on, rules),
+            is_past=session.starts_on is not None and session.starts_on <= on,
+            has_dossiers=session.has_dossiers,
+        )
+        for session in offer.sessions.annotate(has_dossiers=held).order_by("starts_on", "pk")
+    ]
+    permanent = [line for line in lines if line.session.is_permanent]
+    coming = [line for line in lines if not line.session.is_permanent and not line.is_past]
+    return [*permanent, *coming, *reversed([line for line in lines if line.is_past])]
+
+
 def own_offers(
-    organisation_id: UUID, *, on: date, rules: Rules, text: str = "", state: str = ""
+    organisation_id: UUID, *, on: date, rules: Rules, text: str = "", shown: str = ""
 ) -> OfferQuerySet:
-    """The offers of an organisation. `state`: "open", "closed", or "" for all."""
+    """The offers of an organisation, drafts first, then by title. `shown`: one of Shown, or "" for all."""
     offers = Offer.objects.filter(provider_id=organisation_id)
     if text:
         offers = offers.filter(
@@ -74,10 +127,27 @@ def own_offers(
             | Q(action_number__icontains=text)
             | Q(certification__code__iexact=text)
         )
-    if state:
-        is_open = Q(pk__in=Offer.objects.filter(provider_id=organisation_id).open_on(on, rules).values("pk"))
-        offers = offers.filter(is_open if state == "open" else ~is_open)
-    return offers.select_related("provider__organisation", "certification").defer("search", "content")
+    if shown:
+        offers = offers.filter(_is_shown(organisation_id, on=on, rules=rules)[Shown(shown)])
+    offers = offers.select_related("provider__organisation", "certification").defer("search", "content")
+    return offers.order_by("-is_draft", "title", "pk")
+
+
+def own_counts(organisation_id: UUID, *, on: date, rules: Rules) -> dict[str, int]:
+    """How many offers an organisation has in each of Shown. One query."""
+    each = _is_shown(organisation_id, on=on, rules=rules)
+    counts = {str(shown): Count("pk", filter=condition) for shown, condition in each.items()}
+    return Offer.objects.filter(provider_id=organisation_id).aggregate(**counts)
+
+
+def _is_shown(organisation_id: UUID, *, on: date, rules: Rules) -> dict[Shown, Q]:
+    is_open = Q(pk__in=Offer.objects.filter(provider_id=organisation_id).open_on(on, rules).values("pk"))
+    return {
+        Shown.DRAFT: Q(is_draft=True),
+        Shown.OPEN: is_open,
+        Shown.CLOSED: Q(is_published=True) & ~is_open,
+        Shown.HIDDEN: Q(is_draft=False, is_published=False),
+    }
 
 
 def own_offers_page(offers: OfferQuerySet, number: str, *, on: date, rules: Rules) -> Page:
@@ -85,7 +155,65 @@ def own_offers_page(offers: OfferQuerySet, number: str, *, on: date, rules: Rule
     page = Paginator(offers, OWN_OFFERS_PAGE).get_page(number)
     rows = list(page.object_list)
     facts = eligibility.facts_of_each(rows)
-    page.object_list = [
-        OfferLine(offer, eligibility.refusals(facts[offer.pk], on=on, rules=rules)) for offer in rows
-    ]
+    page.object_list = [_own_line(offer, facts[offer.pk], on=on, rules=rules) for offer in rows]
     return page
+
+
+def _own_line(offer: Offer, facts: OfferFacts, *, on: date, rules: Rules) -> OfferLine:
+    reasons = eligibility.refusals(facts, on=on, rules=rules)
+    told = [
+        (reason, STEP_OF_REASON.get(reason.code))
+        for reason in reasons
+        if reason.code not in {Code.DRAFT, Code.HIDDEN}  # its tag says so already
+    ]
+    if offer.is_draft:
+        shown = Shown.DRAFT
+    elif not offer.is_published:
+        shown = Shown.HIDDEN
+    else:
+        shown = Shown.CLOSED if reasons else Shown.OPEN
+    return OfferLine(offer, shown, told)
+
+
+def certification_choices(
+    text: str, *, siret: str, on: date, rules: Rules, chosen: str = ""
+) -> list[CertificationChoice]:
+    """Certifications whose number begins so, or whose title has these words; without words, its own.
+
+    `chosen`, then those that the organisation may prepare for, come first. Two queries.
+    """
+    roles = [Habilitation.Role.CERTIFIER, *rules.training_roles]
+    own = Habilitation.objects.filter(siret=siret, is_active=True, role__in=roles).values("certification")
+    found = Certification.objects.filter((_named(text) if text else Q(pk__in=own)) | Q(pk=chosen))
+    found = found.annotate(
+        is_chosen=Case(When(pk=chosen, then=True), default=False),
+        is_own=Case(When(pk__in=own, then=True), default=False),
+        is_live=Case(When(withdrawn=False, registered_until__gte=on, then=True), default=False),
+    )
+    rows = list(
+        found.only(
+            "code", "title", "short_title", "level", "withdrawn", "effective_on", "registered_until"
+        ).order_by("-is_chosen", "-is_own", "-is_live", "code")[:CERTIFICATIONS_MAX]
+    )
+    entitlements = eligibility.entitlements_of({row.pk for row in rows}, {siret})
+    return [
+        CertificationChoice(
+            row,
+            eligibility.certification_refusals(
+                row, entitlements.get((row.pk, siret), ()), on=on, rules=rules
+            ),
+        )
+        for row in rows
+    ]
+
+
+def _named(text: str) -> Q:
+    """« RNCP35809 », « rncp 358 », « 35809 », or words that are each in the title."""
+    compact = "".join(text.split()).upper()
+    by_number = Q(code__startswith=compact) if compact.startswith("R") else Q(pk__in=[])
+    if compact.isascii() and compact.isdigit():
+        by_number = Q(code__startswith=f"RNCP{compact}") | Q(code__startswith=f"RS{compact}")
+    by_title = Q()
+    for word in text.split():
+        by_title &= Q(title__unaccent__icontains=word) | Q(short_code__iexact=word)
+    return by_number | by_title

@@ -10,8 +10,9 @@ from datetime import date
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex, GistIndex, OpClass
 from django.contrib.postgres.search import SearchVectorField
+from django.core.files.storage import FileSystemStorage
 from django.db import models
-from django.db.models import OuterRef, Q, Subquery
+from django.db.models import Exists, OuterRef, Q, Subquery
 from django.db.models.lookups import IsNull
 from django.utils.translation import gettext_lazy as _
 
@@ -274,6 +275,10 @@ class OfferQuerySet(models.QuerySet):
             return self.open_on(on, rules) | self.filter(provider_id=actor.organisation_id)
         return self.open_on(on, rules)
 
+    def with_dossiers(self):
+        """Those that people have a dossier on. The relation is of an app above: only its name is known."""
+        return self.filter(Exists(Session.objects.filter(offer=OuterRef("pk"), dossiers__isnull=False)))
+
     def _qualified(self, rules: Rules) -> Q:
         """Its organisation holds the Qualiopi certificate that this kind of action needs."""
         needed = rules.qualiopi_kind_by_action
@@ -394,7 +399,20 @@ class Offer(models.Model):
     url = models.URLField(_("page de l’organisme"), max_length=500, blank=True)
     contact_email = models.EmailField(_("contact"), blank=True)
     contact_phone = models.CharField(_("téléphone"), max_length=20, blank=True)
+    price_details = models.TextField(_("ce que le prix comprend"), blank=True, db_default="")
     is_published = models.BooleanField(_("publiée"), default=True)
+    is_draft = models.BooleanField(
+        _("brouillon"), default=False, db_default=False, help_text=_("En cours d’écriture, jamais publiée.")
+    )
+    is_handmade = models.BooleanField(
+        _("écrite dans le portail"), default=False, db_default=False, help_text=_("Et non importée.")
+    )
+    hand_edited_at = models.DateTimeField(
+        _("modifiée à la main le"),
+        null=True,
+        blank=True,
+        help_text=_("Vide dès qu’un import la remplace."),
+    )
     search = SearchVectorField(null=True, editable=False)
     updated_at = models.DateTimeField(_("mise à jour le"))
 
@@ -417,6 +435,14 @@ class Offer(models.Model):
                     & ~models.Q(portal_code="")
                 ),
                 name="offer_has_a_certification_or_a_portal_code",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(is_draft=False) | models.Q(is_published=False),
+                name="offer_draft_is_never_published",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(is_draft=True) | models.Q(mode__in=["on_site", "mixed", "distance"]),
+                name="offer_has_a_mode_unless_a_draft",
             ),
         ]
         indexes = [
@@ -447,6 +473,10 @@ class Word(models.Model):
 
 
 class SessionQuerySet(models.QuerySet):
+    def with_dossiers(self):
+        """Those that people have a dossier on: their dates do not change under them."""
+        return self.filter(dossiers__isnull=False).distinct()
+
     def obtainable(self, day: date, rules: Rules):
         """`Session.earliest_start` exists, in SQL: recruiting, and far enough to be accepted in time."""
         first = workdays.earliest_start(day, rules.earliest_start_days)
@@ -472,6 +502,9 @@ class Session(models.Model):
         _("recrutement"), max_length=10, choices=Recruitment, default=Recruitment.OPEN
     )
     is_guaranteed = models.BooleanField(_("garantie"), default=False)
+    places = models.PositiveSmallIntegerField(
+        _("places"), null=True, blank=True, help_text=_("Taille du groupe ; vide : non précisée.")
+    )
     details = models.TextField(_("modalités particulières"), blank=True)
 
     objects = SessionQuerySet.as_manager()
@@ -496,6 +529,10 @@ class Session(models.Model):
     @property
     def is_permanent(self) -> bool:
         return self.starts_on is None
+
+    @property
+    def is_open(self) -> bool:
+        return self.recruitment == self.Recruitment.OPEN
 
     def earliest_start(self, day: date, rules: Rules) -> date | None:
         """First day this session can start for someone whose proposal comes on `day`; None: it cannot."""
@@ -560,3 +597,141 @@ class ImportRefusal(models.Model):
 
     def __str__(self):
         return f"{self.line} · {self.reason}"
+
+
+IMPORTS_FOLDER = "catalogue-imports"
+
+
+def kept_file(catalogue_import: "CatalogueImport", _name: str) -> str:
+    """Where its file is kept: a name of ours, nothing of what its sender called it."""
+    return f"{IMPORTS_FOLDER}/{catalogue_import.pk}"
+
+
+def private_storage() -> FileSystemStorage:
+    """Below MEDIA_ROOT, readable by the portal's own user only; no address leads there."""
+    return FileSystemStorage(file_permissions_mode=0o600, directory_permissions_mode=0o700)
+
+
+class CatalogueImport(models.Model):
+    """A catalogue file that an organisation sent: checked, applied if they want it, undone if they must.
+
+    A `WAITING` state says what the worker owes. It does it in one transaction with the change of state:
+    killed at any moment, it has done nothing, and does it again (catalog.importing).
+    """
+
+    class State(models.TextChoices):
+        TO_CHECK = "to_check", _("Vérification en cours")
+        CHECKED = "checked", _("Vérifié : à vous de décider")
+        TO_APPLY = "to_apply", _("Application en cours")
+        APPLIED = "applied", _("Appliqué")
+        TO_UNDO = "to_undo", _("Annulation en cours")
+        UNDONE = "undone", _("Annulé après coup")
+        UNUSABLE = "unusable", _("Fichier illisible")
+        ABANDONED = "abandoned", _("Abandonné")
+
+    WAITING = (State.TO_CHECK, State.TO_APPLY, State.TO_UNDO)
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    provider = models.ForeignKey(
+        "catalog.Provider",
+        on_delete=models.PROTECT,
+        related_name="catalogue_imports",
+        verbose_name=_("organisme"),
+    )
+    sent_by = models.ForeignKey(
+        "accounts.User", on_delete=models.PROTECT, related_name="+", verbose_name=_("envoyé par")
+    )
+    request_id = models.UUIDField(_("demande"), help_text=_("Un double clic n’envoie qu’un fichier."))
+    file = models.FileField(_("fichier gardé"), upload_to=kept_file, storage=private_storage, blank=True)
+    file_name = models.CharField(_("fichier"), max_length=255)
+    size = models.PositiveBigIntegerField(_("taille en octets"))
+    digest = models.CharField(_("empreinte"), max_length=64)
+    state = models.CharField(_("état"), max_length=10, choices=State, default=State.TO_CHECK)
+    attempts = models.PositiveSmallIntegerField(
+        _("essais"), default=0, help_text=_("De l’étape demandée : un fichier qui tue le worker est laissé.")
+    )
+    sent_at = models.DateTimeField(_("envoyé le"))
+    asked_at = models.DateTimeField(_("étape demandée le"))
+    checked_at = models.DateTimeField(_("vérifié le"), null=True, blank=True)
+    applied_at = models.DateTimeField(_("appliqué le"), null=True, blank=True)
+    undone_at = models.DateTimeField(_("annulé le"), null=True, blank=True)
+    counts = models.JSONField(_("comptes"), default=dict, help_text=_("De la dernière étape faite."))
+    error = models.TextField(_("erreur"), blank=True)
+    run = models.OneToOneField(
+        "catalog.ImportRun", on_delete=models.SET_NULL, null=True, blank=True, related_name="catalogue_import"
+    )
+
+    class Meta:
+        verbose_name = _("import de catalogue")
+        verbose_name_plural = _("imports de catalogue")
+        ordering = ["-sent_at", "id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["provider"],
+                condition=models.Q(state__in=["to_check", "to_apply", "to_undo"]),
+                name="catalogue_import_one_at_a_time_in_an_organisation",
+            ),
+            models.UniqueConstraint(
+                fields=["provider", "request_id"], name="catalogue_import_is_sent_once_per_request"
+            ),
+        ]
+
+    def __str__(self):
+        return f"{self.provider} · {self.file_name}"
+
+    @property
+    def is_waiting(self) -> bool:
+        return self.state in self.WAITING
+
+
+class CatalogueImportLine(models.Model):
+    """What becomes, would become or became again of one offer of the file; or what is said of a line.
+
+    An applied line keeps what undoing needs: `before`, what the offer and its sessions were; `digest`, what
+    the import made of them (catalog.imports.snapshots).
+    """
+
+    class Step(models.TextChoices):
+        CHECK = "check", _("Vérification")
+        APPLY = "apply", _("Application")
+        UNDO = "undo", _("Annulation")
+
+    class Verdict(models.TextChoices):
+        REFUSED = "refused", _("Refusée")
+        CREATED = "created", _("Nouvelle")
+        UPDATED = "updated", _("Modifiée")
+        HIDDEN = "hidden", _("Non visible")
+        REMARK = "remark", _("Remarque")
+        UNCHANGED = "unchanged", _("Inchangée")
+        RESTORED = "restored", _("Rétablie")
+        REMOVED = "removed", _("Supprimée")
+        WITHDRAWN = "withdrawn", _("Masquée")
+        KEPT = "kept", _("Laissée comme elle est")
+
+    catalogue_import = models.ForeignKey(
+        "catalog.CatalogueImport", on_delete=models.CASCADE, related_name="lines"
+    )
+    step = models.CharField(_("étape"), max_length=10, choices=Step)
+    line = models.PositiveIntegerField(_("ligne"))
+    verdict = models.CharField(_("verdict"), max_length=10, choices=Verdict)
+    subject = models.CharField(_("élément"), max_length=255)
+    title = models.CharField(_("intitulé"), max_length=255, blank=True)
+    reason = models.TextField(_("précisions"), blank=True)
+    offer = models.ForeignKey(
+        "catalog.Offer", on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+    before = models.JSONField(_("avant l’import"), null=True, blank=True)
+    digest = models.CharField(_("empreinte après l’import"), max_length=64, blank=True)
+
+    class Meta:
+        verbose_name = _("ligne d’import de catalogue")
+        verbose_name_plural = _("lignes d’import de catalogue")
+        ordering = ["catalogue_import", "step", "line", "id"]
+        indexes = [
+            models.Index(
+                fields=["catalogue_import", "step", "verdict", "line"], name="import_line_by_verdict"
+            )
+        ]
+
+    def __str__(self):
+        return f"{self.line} · {self.get_verdict_display()} · {self.subject}"

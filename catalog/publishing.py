@@ -1,6 +1,7 @@
 """Showing and withdrawing: an organisation its offers, an admin an organisation.
 
-Whether an offer is open does not hang on these alone (catalog.eligibility).
+Whether an offer is open does not hang on these alone (catalog.eligibility). Nobody is suspended in
+silence: admissions.measures announces, hears the organisation and tells it, and turns this switch.
 """
 
 from datetime import datetime
@@ -14,10 +15,14 @@ from accounts.actors import Actor
 from accounts.permissions import NotAllowed
 from catalog import search
 from catalog.models import Offer, Provider
+from ui.refusals import Refused
 
 
 def publish(offer_id: UUID, *, by: Actor, at: datetime) -> Offer:
-    """Show the offer again, as far as the rules open it. By a member of its organisation, or an admin."""
+    """Show the offer again, as far as the rules open it. By a member of its organisation, or an admin.
+
+    Refused: a draft is first read again (catalog.editing.publish).
+    """
     return _show(offer_id, True, by=by, at=at)
 
 
@@ -32,7 +37,7 @@ def suspend(provider_id: UUID, *, by: Actor, at: datetime, reason: str) -> Provi
 
 
 def restore(provider_id: UUID, *, by: Actor, at: datetime, reason: str) -> Provider:
-    """End a suspension. By an admin, who says why."""
+    """End a suspension. By an admin, who says why, or by the clock when its last day is over."""
     return _set_state(provider_id, Provider.State.ACTIVE, by=by, at=at, reason=reason)
 
 
@@ -41,6 +46,8 @@ def _show(offer_id: UUID, is_published: bool, *, by: Actor, at: datetime) -> Off
     offer = Offer.objects.select_for_update().defer("search").get(pk=offer_id)
     if not (by.is_admin or by.is_system or (by.is_provider and by.organisation_id == offer.provider_id)):
         raise NotAllowed(_("Seul l’organisme de cette offre peut la montrer ou la masquer."))
+    if is_published and offer.is_draft:
+        raise Refused(_("Cette offre est un brouillon. Relisez-la avant de la publier."))
     if offer.is_published != is_published:
         offer.is_published = is_published
         offer.updated_at = at
@@ -52,7 +59,8 @@ def _show(offer_id: UUID, is_published: bool, *, by: Actor, at: datetime) -> Off
 
 @transaction.atomic
 def _set_state(provider_id: UUID, state: Provider.State, *, by: Actor, at: datetime, reason: str) -> Provider:
-    if not by.is_admin:
+    is_end_by_the_clock = by.is_system and state == Provider.State.ACTIVE
+    if not (by.is_admin or is_end_by_the_clock):
         raise NotAllowed(_("Seule l’administration peut suspendre un organisme ou le rétablir."))
     if not reason.strip():
         raise ValueError("a suspension says why")

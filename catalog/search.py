@@ -81,7 +81,10 @@ class Results:
 
 
 class CappedPaginator(Paginator):
-    """Counts to TOTAL_MAX and no further, over the rows alone: without their order and their annotations."""
+    """Counts to TOTAL_MAX and no further, over the rows alone: without their order and their annotations.
+
+    A first page that is not full is the whole answer: nothing is left to count.
+    """
 
     def __init__(self, rows, per_page: int, *, counted: OfferQuerySet):
         super().__init__(rows, per_page)
@@ -98,6 +101,14 @@ class CappedPaginator(Paginator):
     @property
     def is_capped(self) -> bool:
         return self._count_to_cap > TOTAL_MAX
+
+    def get_page(self, number) -> Page:
+        if str(number) != "1":
+            return super().get_page(number)
+        rows = list(self.object_list[: self.per_page])
+        if len(rows) < self.per_page:
+            self._count_to_cap = len(rows)
+        return self._get_page(rows, 1, self)
 
 
 def search(query: SearchQuery, *, on: date, rules: Rules, page: int | str = 1) -> Results:

@@ -7,6 +7,7 @@ from celery import shared_task
 from django.conf import settings
 from django.utils import timezone
 
+from catalog import importing
 from catalog.imports import nightly
 
 logger = logging.getLogger(__name__)
@@ -19,3 +20,16 @@ def import_registers() -> dict[str, str]:
         logger.info("import of registers: REGISTERS_FOLDER is not set, nothing to do")
         return {}
     return nightly.import_folder(Path(settings.REGISTERS_FOLDER), at=timezone.now())
+
+
+@shared_task
+def carry_out_imports() -> None:
+    """What organisations asked of their catalogue imports, and what a worker that died left undone."""
+    if done := importing.carry_out(at=timezone.now()):
+        logger.info("catalogue imports: %s steps done", done)
+
+
+@shared_task
+def clear_imports_away() -> None:
+    """Every night: files, before-images and imports that nobody needs any more."""
+    logger.info("catalogue imports cleared away: %s", importing.clear_away(at=timezone.now()))

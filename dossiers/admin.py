@@ -21,7 +21,18 @@ from django.utils.translation import gettext_lazy
 from accounts.actors import Actor, Role
 from dossiers import relief, workflow
 from dossiers.forms import EurosField
-from dossiers.models import Deadline, Dossier, FundingLine, Payment, Relief, Transition
+from dossiers.models import (
+    Batch,
+    BatchLine,
+    CalendarFeed,
+    Deadline,
+    Dossier,
+    FirstSteps,
+    FundingLine,
+    Payment,
+    Relief,
+    Transition,
+)
 from dossiers.states import State
 from dossiers.workflow import NotAllowed, Refused
 from ui import french
@@ -308,3 +319,47 @@ class PaymentAdmin(ReadOnly, admin.ModelAdmin):
     @admin.display(description=gettext_lazy("montant"))
     def amount(self, payment):
         return french.euros(payment.amount_cents)
+
+
+@admin.register(FirstSteps)
+class FirstStepsAdmin(ReadOnly, admin.ModelAdmin):
+    list_display = ["holder", "rights_seen_at", "obligation_seen_at", "put_away_at"]
+    list_filter = [("put_away_at", admin.EmptyFieldListFilter)]
+    search_fields = ["holder__birth_name", "holder__used_name", "holder__user__email"]
+    list_select_related = ["holder"]
+
+
+@admin.register(CalendarFeed)
+class CalendarFeedAdmin(ReadOnly, admin.ModelAdmin):
+    """Who has an address and since when; never the address, which is its person's alone."""
+
+    list_display = ["user", "organisation", "made_at"]
+    list_filter = ["made_at", ("organisation", admin.EmptyFieldListFilter)]
+    search_fields = ["user__email", "organisation__name"]
+    list_select_related = ["user", "organisation"]
+    fields = ["user", "organisation", "made_at"]
+
+
+class BatchLineInline(ReadOnly, admin.TabularInline):
+    model = BatchLine
+    fields = ["position", "dossier", "outcome", "obstacle", "done_at"]
+    readonly_fields = fields
+    extra = 0
+
+
+@admin.register(Batch)
+class BatchAdmin(ReadOnly, admin.ModelAdmin):
+    list_display = ["provider", "answer", "motive", "confirmed_by", "confirmed_at", "finished_at"]
+    list_filter = ["answer", "motive", "confirmed_at", ("finished_at", admin.EmptyFieldListFilter)]
+    search_fields = ["provider__organisation__name", "confirmed_by__email", "lines__dossier__number"]
+    list_select_related = ["provider__organisation", "confirmed_by"]
+    date_hierarchy = "prepared_at"
+    inlines = [BatchLineInline]
+
+
+@admin.register(BatchLine)
+class BatchLineAdmin(ReadOnly, admin.ModelAdmin):
+    list_display = ["batch", "position", "dossier", "outcome", "obstacle", "done_at"]
+    list_filter = ["outcome"]
+    search_fields = ["dossier__number", "obstacle"]
+    list_select_related = ["batch", "dossier"]

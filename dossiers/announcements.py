@@ -11,6 +11,7 @@ from django.urls import reverse
 
 from accounts import listing as people
 from accounts.actors import Role
+from dossiers import listing
 from dossiers.models import Deadline, Dossier, FundingLine, Relief, Transition
 from dossiers.states import SILENT_PARTY, WHOSE_TURN, ClockKind, State
 from notices import outbox
@@ -36,6 +37,9 @@ NOTICES: dict[str, dict[Role, Kind]] = {
     "reinstate": {HOLDER: Kind.RELIEF_REINSTATED, PROVIDER: Kind.RELIEF_REINSTATED},
 }
 
+# After these, a sum may come back to a purse that has ended: its holder is told how much.
+GIVES_BACK = frozenset({"cancel", "withdraw", "call_off", "lapse"})
+
 WHO_READS_A_CLOCK: dict[ClockKind, Role] = {**SILENT_PARTY, ClockKind.WITHDRAWAL: HOLDER}
 
 
@@ -43,6 +47,9 @@ def announce(dossier: Dossier, transition: Transition, *, clock: Deadline | None
     """Write the notices of one move, in its transaction."""
     facts = facts_of(dossier, clock=clock)
     facts["reason"] = transition.reason
+    if transition.verb in GIVES_BACK:
+        lost = listing.lost_cents(listing.funding_lines(dossier), at=at)
+        facts["lost"] = french.euros(lost) if lost else ""
     audience = NOTICES[transition.verb]
     if transition.to_state == State.AWAITING_PAYMENT and transition.verb == "accept":
         audience = {HOLDER: Kind.PAYMENT_AWAITED, PROVIDER: Kind.PAYMENT_AWAITED}
@@ -108,8 +115,8 @@ def _tell(
 ) -> None:
     facts = facts | {"reader": str(role)}
     if role == PROVIDER:
-        # What is left to pay tells what the holder owns: not the organisation's business.
-        facts["to_pay"] = ""
+        # What is left to pay, or is lost, tells what the holder owns: not the organisation's business.
+        facts |= {"to_pay": "", "lost": ""}
     if role == HOLDER:
         user = dossier.holder.user
         if user is not None and user.is_active:

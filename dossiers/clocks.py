@@ -24,8 +24,9 @@ def open_clock(
     Once the training has begun nothing is agreed, paid or given back any more: no clock outlasts its eve.
     """
     if period is None:
-        period = workdays.period(at, *rules.term(kind))
-    period = until_start_at_most(period, starts_on=dossier.starts_on)
+        period = period_of(kind, at=at, rules=rules, starts_on=dossier.starts_on)
+    else:
+        period = until_start_at_most(period, starts_on=dossier.starts_on)
     clock = Deadline(
         dossier=dossier,
         kind=kind,
@@ -38,6 +39,11 @@ def open_clock(
     clock.next_reminder_at = next_reminder(clock, after=at, rules=rules)
     clock.save()
     return clock
+
+
+def period_of(kind: ClockKind, *, at: datetime, rules: Rules, starts_on: date | None) -> workdays.Period:
+    """The period that a clock of this kind would have, opened at this moment: said before the click too."""
+    return until_start_at_most(workdays.period(at, *rules.term(kind)), starts_on=starts_on)
 
 
 def close_clock(dossier: Dossier, kind: ClockKind, *, at: datetime, outcome: Deadline.Outcome) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import NAMESPACE_URL, UUID, uuid5
 
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, connection, transaction
 from django.db.models import Q
 
 import rulebook
@@ -105,7 +105,12 @@ def close_ended_certifications(*, at: datetime) -> Report:
 
 
 def _set_aside(report: Report, row_id: int | UUID, error: Exception) -> None:
-    """Count it; a refusal is an answer, anything else is a fault that somebody must see."""
+    """Count it; a refusal is an answer, anything else is a fault that somebody must see.
+
+    A database that is away is no fault of this one: the run ends, the next one finds everything again.
+    """
+    if isinstance(error, OperationalError | InterfaceError) and not _database_answers():
+        raise error
     is_refusal = isinstance(error, Refused | NotAllowed)
     log.log(
         logging.WARNING if is_refusal else logging.ERROR,
@@ -115,6 +120,10 @@ def _set_aside(report: Report, row_id: int | UUID, error: Exception) -> None:
         exc_info=None if is_refusal else error,
     )
     report.set_aside[str(row_id)] = str(error)
+
+
+def _database_answers() -> bool:
+    return connection.connection is not None and connection.is_usable()
 
 
 def _overdue(*, at: datetime, limit: int) -> Iterator[tuple[int, UUID, str]]:

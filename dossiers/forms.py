@@ -1,66 +1,16 @@
 """Checking what people type. What is possible now is checked by the verbs (guards.py)."""
 
+from uuid import UUID
+
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from accounts.validators import french_phone
-from dossiers.models import Dossier
+from catalog.models import Offer
+from dossiers import bulk, inbox
+from dossiers.models import Batch, Dossier, Motive
 from dossiers.states import State
-
-
-class DayInput(forms.DateInput):
-    """The browser's own calendar; the day is exchanged as 2026-05-12 whatever the language."""
-
-    input_type = "date"
-
-    def __init__(self, **kwargs):
-        super().__init__(format="%Y-%m-%d", **kwargs)
-
-
-def day_field(**kwargs) -> forms.DateField:
-    """A day, typed in the browser's calendar or as 12/05/2026."""
-    messages = {"invalid": _("Cette date n’existe pas. Écrivez-la par exemple 12/05/2026.")}
-    return forms.DateField(
-        widget=DayInput(), input_formats=["%Y-%m-%d", "%d/%m/%Y"], error_messages=messages, **kwargs
-    )
-
-
-class WordsField(forms.CharField):
-    """A few sentences. A browser sends two signs for each end of line, and counts one."""
-
-    def __init__(self, *, rows, **kwargs):
-        super().__init__(widget=forms.Textarea(attrs={"rows": rows}), **kwargs)
-
-    def to_python(self, value):
-        return super().to_python(value).replace("\r\n", "\n")
-
-
-class EurosField(forms.DecimalField):
-    """An amount typed « 1 234,50 » or 1234.50; cleaned to whole euro cents."""
-
-    def __init__(self, **kwargs):
-        super().__init__(
-            min_value=kwargs.pop("min_value", 0),
-            max_digits=9,
-            decimal_places=2,
-            error_messages={
-                "invalid": _("Ce montant n’est pas reconnu. Écrivez-le par exemple 1234,50."),
-                "max_decimal_places": _("Un montant a deux chiffres après la virgule, pas plus."),
-            },
-            widget=forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"}),
-            **kwargs,
-        )
-
-    def to_python(self, value):
-        if isinstance(value, str):
-            value = "".join(value.replace("€", "").split()).replace(",", ".")
-            if set(value) - set("-.0123456789"):  # Decimal would read « 1e5 » and « 1_0 »
-                raise forms.ValidationError(self.error_messages["invalid"], code="invalid")
-        return super().to_python(value)
-
-    def clean(self, value):
-        amount = super().clean(value)
-        return None if amount is None else int(amount * 100)
+from ui.fields import EurosField, WordsField, day_field
 
 
 class RequestForm(forms.Form):
@@ -125,18 +75,126 @@ class ProposalForm(forms.Form):
     )
 
 
+class RefusalForm(forms.Form):
+    """Why the organisation says no: a motive, then its own words (see bulk.refusal_reason)."""
+
+    motive = forms.ChoiceField(
+        label=_("Motif du refus"),
+        choices=[("", _("Choisissez un motif")), *Motive.choices],
+        help_text=_("Le titulaire lira ce motif."),
+        error_messages={"required": _("Choisissez le motif : il sera dit au titulaire.")},
+    )
+    words = WordsField(
+        label=_("Votre explication"),
+        help_text=_("Elle suit le motif. Dites ce que la personne peut faire maintenant."),
+        required=False,
+        max_length=1000,
+        rows=3,
+    )
+
+
 class ReasonForm(forms.Form):
     """A refusal or a cancellation, in words for the other side."""
 
     reason = WordsField(label=_("Pourquoi ?"), max_length=1000, required=False, rows=3)
 
 
-class ListForm(forms.Form):
-    """Filters of a list."""
+class MyDossiersForm(forms.Form):
+    """Filters of the holder's list, beside its views."""
 
+    q = forms.CharField(
+        label=_("Formation, organisme ou numéro"),
+        required=False,
+        max_length=100,
+        widget=forms.TextInput(attrs={"type": "search", "autocomplete": "off"}),
+    )
     state = forms.ChoiceField(
         label=_("État"), required=False, choices=[("", _("Tous les états")), *State.choices]
     )
+
+
+class TrainingField(forms.ModelChoiceField):
+    def label_from_instance(self, offer):
+        place = _("à distance") if offer.mode == Offer.Mode.DISTANCE else offer.town_name
+        return f"{offer.title} · {place}" if place else offer.title
+
+    def to_python(self, value):
+        try:
+            return super().to_python(value)
+        except forms.ValidationError:  # not even a key: people are not told of keys
+            message = self.error_messages["invalid_choice"]
+            raise forms.ValidationError(message, code="invalid_choice") from None
+
+
+class InboxForm(forms.Form):
+    """The filters of an organisation's inbox. `wanted()` once it is valid."""
+
+    view = forms.ChoiceField(choices=inbox.View.choices, required=False, widget=forms.HiddenInput)
     q = forms.CharField(
-        label=_("Nom, numéro ou formation"), required=False, max_length=100, widget=forms.TextInput()
+        label=_("Nom, numéro ou formation"),
+        required=False,
+        max_length=100,
+        widget=forms.TextInput(attrs={"type": "search", "autocomplete": "off"}),
+    )
+    training = TrainingField(
+        label=_("Formation"),
+        queryset=Offer.objects.none(),
+        required=False,
+        empty_label=_("Toutes"),
+        error_messages={"invalid_choice": _("Cette formation n’est pas dans vos demandes.")},
+    )
+    starts_from = day_field(label=_("Début à partir du"), required=False)
+    starts_to = day_field(label=_("Début jusqu’au"), required=False)
+    tonight = forms.BooleanField(label=_("À répondre avant ce soir"), required=False)
+    order = forms.ChoiceField(label=_("Trier par"), choices=inbox.Order.choices, required=False)
+
+    def __init__(self, *args, trainings, **kwargs):
+        # Its ids are its own: a dossier and its forms stand beside it in the panel.
+        super().__init__(*args, auto_id="filtre_%s", **kwargs)
+        self.fields["training"].queryset = trainings
+
+    def wanted(self) -> inbox.Wanted:
+        given = self.cleaned_data
+        return inbox.Wanted(
+            view=given["view"] or inbox.View.TO_ANSWER,
+            query=given["q"].strip(),
+            training=given["training"].pk if given["training"] else None,
+            starts_from=given["starts_from"],
+            starts_to=given["starts_to"],
+            tonight=given["tonight"],
+            order=given["order"],
+        )
+
+
+class IdsField(forms.Field):
+    """Ticked rows: a list of UUIDs."""
+
+    widget = forms.MultipleHiddenInput
+
+    def to_python(self, value):
+        try:
+            return [UUID(each) for each in value or []]
+        except ValueError:
+            raise forms.ValidationError(
+                _("Cette page n’est plus à jour. Rechargez-la avant de continuer."), code="invalid"
+            ) from None
+
+
+class BatchForm(forms.Form):
+    """Which requests are answered together, and how. `all`: every request of the filter, up to the limit."""
+
+    answer = forms.ChoiceField(choices=Batch.Answer.choices)
+    dossier = IdsField(required=False)
+    all = forms.BooleanField(required=False)
+
+
+class DurationForm(forms.Form):
+    """How long a training lasts whose session is open at any time."""
+
+    lasting_days = forms.IntegerField(
+        label=_("Durée de la formation, en jours"),
+        help_text=_("Du premier au dernier jour, samedis et dimanches compris."),
+        min_value=1,
+        max_value=bulk.LASTING_DAYS_MAX,
+        widget=forms.NumberInput(attrs={"inputmode": "numeric"}),
     )

@@ -3,13 +3,19 @@
 "Who may" is in permissions.py. Called by the verbs of workflow.py, never by a form.
 """
 
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import partial
+from typing import Any
+from uuid import UUID
 
 from django.utils.translation import gettext as _
 
 from accounts.permissions import enrolment_obstacle
 from catalog import eligibility
 from catalog.models import Session
+from dossiers import terms
 from dossiers.models import Deadline, Dossier, Transition
 from dossiers.states import ANSWER_CLOCKS, CLOCK_OF, MOVES, State
 from rulebook import Rules, workdays
@@ -51,10 +57,15 @@ def check_in_time(dossier: Dossier, *, at: datetime) -> None:
     if kind not in ANSWER_CLOCKS:
         return
     clock = Deadline.objects.filter(dossier=dossier, kind=kind, closed_at__isnull=True).first()
-    if clock and clock.due_at <= at:
+    check_due(clock.due_at if clock else None, at=at)
+
+
+def check_due(due_at: datetime | None, *, at: datetime) -> None:
+    """This first too-late instant has not come; None: no clock runs."""
+    if due_at and due_at <= at:
         raise Refused(
             _("Le délai est dépassé : il fallait répondre avant %(due)s. Ce dossier est sans suite.")
-            % {"due": french.last_minute(clock.due_at)}
+            % {"due": french.last_minute(due_at)}
         )
 
 
@@ -66,7 +77,10 @@ def check_can_enrol(dossier: Dossier, *, on: date, rules: Rules) -> None:
 
 def check_offer_open(dossier: Dossier, *, on: date, rules: Rules) -> None:
     """The offer is still visible and open (certification, entitlement, Qualiopi)."""
-    reasons = eligibility.refusals(eligibility.facts_of(dossier.offer), on=on, rules=rules)
+    check_no_reason(eligibility.refusals(eligibility.facts_of(dossier.offer), on=on, rules=rules))
+
+
+def check_no_reason(reasons: Sequence[eligibility.Reason]) -> None:
     if reasons:
         raise Refused(
             _("Cette offre n’est plus ouverte aux inscriptions : %(why)s") % {"why": reasons[0].sentence}
@@ -79,6 +93,90 @@ def check_session_reachable(session: Session, *, on: date, rules: Rules) -> None
         raise Refused(_("Cette session n’accepte plus d’inscription. Choisissez-en une autre."))
     if session.starts_on is not None:
         check_earliest_start(session.starts_on, on=on, rules=rules, field="")
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What an organisation's answer to a request is judged by, beside its own terms. See `judge_each`.
+
+    `asked`: as in `terms`; `due_at`: of its running answer clock; `closed`: why the offer is not open.
+    """
+
+    asked: Mapping[str, Any]
+    due_at: datetime | None
+    closed: Sequence[eligibility.Reason]
+
+
+def judge_each(dossiers: Iterable[Dossier], *, on: date, rules: Rules) -> dict[UUID, Judged]:
+    """Read for one answer or for many, by key. As many queries for one as for all.
+
+    Offers come with `select_related("provider__organisation", "certification")`, or cost a query each.
+    """
+    dossiers = list(dossiers)
+    facts = eligibility.facts_of_each({dossier.offer_id: dossier.offer for dossier in dossiers}.values())
+    closed = {offer_id: eligibility.refusals(each, on=on, rules=rules) for offer_id, each in facts.items()}
+    asked = terms.asked_each(dossiers)
+    clocks = Deadline.objects.filter(
+        dossier__in=dossiers, kind=CLOCK_OF[State.REQUESTED], closed_at__isnull=True
+    )
+    due = {clock.dossier_id: clock.due_at for clock in clocks}
+    return {
+        dossier.pk: Judged(asked.get(dossier.pk, {}), due.get(dossier.pk), closed[dossier.offer_id])
+        for dossier in dossiers
+    }
+
+
+def proposal_obstacles(
+    dossier: Dossier,
+    judged: Judged,
+    *,
+    price_cents: int,
+    starts_on: date,
+    ends_on: date,
+    change_reason: str,
+    at: datetime,
+    rules: Rules,
+) -> Iterator[Refused]:
+    """All that stands against an organisation's yes: the page asks before the click, the verb at it."""
+    today = workdays.paris_day(at)
+    changed = terms.changed(judged.asked, terms.of(price_cents, starts_on, ends_on))
+    for check in (
+        partial(check_move, dossier, "propose"),
+        partial(check_due, judged.due_at, at=at),
+        partial(check_no_reason, judged.closed),
+        partial(check_price, price_cents),
+        partial(check_dates, starts_on, ends_on, on=today),
+        partial(check_earliest_start, starts_on, on=today, rules=rules),
+        partial(check_changes_explained, changed, change_reason),
+    ):
+        try:
+            check()
+        except Refused as refusal:
+            yield refusal
+
+
+def check_proposal(dossier: Dossier, judged: Judged, **proposal: Any) -> None:
+    """Nothing stands against this yes: see `proposal_obstacles`."""
+    for refusal in proposal_obstacles(dossier, judged, **proposal):
+        raise refusal
+
+
+def check_refusal(dossier: Dossier, *, reason: str, at: datetime) -> None:
+    """The organisation may still say no, and says why."""
+    check_move(dossier, "refuse")
+    check_in_time(dossier, at=at)
+    check_reason(reason)
+
+
+def check_price(price_cents: int) -> None:
+    if price_cents <= 0:
+        raise Refused(_("Donnez un prix supérieur à zéro."), field="price_cents")
+
+
+def check_changes_explained(changed: Sequence[str], reason: str) -> None:
+    """A price or dates that differ from what was asked are explained."""
+    if changed:
+        check_reason(reason, field="change_reason")
 
 
 def check_earliest_start(starts_on: date, *, on: date, rules: Rules, field: str = "starts_on") -> None:

@@ -1,16 +1,19 @@
 """Lists, counts and timelines for screens. Nothing here writes."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import F, OuterRef, Q, QuerySet, Subquery
+from django.db import models
+from django.db.models import Case, Count, F, OuterRef, Q, QuerySet, Subquery, Value, When
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from accounts.actors import Actor, Role
-from accounts.matching import name_key
 from dossiers.models import Deadline, Dossier, FundingLine, Transition
 from dossiers.permissions import visible_dossiers
-from dossiers.states import ANSWER_CLOCKS, CLOCK_OF, WHOSE_TURN, State
+from dossiers.states import ANSWER_CLOCKS, CLOCK_OF, FINAL_STATES, WHOSE_TURN, State
+from rulebook import workdays
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,34 +34,74 @@ def with_clock(dossiers: QuerySet[Dossier]) -> QuerySet[Dossier]:
     )
 
 
-def holder_dossiers(actor: Actor, *, state: str = "") -> QuerySet[Dossier]:
-    """A holder's list, without what they removed: the minute that runs out first, then the newest."""
-    found = with_clock(visible_dossiers(actor)).filter(removed_from_list_at__isnull=True)
-    if state:
-        found = found.filter(state=state)
-    return found.order_by(F("due_at").asc(nulls_last=True), "-created_at", "id")
+class HolderView(models.TextChoices):
+    """Which of a holder's dossiers their list shows."""
+
+    ALL = "", gettext_lazy("Tous")
+    MINE = "a-faire", gettext_lazy("À faire")
+    ONGOING = "en-cours", gettext_lazy("En cours")
+    OVER = "termines", gettext_lazy("Terminés")
+    REMOVED = "retires", gettext_lazy("Retirés de la liste")
 
 
-def provider_inbox(actor: Actor, *, state: str = "", query: str = "") -> QuerySet[Dossier]:
-    """An organisation's list, sorted by the minute that runs out."""
-    found = with_clock(visible_dossiers(actor))
+def holder_dossiers(
+    actor: Actor, *, at: datetime, view: str = HolderView.ALL, state: str = "", query: str = ""
+) -> QuerySet[Dossier]:
+    """A holder's list: the minute that runs out first, then what goes on, then what is over, newest first."""
+    found = with_clock(visible_dossiers(actor)).filter(_views(at=at)[HolderView(view)])
     if state:
         found = found.filter(state=state)
     if query:
-        found = found.filter(_says(query))
-    return found.order_by(F("due_at").asc(nulls_last=True), "-created_at", "id")
+        found = found.filter(_names(query))
+    is_over = Case(When(state__in=FINAL_STATES, then=Value(1)), default=Value(0))
+    return found.alias(is_over=is_over).order_by(
+        F("due_at").asc(nulls_last=True), "is_over", "-created_at", "id"
+    )
 
 
-def _says(query: str) -> Q:
-    """A number as it is dictated, or words that are each in a name of the holder or in the title."""
+def holder_counts(actor: Actor, *, at: datetime) -> dict[HolderView, int]:
+    """How many dossiers each view holds. One query."""
+    counts = {view.name: Count("pk", filter=which) for view, which in _views(at=at).items()}
+    found = with_clock(visible_dossiers(actor)).order_by().aggregate(**counts)
+    return {HolderView[name]: count for name, count in found.items()}
+
+
+def _views(*, at: datetime) -> dict[HolderView, Q]:
+    listed = Q(removed_from_list_at__isnull=True)
+    # What is overdue is over, whether or not the job has passed; a withdrawal that ended ends nothing.
+    overdue = Q(
+        state__in=[state for state, kind in CLOCK_OF.items() if kind in ANSWER_CLOCKS], due_at__lte=at
+    )
+    taught = Q(state=State.ACCEPTED, ends_on__lt=workdays.paris_day(at))
+    over = Q(state__in=FINAL_STATES) | overdue | taught
+    mine = [state for state, turn in WHOSE_TURN.items() if turn == Role.HOLDER]
+    return {
+        HolderView.ALL: listed,
+        HolderView.MINE: listed & Q(state__in=mine) & ~overdue,
+        HolderView.ONGOING: listed & ~over,
+        HolderView.OVER: listed & over,
+        HolderView.REMOVED: ~listed,
+    }
+
+
+def _names(query: str) -> Q:
+    """A number as it is dictated, or words that are each in the title or in the organisation's name."""
     words = Q()
     for word in query.split():
-        is_said = Q(offer__title__icontains=word)
-        if key := name_key(word):
-            for column in ("birth_name_key", "used_name_key", "first_names_key"):
-                is_said |= Q((f"holder__{column}__contains", key))
-        words &= is_said
+        words &= Q(offer__title__unaccent__icontains=word) | Q(
+            provider__organisation__name__unaccent__icontains=word
+        )
     return Q(number__startswith="".join(query.split())) | words
+
+
+def living(actor: Actor, *, at: datetime) -> QuerySet[Dossier]:
+    """A holder's dossiers that go on; `to_pay_cents` while payment is awaited."""
+    to_pay = FundingLine.objects.filter(
+        dossier=OuterRef("pk"), kind=FundingLine.Kind.PAYMENT, dossier__state=State.AWAITING_PAYMENT
+    ).order_by("-round")
+    return holder_dossiers(actor, at=at, view=HolderView.ONGOING).annotate(
+        to_pay_cents=Subquery(to_pay.values("amount_cents")[:1])
+    )
 
 
 def waiting_for(actor: Actor, *, at: datetime) -> QuerySet[Dossier]:
@@ -90,6 +133,17 @@ def funding_lines(dossier: Dossier) -> list[FundingLine]:
     )
     last = lines[-1].round if lines else 0
     return [line for line in lines if line.round == last]
+
+
+def lost_cents(lines: Iterable[FundingLine], *, at: datetime) -> int:
+    """Of what these lines give back at that moment, what goes to purses that have ended: it pays no more."""
+    return sum(line.amount_cents for line in lines if line.reserved_id and has_ended(line, at=at))
+
+
+def has_ended(line: FundingLine, *, at: datetime) -> bool:
+    """The purse this line was taken from has passed its last day."""
+    source = line.source
+    return source is not None and source.expires_on is not None and source.expires_on < workdays.paris_day(at)
 
 
 def _title(move: Transition) -> str:

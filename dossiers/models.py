@@ -359,3 +359,185 @@ class Relief(models.Model):
 
     def __str__(self):
         return f"{self.get_kind_display()} · {self.proposed_at:%d/%m/%Y}"
+
+
+class FirstSteps(models.Model):
+    """What only its holder can say of their first steps; the others are computed (dossiers.first_steps)."""
+
+    holder = models.OneToOneField(
+        "accounts.HolderProfile",
+        on_delete=models.CASCADE,
+        primary_key=True,
+        related_name="first_steps",
+        verbose_name=_("titulaire"),
+    )
+    rights_seen_at = models.DateTimeField(_("solde regardé le"), null=True, blank=True)
+    obligation_seen_at = models.DateTimeField(_("obligation d’emploi lue le"), null=True, blank=True)
+    put_away_at = models.DateTimeField(_("rangés le"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("premiers pas")
+        verbose_name_plural = _("premiers pas")
+        ordering = ["holder"]
+
+    def __str__(self):
+        return str(self.holder_id)
+
+
+class CalendarFeed(models.Model):
+    """The private address where a calendar program reads the dates of a person, in one of their roles.
+
+    `organisation` empty: as a holder. A new `key` is a new address: the old one is dead. The address
+    also carries a signature (dossiers.calendar), so that this table alone opens nothing.
+    """
+
+    user = models.ForeignKey(
+        "accounts.User",
+        on_delete=models.CASCADE,
+        related_name="calendar_feeds",
+        verbose_name=_("personne"),
+    )
+    organisation = models.ForeignKey(
+        "accounts.Organisation",
+        on_delete=models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="calendar_feeds",
+        verbose_name=_("organisation"),
+    )
+    key = models.UUIDField(_("clé"), unique=True, default=uuid.uuid4, editable=False)
+    made_at = models.DateTimeField(_("faite le"))
+
+    class Meta:
+        verbose_name = _("adresse d’agenda")
+        verbose_name_plural = _("adresses d’agenda")
+        ordering = ["-made_at", "id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["user", "organisation"],
+                nulls_distinct=False,
+                name="calendar_feed_is_one_per_person_and_role",
+            )
+        ]
+
+    def __str__(self):
+        return f"{self.user} · {self.made_at:%d/%m/%Y}"
+
+
+class Motive(models.TextChoices):
+    """Why an organisation says no. Its label is told to the holder, before the organisation's own words."""
+
+    FULL = "session_full", _("La session est complète.")
+    CALLED_OFF = "session_called_off", _("La session n’aura pas lieu.")
+    DATES = "dates", _("Les dates souhaitées ne sont pas possibles.")
+    PREREQUISITES = "prerequisites", _("Les prérequis de la formation ne sont pas remplis.")
+    UNSUITED = "unsuited", _("La formation ne correspond pas au projet décrit.")
+    UNREACHABLE = "unreachable", _("Nous n’avons pas réussi à vous joindre.")
+    DUPLICATE = "duplicate", _("Vous avez déjà une autre demande chez nous pour cette formation.")
+    OTHER = "other", _("Une autre raison, que voici.")
+
+
+class Batch(models.Model):
+    """One answer given to many requests at once: prepared, looked at, confirmed, carried out line by line.
+
+    Rules are in dossiers.bulk; each line goes through the same verb as an answer given alone.
+    """
+
+    class Answer(models.TextChoices):
+        PROPOSE = "propose", _("Proposer ce qui est demandé")
+        REFUSE = "refuse", _("Refuser")
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    provider = models.ForeignKey(
+        "catalog.Provider", on_delete=models.CASCADE, related_name="batches", verbose_name=_("organisme")
+    )
+    answer = models.CharField(_("réponse"), max_length=10, choices=Answer)
+    motive = models.CharField(_("motif"), max_length=30, choices=Motive, blank=True)
+    words = models.TextField(_("explication"), blank=True)
+    lasting_days = models.PositiveSmallIntegerField(
+        _("durée en jours"),
+        null=True,
+        blank=True,
+        help_text=_("Pour les entrées à tout moment, dont la demande ne dit pas le dernier jour."),
+    )
+    prepared_by = models.ForeignKey(
+        "accounts.User", on_delete=models.PROTECT, related_name="+", verbose_name=_("préparée par")
+    )
+    prepared_at = models.DateTimeField(_("préparée le"))
+    creation_request_id = models.UUIDField(
+        _("demande de création"), unique=True, help_text=_("Un double clic ne prépare qu’une réponse.")
+    )
+    confirmed_by = models.ForeignKey(
+        "accounts.User",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("confirmée par"),
+    )
+    confirmed_at = models.DateTimeField(_("confirmée le"), null=True, blank=True)
+    finished_at = models.DateTimeField(_("terminée le"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("réponse groupée")
+        verbose_name_plural = _("réponses groupées")
+        ordering = ["-prepared_at", "id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(confirmed_by__isnull=True, confirmed_at__isnull=True)
+                | models.Q(confirmed_by__isnull=False, confirmed_at__isnull=False),
+                name="batch_is_confirmed_by_somebody",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(finished_at__isnull=True) | models.Q(confirmed_at__isnull=False),
+                name="batch_finishes_once_confirmed",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["provider", "-prepared_at"], name="batch_by_provider"),
+            models.Index(
+                fields=["confirmed_at"],
+                name="batch_to_carry_out",
+                condition=models.Q(confirmed_at__isnull=False, finished_at__isnull=True),
+            ),
+        ]
+
+    def __str__(self):
+        return f"{self.get_answer_display()} · {self.prepared_at:%d/%m/%Y %H:%M}"
+
+
+class BatchLine(models.Model):
+    """One request of a batch: what was shown before the click, and what became of it."""
+
+    class Outcome(models.TextChoices):
+        WAITING = "waiting", _("En attente")
+        SET_ASIDE = "set_aside", _("Laissée de côté")
+        DONE = "done", _("Faite")
+        REFUSED = "refused", _("Impossible")
+
+    batch = models.ForeignKey("dossiers.Batch", on_delete=models.CASCADE, related_name="lines")
+    position = models.PositiveSmallIntegerField(_("ordre"))
+    dossier = models.ForeignKey("dossiers.Dossier", on_delete=models.PROTECT, related_name="batch_lines")
+    # Drawn by chance here, never by a browser: a second run of the line finds its first transition.
+    request_id = models.UUIDField(_("demande"), default=uuid.uuid4, unique=True, editable=False)
+    price_cents = models.PositiveBigIntegerField(_("prix"), null=True, blank=True)
+    starts_on = models.DateField(_("début"), null=True, blank=True)
+    ends_on = models.DateField(_("fin"), null=True, blank=True)
+    holder_until = models.DateTimeField(
+        _("le titulaire répond jusqu’au"), null=True, blank=True, help_text=_("Premier instant trop tardif.")
+    )
+    outcome = models.CharField(_("issue"), max_length=10, choices=Outcome, default=Outcome.WAITING)
+    obstacle = models.TextField(_("pourquoi pas"), blank=True)
+    done_at = models.DateTimeField(_("le"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("ligne de réponse groupée")
+        verbose_name_plural = _("lignes de réponse groupée")
+        ordering = ["batch", "position"]
+        constraints = [
+            models.UniqueConstraint(fields=["batch", "dossier"], name="batch_holds_a_dossier_once"),
+            models.UniqueConstraint(fields=["batch", "position"], name="batch_line_has_its_place"),
+        ]
+
+    def __str__(self):
+        return f"{self.dossier_id} · {self.get_outcome_display()}"

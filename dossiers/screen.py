@@ -7,14 +7,37 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 import rulebook
-from accounts.actors import Actor
-from dossiers import listing, permissions, workflow
+from accounts.actors import Actor, Role
+from dossiers import clocks, listing, permissions, workflow
 from dossiers.models import Deadline, Dossier, FundingLine
-from dossiers.states import ANSWER_CLOCKS, CLOCK_OF, FINAL_STATES, MOVES, State
+from dossiers.states import ANSWER_CLOCKS, CLOCK_OF, FINAL_STATES, MOVES, WHOSE_TURN, ClockKind, State
 from rulebook import workdays
 from ui import french
 
 FORECAST_STATES = frozenset({State.DRAFT, State.REQUESTED, State.PROPOSED})
+# The holder's way out of each state; from those that are not here nothing is left to cancel.
+WAY_OUT = {
+    State.REQUESTED: "cancel",
+    State.PROPOSED: "decline",
+    State.AWAITING_PAYMENT: "cancel",
+    State.ACCEPTED: "withdraw",
+}
+
+
+@dataclass(frozen=True)
+class IfCancelled:
+    """« Si j’annule maintenant… »: what comes back, to the cent, and until when it is free.
+
+    `lines`: (where it goes, cents, note). `lost_cents`: what comes back to a purse that has ended.
+    `is_free` False: it was free until `until`.
+    """
+
+    verb: str
+    is_free: bool
+    until: datetime | None
+    lines: list[tuple[str, int, str]]
+    back_cents: int
+    lost_cents: int
 
 
 @dataclass
@@ -38,6 +61,13 @@ class Screen:
     to_pay_cents: int = 0
     fingerprint: str = ""
     exemption: str = ""
+    # The professional situation that the plan was computed with; empty once nothing is computed any more.
+    computed_for: str = ""
+    # Validated now with nothing to pay, until when it could be cancelled freely.
+    would_be_free_until: datetime | None = None
+    # What came back to a purse that had ended: it cannot be used any more.
+    lost_cents: int = 0
+    if_cancelled: IfCancelled | None = None
 
 
 def of(dossier: Dossier, *, actor: Actor, at: datetime) -> Screen:
@@ -56,38 +86,48 @@ def of(dossier: Dossier, *, actor: Actor, at: datetime) -> Screen:
     screen = Screen(
         dossier=dossier,
         at=at,
-        sentence=_sentence(dossier, clock, is_overdue, at),
+        sentence=sentence(dossier, due_at=clock.due_at if clock else None, is_overdue=is_overdue),
         is_overdue=is_overdue,
         clock=None if is_overdue else clock,
         skipped=[(date.fromisoformat(skip["day"]), skip["why"]) for skip in clock.skipped] if clock else [],
         verbs=verbs,
         facts_title=_facts_title(dossier),
         facts=_facts(dossier),
-        timeline=_timeline(dossier, past, clock, is_overdue),
+        timeline=_timeline(dossier, past, clock, is_overdue, at=at),
         reason=past[-1].reason if dossier.state in FINAL_STATES else "",
         price_cents=dossier.current_price_cents,
     )
     if not actor.is_provider:
         # What a holder owns is not the organisation's business.
-        _show_money(screen, at=at)
+        lines = listing.funding_lines(dossier)
+        _show_money(screen, lines, ended_at=past[-1].at)
+        if not is_overdue:
+            screen.if_cancelled = _if_cancelled(dossier, lines, at=at)
     return screen
 
 
-def _show_money(screen: Screen, *, at: datetime) -> None:
-    dossier = screen.dossier
-    lines = listing.funding_lines(dossier)
+def _show_money(screen: Screen, lines: list[FundingLine], *, ended_at: datetime) -> None:
+    dossier, at = screen.dossier, screen.at
+    is_over = dossier.state in FINAL_STATES
     if lines:
-        is_given_back = dossier.state in FINAL_STATES
         screen.money_caption = (
-            _("Ce qui était prévu, et vous est rendu")
-            if is_given_back
-            else _("Comment cette formation est payée")
+            _("Ce qui était prévu, et vous est rendu") if is_over else _("Comment cette formation est payée")
         )
-        screen.money = [(_label(line), line.amount_cents, line.reason) for line in lines]
+        screen.money = [
+            (
+                _label(line, is_over=is_over),
+                line.amount_cents,
+                _note(line, ended_at=ended_at, is_over=is_over),
+            )
+            for line in lines
+        ]
         screen.to_pay_cents = sum(line.amount_cents for line in lines if line.source is None)
+        if is_over:
+            screen.lost_cents = listing.lost_cents(lines, at=ended_at)
     elif dossier.state in FORECAST_STATES:
         # At the rulebook of the day it would be accepted: today.
-        plan = workflow.plan_for(dossier, at=at, rules=rulebook.on(workdays.paris_day(at)))
+        rules = rulebook.on(workdays.paris_day(at))
+        plan = workflow.plan_for(dossier, at=at, rules=rules)
         screen.money_caption = _("Comment cette formation serait payée")
         screen.money = [(line.label, line.amount_cents, line.reason) for line in plan.lines]
         if plan.remainder_cents:
@@ -101,22 +141,64 @@ def _show_money(screen: Screen, *, at: datetime) -> None:
         screen.to_pay_cents = plan.remainder_cents
         screen.fingerprint = plan.fingerprint
         screen.exemption = plan.exemption
+        if dossier.starts_on and not plan.remainder_cents:
+            period = clocks.free_period(accepted_at=at, starts_on=dossier.starts_on, rules=rules)
+            screen.would_be_free_until = period.expires_at
+        screen.computed_for = dossier.holder.get_status_display()
 
 
-def _label(line: FundingLine) -> str:
+def _if_cancelled(dossier: Dossier, lines: list[FundingLine], *, at: datetime) -> IfCancelled | None:
+    """What a cancellation by the holder would give back at that moment; None: nothing to cancel."""
+    state = State(dossier.state)
+    if state not in WAY_OUT:
+        return None
+    reserved = [line for line in lines if line.reserved_id]
+    lost = listing.lost_cents(reserved, at=at)
+    return IfCancelled(
+        verb=WAY_OUT[state],
+        is_free=state != State.ACCEPTED or (dossier.free_until is not None and at < dossier.free_until),
+        until=dossier.free_until if state == State.ACCEPTED else None,
+        lines=[
+            (
+                _label(line, is_over=True),
+                line.amount_cents,
+                _note(line, ended_at=at, is_over=True)
+                if line.source is not None
+                else _("Remboursé sur le compte qui a payé."),
+            )
+            for line in reserved
+        ],
+        back_cents=sum(line.amount_cents for line in reserved) - lost,
+        lost_cents=lost,
+    )
+
+
+def _note(line: FundingLine, *, ended_at: datetime, is_over: bool) -> str:
+    if not is_over:
+        return line.reason
+    if listing.has_ended(line, at=ended_at):
+        return _("Utilisable jusqu’au %(day)s seulement : cette somme ne pourra plus servir.") % {
+            "day": french.short_day(line.source.expires_on)
+        }
+    return ""
+
+
+def _label(line: FundingLine, *, is_over: bool) -> str:
     """Whose money a line is. What the holder pays has a pocket once it is received."""
     if line.source is not None:
         return line.source.label or str(line.source.get_kind_display())
-    return _("Payé par vous") if line.reserved_id else _("À payer par vous")
+    if line.reserved_id:
+        return _("Payé par vous")
+    return _("N’a pas été payé") if is_over else _("À payer par vous")
 
 
-def _sentence(dossier: Dossier, clock: Deadline | None, is_overdue: bool, at: datetime) -> str:
-    """Whose turn, until when: the first line of the page."""
+def sentence(dossier: Dossier, *, due_at: datetime | None, is_overdue: bool) -> str:
+    """Whose turn, until when: the first line of the page, and of a row in a list. `due_at`: of its clock."""
     state = State(dossier.state)
-    due = french.last_minute(clock.due_at) if clock else ""
+    due = french.last_minute(due_at) if due_at else ""
     organisation, holder = dossier.provider.organisation.name, dossier.holder.display_name
-    names = {"organisation": organisation, "holder": holder, "due": due, "reason": ""}
-    if is_overdue and clock is not None:
+    names = {"organisation": organisation, "holder": holder, "due": due}
+    if is_overdue:
         return _("Le délai est dépassé depuis le %(due)s : ce dossier est sans suite.") % names
     sentences = {
         State.DRAFT: _("Ce brouillon n’est pas encore envoyé à %(organisation)s."),
@@ -150,8 +232,7 @@ def _facts_title(dossier: Dossier) -> str:
 
 
 def _facts(dossier: Dossier) -> list[tuple[str, str]]:
-    starts_on = dossier.starts_on or dossier.session.starts_on or dossier.wished_start
-    ends_on = dossier.ends_on or dossier.session.ends_on
+    starts_on, ends_on = _days(dossier)
     offer = dossier.offer
     return [
         (_("Formation"), offer.title),
@@ -170,8 +251,16 @@ def _facts(dossier: Dossier) -> list[tuple[str, str]]:
     ]
 
 
+def _days(dossier: Dossier) -> tuple[date | None, date | None]:
+    """The first and the last day as things stand: agreed, announced, or wished."""
+    return (
+        dossier.starts_on or dossier.session.starts_on or dossier.wished_start,
+        dossier.ends_on or dossier.session.ends_on,
+    )
+
+
 def _timeline(
-    dossier: Dossier, past: list[listing.Step], clock: Deadline | None, is_overdue: bool
+    dossier: Dossier, past: list[listing.Step], clock: Deadline | None, is_overdue: bool, *, at: datetime
 ) -> list[tuple[str, str, datetime | None, str]]:
     """Past, now, next. The step that ended a dossier is not shown as something achieved."""
     steps: list[tuple[str, str, datetime | None, str]] = [
@@ -183,26 +272,88 @@ def _timeline(
         )
         for step in past
     ]
-    if clock is not None and not is_overdue:
-        steps.append(
-            (
-                "now",
-                str(clock.get_kind_display()),
-                None,
-                _("jusqu’au %(due)s") % {"due": french.last_minute(clock.due_at)},
-            )
-        )
-    elif is_overdue and clock is not None:
-        steps.append(("lost", str(State.LAPSED.label), clock.due_at, ""))
-    if dossier.state == State.ACCEPTED and dossier.starts_on is not None:
-        steps.append(
-            (
-                "next",
-                _("Premier jour de la formation : %(day)s") % {"day": french.day(dossier.starts_on)},
-                None,
-                "",
-            )
-        )
+    if is_overdue and clock is not None:
+        return [*steps, ("lost", str(State.LAPSED.label), clock.due_at, "")]
+    if clock is not None:
+        until = _("jusqu’au %(due)s") % {"due": french.last_minute(clock.due_at)}
+        steps.append(("now", str(clock.get_kind_display()), None, until))
+    elif dossier.state == State.DRAFT:
+        steps.append(("now", _("Demande à envoyer"), None, ""))
+    return steps + [("next", title, None, "") for title in coming_steps(dossier, at=at)]
+
+
+def coming_steps(dossier: Dossier, *, at: datetime) -> list[str]:
+    """What comes after the present step, if all goes well."""
+    state = State(dossier.state)
+    if state in FINAL_STATES:
+        return []
+    ahead = {
+        State.DRAFT: [ClockKind.PROVIDER_ANSWER.label, ClockKind.HOLDER_ANSWER.label],
+        State.REQUESTED: [ClockKind.HOLDER_ANSWER.label],
+        State.PROPOSED: [State.ACCEPTED.label],
+        State.AWAITING_PAYMENT: [State.ACCEPTED.label],
+    }
+    titles = [str(title) for title in ahead.get(state, [])]
+    today = workdays.paris_day(at)
+    starts_on, ends_on = _days(dossier)
+    if starts_on and starts_on >= today:
+        titles.append(_("Premier jour de la formation : %(day)s") % {"day": french.day(starts_on)})
+    if ends_on and ends_on >= today and ends_on != starts_on:
+        titles.append(_("Dernier jour de la formation : %(day)s") % {"day": french.day(ends_on)})
+    return titles
+
+
+@dataclass(frozen=True)
+class Row:
+    """One dossier in a list of its holder's: the same words as its page."""
+
+    dossier: Dossier
+    sentence: str
+    is_overdue: bool
+    due_at: datetime | None
+    is_mine: bool
+    track: list[tuple[str, str]]
+    starts_on: date | None
+    ends_on: date | None
+
+
+def row(dossier: Dossier, *, at: datetime) -> Row:
+    """`dossier`: from `listing.holder_dossiers`, which knows its clock. No query."""
+    is_overdue = listing.is_overdue(dossier, at=at)
+    starts_on, ends_on = _days(dossier)
+    return Row(
+        dossier=dossier,
+        sentence=sentence(dossier, due_at=dossier.due_at, is_overdue=is_overdue),
+        is_overdue=is_overdue,
+        # The free cancellation has ended, and the job has not passed: there is nothing to count any more.
+        due_at=dossier.due_at if dossier.due_at and dossier.due_at > at else None,
+        is_mine=WHOSE_TURN.get(State(dossier.state)) == Role.HOLDER and not is_overdue,
+        track=[] if is_overdue else track(State(dossier.state)),
+        starts_on=starts_on,
+        ends_on=ends_on,
+    )
+
+
+def track(state: State) -> list[tuple[str, str]]:
+    """How far a living dossier has come: (done, now or next; the step), for its holder."""
+    if state in FINAL_STATES:
+        return []
+    way = {
+        State.DRAFT: _("Demande"),
+        State.REQUESTED: _("Réponse de l’organisme"),
+        State.PROPOSED: _("Votre validation"),
+        State.AWAITING_PAYMENT: _("Paiement"),
+        State.ACCEPTED: _("Premier jour"),
+    }
+    steps, look = [], "done"
+    for each, words in way.items():
+        if each == State.AWAITING_PAYMENT and state != each:
+            continue  # most dossiers have nothing left to pay
+        if each == state:
+            # A confirmed registration waits for its first day, and for nobody.
+            look = "next" if state == State.ACCEPTED else "now"
+        steps.append((look, words))
+        look = "next" if look == "now" else look
     return steps
 
 

@@ -3,11 +3,14 @@
 import logging
 
 from celery import shared_task
+from django.db import OperationalError
 from django.utils import timezone
 
-from dossiers import deadlines
+from dossiers import bulk, deadlines
 
 log = logging.getLogger(__name__)
+
+BATCH_LOT = 20
 
 
 @shared_task
@@ -26,3 +29,19 @@ def send_reminders():
 def close_ended_certifications():
     report = deadlines.close_ended_certifications(at=timezone.now())
     log.info("closed %s, set aside %s", report.settled, len(report.set_aside))
+
+
+@shared_task
+def carry_out_batches():
+    for batch_id in bulk.to_carry_out():
+        try:
+            # Lot by lot, each at its own moment: lateness is judged when a line is done.
+            while bulk.carry_out(batch_id, at=timezone.now(), limit=BATCH_LOT):
+                pass
+        except OperationalError:  # a lock held too long: this batch waits for the next run, others do not
+            log.warning("batch %s waits", batch_id, exc_info=True)
+
+
+@shared_task
+def discard_forgotten_batches():
+    log.info("discarded %s batches that nobody confirmed", bulk.discard_forgotten(at=timezone.now()))

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from dossiers.views import holder, provider
+from dossiers.views import batches, calendar, first_steps, holder, provider
 
 urlpatterns = [
     path("mes-dossiers", holder.dossiers, name="dossiers"),
@@ -16,8 +16,39 @@ urlpatterns = [
     path("mes-dossiers/<uuid:dossier_id>/annuler", holder.dossier_cancel, name="dossier_cancel"),
     path("mes-dossiers/<uuid:dossier_id>/se-retracter", holder.dossier_withdraw, name="dossier_withdraw"),
     path("mes-dossiers/<uuid:dossier_id>/retirer", holder.dossier_remove, name="dossier_remove"),
+    path(
+        "mes-dossiers/<uuid:dossier_id>/agenda/<slug:kind>.ics", calendar.dossier_event, name="dossier_event"
+    ),
+    path("mon-agenda", calendar.calendar_page, name="calendar"),
+    path("mon-agenda/adresse", calendar.calendar_make, name="calendar_make"),
+    path("mon-agenda/supprimer", calendar.calendar_stop, name="calendar_stop"),
+    path("agenda/<str:signed>.ics", calendar.calendar_feed, name="calendar_feed"),
+    path("premiers-pas/ranger", first_steps.first_steps_put_away, name="first_steps_put_away"),
+    path("premiers-pas/revoir", first_steps.first_steps_bring_back, name="first_steps_bring_back"),
+    path("premiers-pas/<slug:code>/vu", first_steps.first_step_seen, name="first_step_seen"),
     path("demandes", provider.provider_inbox, name="provider_inbox"),
+    path("demandes/fichier", provider.provider_inbox_file, name="provider_inbox_file"),
+    path("demandes/affichage", provider.provider_density, name="provider_density"),
+    path("demandes/ensemble", batches.provider_batches, name="provider_batches"),
+    path("demandes/ensemble/preparer", provider.provider_batch_new, name="provider_batch_new"),
+    path("demandes/ensemble/<uuid:batch_id>", batches.provider_batch, name="provider_batch"),
+    path(
+        "demandes/ensemble/<uuid:batch_id>/refaire",
+        batches.provider_batch_review,
+        name="provider_batch_review",
+    ),
+    path(
+        "demandes/ensemble/<uuid:batch_id>/confirmer",
+        batches.provider_batch_confirm,
+        name="provider_batch_confirm",
+    ),
+    path(
+        "demandes/ensemble/<uuid:batch_id>/abandonner",
+        batches.provider_batch_discard,
+        name="provider_batch_discard",
+    ),
     path("demandes/<uuid:dossier_id>", provider.provider_dossier, name="provider_dossier"),
+    path("demandes/<uuid:dossier_id>/verifier", provider.provider_check, name="provider_check"),
     path("demandes/<uuid:dossier_id>/proposer", provider.provider_propose, name="provider_propose"),
     path("demandes/<uuid:dossier_id>/refuser", provider.provider_refuse, name="provider_refuse"),
     path("demandes/<uuid:dossier_id>/annuler", provider.provider_call_off, name="provider_call_off"),

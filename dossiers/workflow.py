@@ -23,9 +23,9 @@ import rulebook
 from accounts.actors import Actor
 from accounts.models import HolderProfile
 from accounts.permissions import NotAllowed
-from catalog import eligibility
+from catalog import eligibility, promises
 from catalog.models import Session
-from dossiers import announcements, clocks, funding, guards, permissions
+from dossiers import announcements, clocks, funding, guards, permissions, terms
 from dossiers.guards import Refused
 from dossiers.models import Deadline, Dossier, FundingLine, Payment, Transition
 from dossiers.states import CLOCK_OF, MOVES, SILENT_PARTY, ClockKind, State
@@ -46,6 +46,8 @@ def create(session_id: UUID, *, by: Actor, at: datetime, request_id: UUID) -> Do
         done = Dossier.objects.filter(creation_request_id=request_id, holder_id=by.holder_id).first()
         if done:
             return done
+        if not promises.hold(session_id):
+            raise guards.Refused(_("L’organisme a retiré cette session. Choisissez-en une autre."))
         session = Session.objects.select_related("offer__provider", "offer__certification").get(pk=session_id)
         today = workdays.paris_day(at)
         rules = rulebook.on(today)
@@ -113,6 +115,8 @@ def submit(
         guards.check_move(dossier, "submit")
         today = workdays.paris_day(at)
         rules = rulebook.on(today)
+        # Two requests at once from one holder would both count four.
+        _lock_holder(dossier)
         guards.check_can_enrol(dossier, on=today, rules=rules)
         guards.check_offer_open(dossier, on=today, rules=rules)
         guards.check_session_reachable(dossier.session, on=today, rules=rules)
@@ -122,8 +126,6 @@ def submit(
             guards.check_earliest_start(dossier.wished_start, on=today, rules=rules, field="wished_start")
             guards.check_year(dossier.wished_start, on=today, field="wished_start")
         guards.check_project(dossier)
-        # Two requests at once from one holder would both count four.
-        _lock_holder(dossier)
         guards.check_request_count(dossier, rules=rules)
         guards.check_sends_today(dossier, at=at)
         price = dossier.offer.price_cents
@@ -133,7 +135,7 @@ def submit(
         dossier.terms_version = rules.terms_version
         dossier.save(update_fields=["asked_price_cents", "terms_version"])
         # What was asked, as it stands today: the organisation may move its session before it answers.
-        asked = _terms(price, dossier.session.starts_on or dossier.wished_start, dossier.session.ends_on)
+        asked = terms.of(price, dossier.session.starts_on or dossier.wished_start, dossier.session.ends_on)
         _move(
             dossier,
             "submit",
@@ -166,18 +168,19 @@ def propose(
         dossier, is_done = _begin("propose", dossier_id, by=by, request_id=request_id)
         if is_done:
             return dossier
-        guards.check_move(dossier, "propose")
-        guards.check_in_time(dossier, at=at)
         today = workdays.paris_day(at)
         rules = rulebook.on(today)
-        guards.check_offer_open(dossier, on=today, rules=rules)
-        if price_cents <= 0:
-            raise Refused(_("Donnez un prix supérieur à zéro."), field="price_cents")
-        guards.check_dates(starts_on, ends_on, on=today)
-        guards.check_earliest_start(starts_on, on=today, rules=rules)
-        offered = _terms(price_cents, starts_on, ends_on)
-        if _differs_from_request(dossier, offered):
-            guards.check_reason(change_reason, field="change_reason")
+        offered = terms.of(price_cents, starts_on, ends_on)
+        guards.check_proposal(
+            dossier,
+            guards.judge_each([dossier], on=today, rules=rules)[dossier.pk],
+            price_cents=price_cents,
+            starts_on=starts_on,
+            ends_on=ends_on,
+            change_reason=change_reason,
+            at=at,
+            rules=rules,
+        )
         dossier.price_cents = price_cents
         dossier.starts_on = starts_on
         dossier.ends_on = ends_on
@@ -205,9 +208,7 @@ def refuse(
         dossier, is_done = _begin("refuse", dossier_id, by=by, request_id=request_id)
         if is_done:
             return dossier
-        guards.check_move(dossier, "refuse")
-        guards.check_in_time(dossier, at=at)
-        guards.check_reason(reason)
+        guards.check_refusal(dossier, reason=reason, at=at)
         _move(
             dossier,
             "refuse",
@@ -239,9 +240,9 @@ def accept(
         today = workdays.paris_day(at)
         guards.check_not_started(dossier, on=today)
         rules = rulebook.on(today)
+        _lock_holder(dossier)
         guards.check_can_enrol(dossier, on=today, rules=rules)
         guards.check_offer_open(dossier, on=today, rules=rules)
-        _lock_holder(dossier)
         guards.check_enrolled_once(dossier)
         plan = plan_for(dossier, at=at, rules=rules, lock=True)
         if seen_plan is not None and seen_plan != plan.fingerprint:
@@ -523,20 +524,27 @@ def remove_from_list(dossier_id: UUID, *, by: Actor, at: datetime) -> Dossier:
 
 def plan_for(dossier: Dossier, *, at: datetime, rules: Rules, lock: bool = False) -> funding.Plan:
     """How this dossier would be paid at that moment, from the holder's purses. `lock` inside a verb."""
-    purses = [
+    return funding.plan(
+        price_cents=dossier.current_price_cents,
+        purses=purses_of(dossier.holder, at=at, lock=lock),
+        status=dossier.holder.status,
+        rules=rules,
+    )
+
+
+def purses_of(holder: HolderProfile, *, at: datetime, lock: bool = False) -> list[funding.Purse]:
+    """What this holder can pay with at that moment, as `funding.plan` wants it; each purse has a name."""
+    return [
         funding.Purse(
             pocket_id=purse.pocket_id,
             kind=purse.kind,
-            label=purse.label,
+            label=purse.label or str(purse.kind.label),
             balance_cents=purse.balance,
             funder_kind=purse.funder_kind,
             expires_on=purse.expires_on,
         )
-        for purse in ledger.purses(dossier.holder, at=at, lock=lock)
+        for purse in ledger.purses(holder, at=at, lock=lock)
     ]
-    return funding.plan(
-        price_cents=dossier.current_price_cents, purses=purses, status=dossier.holder.status, rules=rules
-    )
 
 
 def remainder_line(dossier: Dossier) -> FundingLine:
@@ -565,8 +573,13 @@ def _lock(dossier_id: UUID) -> Dossier:
 
 
 def _lock_holder(dossier: Dossier) -> None:
-    """What counts a holder's other dossiers waits for its turn."""
-    HolderProfile.objects.select_for_update(no_key=True).get(pk=dossier.holder_id)
+    """What counts a holder's other dossiers waits for its turn; so does a freeze of their account, and
+    what this verb then judges is the account as it is under the lock."""
+    dossier.holder = (
+        HolderProfile.objects.select_for_update(of=("self",), no_key=True)
+        .select_related("user")
+        .get(pk=dossier.holder_id)
+    )
 
 
 def _begin(verb: str, dossier_id: UUID, *, by: Actor, request_id: UUID) -> tuple[Dossier, bool]:
@@ -666,17 +679,6 @@ def _leave(
             cause=cause,
         )
     return dossier
-
-
-def _terms(price_cents: int, starts_on: date | None, ends_on: date | None) -> dict[str, Any]:
-    """A price and dates as a transition keeps them; without what is not known yet."""
-    days = {"starts_on": starts_on, "ends_on": ends_on}
-    return {"price_cents": price_cents} | {name: str(day) for name, day in days.items() if day}
-
-
-def _differs_from_request(dossier: Dossier, offered: Mapping[str, Any]) -> bool:
-    asked = Transition.objects.filter(dossier=dossier, verb="submit").latest("id").details
-    return any(offered[name] != value for name, value in asked.items())
 
 
 def _freeze_free_until(dossier: Dossier, *, at: datetime, rules: Rules) -> None:

@@ -34,12 +34,52 @@ FACTS = {
     "holder_name": _("Titulaire"),
     "state": _("État du dossier"),
     "dossier_number": _("Dossier"),
+    "when": _("Quand"),
+    "device": _("Appareil"),
+    "answer_by": _("Notre réponse au plus tard"),
+    "ticket_topic": _("Sujet"),
+    "ticket_number": _("Demande d’aide"),
+    "siret": _("SIRET"),
+    "request_number": _("Demande de référencement"),
 }
 
+# Where security notices lead: a page that says what to do, and asks for no password.
+PROTECT = _("Ce n’était pas moi")
 # What the button says; for a dossier, nothing more is needed.
 BUTTONS = {
     Kind.ACCOUNT_ACTIVATED: _("Voir mes droits"),
-    Kind.PROFILE_CHANGED: _("Vérifier mon profil"),
+    Kind.PROFILE_CHANGED: PROTECT,
+    Kind.EMAIL_CHANGED: PROTECT,
+    Kind.PASSWORD_CHANGED: PROTECT,
+    Kind.NEW_SIGN_IN: PROTECT,
+    Kind.ACCOUNT_FROZEN: PROTECT,
+    Kind.ACCOUNT_THAW_ASKED: PROTECT,
+    Kind.ACCOUNT_THAWED: PROTECT,
+    Kind.INVITATION: _("Lire l’invitation"),
+    Kind.MEMBERSHIP_GIVEN: _("Voir mon compte"),
+    Kind.MEMBERSHIP_CHANGED: _("Voir mon compte"),
+    Kind.MEMBERSHIP_REMOVED: _("Voir mon compte"),
+    Kind.TEAM_CHANGED: _("Voir l’équipe"),
+    Kind.ORGANISATION_CHANGED: _("Voir les coordonnées"),
+    Kind.TICKET_RECEIVED: _("Suivre ma demande"),
+    Kind.TICKET_ANSWERED: _("Lire l’échange, ou répondre"),
+    Kind.TICKET_CLOSED: _("Lire l’échange"),
+    Kind.TICKET_LINK: _("Suivre ma demande"),
+    Kind.JOIN_SENT: _("Suivre ma demande"),
+    Kind.JOIN_COMPLETION_ASKED: _("Compléter ma demande"),
+    Kind.JOIN_RECEIVABLE: _("Suivre ma demande"),
+    Kind.JOIN_ADMITTED: _("Ouvrir l’espace de l’organisme"),
+    Kind.JOIN_REFUSED: _("Lire la décision"),
+    Kind.JOIN_WITHDRAWN: _("Revoir ma demande"),
+    Kind.JOIN_REMINDER: _("Reprendre ma demande"),
+    Kind.JOIN_LATE: _("Ouvrir la demande"),
+    Kind.MEASURE_WARNED: _("Lire, et répondre"),
+    Kind.MEASURE_INTENDED: _("Lire, et répondre"),
+    Kind.MEASURE_ANSWERED: _("Lire l’échange"),
+    Kind.MEASURE_SUSPENDED: _("Lire, et répondre"),
+    Kind.MEASURE_CONFIRMED: _("Lire la décision"),
+    Kind.MEASURE_DROPPED: _("Lire la décision"),
+    Kind.MEASURE_LIFTED: _("Voir la situation"),
 }
 BUTTON = _("Ouvrir le dossier")
 
@@ -75,9 +115,15 @@ def _on_one_line(text: str) -> str:
     return re.sub(r"[^\S\u00a0\u202f]+", " ", text).strip()
 
 
+def _language_of(notice: Notice) -> str:
+    """Their person's, as far as the portal speaks it; a mailbox, and everybody else, has the portal's."""
+    language = notice.user.language if notice.user_id else ""
+    return language if language in dict(settings.LANGUAGES) else settings.LANGUAGE_CODE
+
+
 def email_of(notice: Notice, *, connection: Any = None) -> EmailMultiAlternatives:
-    """The mail of a notice, in the portal's language. The same notice always has the same Message-ID."""
-    with translation.override(settings.LANGUAGE_CODE):
+    """The mail of a notice, in its person's language. The same notice always has the same Message-ID."""
+    with translation.override(_language_of(notice)):
         words = words_of(notice)
         context = {"words": words, "base_url": settings.PORTAL_BASE_URL}
         text = get_template("notices/mail.txt").template.render(Context(context, autoescape=False))

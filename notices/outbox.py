@@ -1,22 +1,23 @@
 """The outbox: `write` in the transaction of the event, `deliver_due` after its commit.
 
 A notice is written with its event or not at all, once per person and event, and mailed at least
-once, always with the same Message-ID: whoever receives it twice sees it once. No transaction is
+once, always with the same Message-ID: whoever receives it twice sees it once. One deliverer works at
+a time, one notice at a time, so that being killed can repeat one mail and no more. No transaction is
 open while a mail server is spoken to. A lost broker loses nothing: beat calls `deliver_due` anyway.
 """
 
 import logging
 import smtplib
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from celery import current_app
 from django.core import mail
-from django.db import connection, transaction
-from django.db.models import F
+from django.db import InterfaceError, OperationalError, connection, transaction
 
 from notices import messages
 from notices.kinds import Kind
@@ -31,14 +32,14 @@ FIRST_PAUSE = timedelta(minutes=1)
 LONGEST_PAUSE = timedelta(hours=6)
 # RFC 5321 §4.5.4.1: the time before giving up is at least four or five days.
 GIVE_UP_AFTER = timedelta(days=5)
-# Notices taken at once, and for how long nobody else takes them. A dead deliverer's come back after
-# that; a slow server must not make a living one pass it: 20 notices × a few timeouts of 10 s.
-LOT = 20
-LEASE = timedelta(minutes=30)
 # After the broker failed, for how many seconds it is left alone: beat finds the notices anyway.
 BROKER_REST = 60
 # A server that fails so often in a row is left alone until the next run.
 TROUBLES_IN_A_ROW = 3
+# A mail has left, and the database restarts: tried again after so many seconds, or it would leave twice.
+MARK_AGAIN_AFTER = (0.5, 1, 2, 4, 8, 15)
+# The key of the lock that the deliverer at work holds; it goes with its connection.
+DELIVERER_LOCK = 0x6E6F7469  # "noti"
 
 
 class Refused(Exception):
@@ -90,12 +91,25 @@ def write(
 
 
 def deliver_due(*, at: datetime, limit: int) -> DeliveryReport:
-    """Mail what is due, oldest first, `limit` notices at most. Several may run at once."""
+    """Mail what is due, oldest first, `limit` notices at most. Does nothing while another one delivers."""
     report = DeliveryReport()
-    while limit > 0 and (lot := _claim(at=at, limit=min(limit, LOT))):
-        limit -= len(lot)
-        if not _deliver(lot, report, at=at):
-            break
+    with _alone() as is_ours:
+        if not is_ours:
+            return report
+        session, begun = connection.connection, time.monotonic()
+        server = mail.get_connection()
+        troubles = 0
+        try:
+            # What is written meanwhile is due too: whoever asked for it has found us at work. On another
+            # connection than at first, the lock is gone: the next run goes on.
+            while limit > 0 and troubles < TROUBLES_IN_A_ROW and connection.connection is session:
+                notice = _take_next(due_by=at + timedelta(seconds=time.monotonic() - begun), at=at)
+                if notice is None:
+                    break
+                limit -= 1
+                troubles = 0 if _deliver(notice, server, report, at=at) else troubles + 1
+        finally:
+            _close(server)
     return report
 
 
@@ -135,46 +149,54 @@ def _ask_for_delivery() -> None:
 _broker_rests_until = [0.0]
 
 
-def _claim(*, at: datetime, limit: int) -> list[Notice]:
-    """Take the oldest notices due, in a transaction of its own: from here nobody else takes them."""
-    with transaction.atomic(durable=True):
-        due = Notice.objects.waiting().filter(next_attempt_at__lte=at).order_by("next_attempt_at", "id")
-        lot = list(due.select_for_update(skip_locked=True)[:limit])
-        claimed = Notice.objects.filter(pk__in=[notice.pk for notice in lot])
-        claimed.update(next_attempt_at=at + LEASE, attempts=F("attempts") + 1)
-    for notice in lot:
-        notice.attempts += 1
-    return lot
-
-
-def _deliver(lot: list[Notice], report: DeliveryReport, *, at: datetime) -> bool:
-    """Send a lot over one connection. False: the server is in trouble, the next run will see."""
-    server = mail.get_connection()
-    troubles = 0
+@contextmanager
+def _alone() -> Iterator[bool]:
+    """Whether we are the deliverer at work. A lock of the session: PostgreSQL frees it if we die."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s)", [DELIVERER_LOCK])
+        is_ours = cursor.fetchone()[0]
     try:
-        for notice in lot:
-            if troubles == TROUBLES_IN_A_ROW:
-                _postpone(notice, "Le serveur de courrier ne répond pas.", report, at=at)
-                continue
-            try:
-                _send(notice, server)
-            except Refused as refusal:
-                _give_up(notice, str(refusal), report, at=at)
-                troubles = 0
-            except (smtplib.SMTPException, OSError) as trouble:
-                _close(server)  # whatever state it is in, the next notice has a new one
-                _postpone(notice, _words_of(trouble), report, at=at)
-                troubles += 1
-            except Exception as fault:  # our own mistake in one message must not keep the others back
-                log.exception("notice %s cannot be made", notice.pk)
-                _postpone(notice, f"{type(fault).__name__}: {fault}", report, at=at)
-            else:
-                _mark_delivered(notice, at=at)
-                report.delivered += 1
-                troubles = 0
+        yield is_ours
     finally:
-        _close(server)
-    return troubles < TROUBLES_IN_A_ROW
+        if is_ours:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_unlock(%s)", [DELIVERER_LOCK])
+
+
+def _take_next(*, due_by: datetime, at: datetime) -> Notice | None:
+    """The oldest notice due, postponed before it is tried: if we die over it, it comes back by itself."""
+    with transaction.atomic(durable=True):
+        due = Notice.objects.waiting().filter(next_attempt_at__lte=due_by).order_by("next_attempt_at", "id")
+        notice = due.select_for_update(skip_locked=True).first()
+        if notice is not None:
+            notice.attempts += 1
+            notice.next_attempt_at = at + _pause_after(notice.attempts)
+            notice.save(update_fields=["attempts", "next_attempt_at"])
+    return notice
+
+
+def _pause_after(attempts: int) -> timedelta:
+    """Twice as long after each try."""
+    return min(FIRST_PAUSE * 2 ** min(attempts - 1, 12), LONGEST_PAUSE)
+
+
+def _deliver(notice: Notice, server: Any, report: DeliveryReport, *, at: datetime) -> bool:
+    """Send one notice. False: the mail server is in trouble."""
+    try:
+        _send(notice, server)
+    except Refused as refusal:
+        _give_up(notice, str(refusal), report, at=at)
+    except (smtplib.SMTPException, OSError) as trouble:
+        _close(server)  # whatever state it is in, the next notice has a new one
+        _postpone(notice, _words_of(trouble), report, at=at)
+        return False
+    except Exception as fault:  # our own mistake in one message must not keep the others back
+        log.exception("notice %s cannot be made", notice.pk)
+        _postpone(notice, f"{type(fault).__name__}: {fault}", report, at=at)
+    else:
+        _mark_delivered(notice, at=at)
+        report.delivered += 1
+    return True
 
 
 def _send(notice: Notice, server: Any) -> None:
@@ -196,9 +218,18 @@ def _send(notice: Notice, server: Any) -> None:
 
 
 def _mark_delivered(notice: Notice, *, at: datetime) -> None:
-    Notice.objects.filter(pk=notice.pk).update(
-        delivered_at=at, given_up_at=None, next_attempt_at=None, last_error=""
-    )
+    """Write that it has left, however long the database takes to come back."""
+    for pause in (*MARK_AGAIN_AFTER, None):
+        try:
+            Notice.objects.filter(pk=notice.pk).update(
+                delivered_at=at, given_up_at=None, next_attempt_at=None, last_error=""
+            )
+            return
+        except (OperationalError, InterfaceError):
+            if pause is None:
+                raise
+            connection.close()
+            time.sleep(pause)
 
 
 def _close(server: Any) -> None:
@@ -209,13 +240,12 @@ def _close(server: Any) -> None:
 
 
 def _postpone(notice: Notice, reason: str, report: DeliveryReport, *, at: datetime) -> None:
-    """Wait twice as long after each try, or give up after five days."""
+    """Leave it to its next try (`_take_next` said when), or give up after five days."""
     if at >= (notice.retried_at or notice.created_at) + GIVE_UP_AFTER:
         _give_up(notice, reason, report, at=at)
         return
-    pause = min(FIRST_PAUSE * 2 ** min(notice.attempts - 1, 12), LONGEST_PAUSE)
-    Notice.objects.waiting().filter(pk=notice.pk).update(next_attempt_at=at + pause, last_error=reason[:500])
-    log.warning("notice %s waits until %s: %s", notice.pk, at + pause, reason)
+    Notice.objects.waiting().filter(pk=notice.pk).update(last_error=reason[:500])
+    log.warning("notice %s waits until %s: %s", notice.pk, notice.next_attempt_at, reason)
     report.postponed += 1
 
 

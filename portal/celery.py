@@ -7,12 +7,15 @@ import os
 
 from celery import Celery
 from celery.schedules import crontab
+from django_structlog.celery.steps import DjangoStructLogInitStep
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 
 app = Celery("portal")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+app.conf.imports = ["portal.worker"]
+app.steps["worker"].add(DjangoStructLogInitStep)
 
 # Each entry expires before the next one comes, so that a worker which was down does not
 # find a thousand copies of the same broom in its queue.
@@ -32,14 +35,55 @@ app.conf.beat_schedule = {
         "schedule": 15.0,
         "options": {"expires": 12},
     },
+    # What is due at midnight is looked for every hour: an hour that was missed costs an hour, not a day.
     "close-dossiers-of-ended-certifications": {
         "task": "dossiers.tasks.close_ended_certifications",
-        "schedule": crontab(minute="10", hour="0"),
+        "schedule": crontab(minute="10"),
+        "options": {"expires": 3000},
+    },
+    "carry-out-batches": {
+        "task": "dossiers.tasks.carry_out_batches",
+        "schedule": 15.0,
+        "options": {"expires": 12},
+    },
+    "discard-forgotten-batches": {
+        "task": "dossiers.tasks.discard_forgotten_batches",
+        "schedule": crontab(minute="40", hour="2"),
+        "options": {"expires": 3600},
+    },
+    "remind-of-join-requests": {
+        "task": "admissions.tasks.remind",
+        "schedule": crontab(minute="20"),
+        "options": {"expires": 3000},
+    },
+    "lift-ended-suspensions": {
+        "task": "admissions.tasks.lift_ended_suspensions",
+        "schedule": crontab(minute="5"),
+        "options": {"expires": 3000},
+    },
+    "forget-documents-of-join-requests": {
+        "task": "admissions.tasks.clear_away",
+        "schedule": crontab(minute="50", hour="2"),
+        "options": {"expires": 3600},
+    },
+    "carry-out-catalogue-imports": {
+        "task": "catalog.tasks.carry_out_imports",
+        "schedule": 15.0,
+        "options": {"expires": 12},
+    },
+    "clear-catalogue-imports-away": {
+        "task": "catalog.tasks.clear_imports_away",
+        "schedule": crontab(minute="15", hour="2"),
         "options": {"expires": 3600},
     },
     "import-registers": {
         "task": "catalog.tasks.import_registers",
         "schedule": crontab(minute="30", hour="3"),
+        "options": {"expires": 3600},
+    },
+    "forget-old-sign-ins": {
+        "task": "accounts.tasks.forget",
+        "schedule": crontab(minute="30", hour="4"),
         "options": {"expires": 3600},
     },
     "check-the-ledger": {

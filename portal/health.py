@@ -1,6 +1,7 @@
 """What containers ask: is this process alive, and can it serve? Public; names parts, tells nothing else."""
 
 import logging
+from collections.abc import Callable
 
 import redis
 from django.conf import settings
@@ -8,13 +9,19 @@ from django.contrib.auth.decorators import login_not_required
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import JsonResponse
+from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
+
+from portal import figures
 
 logger = logging.getLogger(__name__)
 
 # A broker that takes longer than this to say PONG cannot carry work.
 BROKER_PATIENCE_SECONDS = 2
+# Without these a page cannot be served. The others make people wait, which is no reason to send everybody
+# away: what is due is found again.
+NEEDED = ("database", "migrations")
 
 
 @require_safe
@@ -29,16 +36,23 @@ def live(request):
 @never_cache
 @login_not_required
 def ready(request):
-    """200 when every part is "ok", else 503.
+    """200 when pages can be served, else 503.
 
-    {"status": "ok" | "unavailable", "parts": {name: "ok" | "down" | "behind" | "unknown"}}
+    {"status": "ok" | "degraded" | "unavailable", "parts": {name: "ok" | "down" | "behind" | "unknown"}}
     """
     parts = {"database": _database(), "broker": _broker()}
-    parts["migrations"] = _migrations() if parts["database"] == "ok" else "unknown"
-    is_ready = all(state == "ok" for state in parts.values())
-    return JsonResponse(
-        {"status": "ok" if is_ready else "unavailable", "parts": parts}, status=200 if is_ready else 503
-    )
+    looks: dict[str, Callable[[], str]] = {
+        "migrations": _migrations,
+        "scheduler": _scheduler,
+        "clocks": _clocks,
+        "outbox": _outbox,
+    }
+    is_answering = parts["database"] == "ok"
+    parts |= {name: look() if is_answering else "unknown" for name, look in looks.items()}
+    status = "ok" if set(parts.values()) == {"ok"} else "degraded"
+    if any(parts[name] != "ok" for name in NEEDED):
+        status = "unavailable"
+    return JsonResponse({"status": status, "parts": parts}, status=503 if status == "unavailable" else 200)
 
 
 def _database() -> str:
@@ -54,6 +68,26 @@ def _database() -> str:
 def _migrations() -> str:
     executor = MigrationExecutor(connection)
     return "behind" if executor.migration_plan(executor.loader.graph.leaf_nodes()) else "ok"
+
+
+def _scheduler() -> str:
+    """Beat, the broker and a worker together: has the most frequent of their jobs come to its end lately?"""
+    age = figures.age_of(figures.SWEEP, at=timezone.now())
+    if age is None:
+        return "unknown"
+    return "behind" if age > figures.SCHEDULER_LATE.total_seconds() else "ok"
+
+
+def _clocks() -> str:
+    at = timezone.now()
+    late = figures.overdue_clocks(at=at).is_late(at=at, patience=figures.CLOCKS_LATE)
+    return "behind" if late else "ok"
+
+
+def _outbox() -> str:
+    at = timezone.now()
+    late = figures.waiting_notices(at=at).is_late(at=at, patience=figures.OUTBOX_LATE)
+    return "behind" if late else "ok"
 
 
 def _broker() -> str:

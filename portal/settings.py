@@ -4,12 +4,16 @@
 missing secret; development and test run on the machine that started them.
 """
 
+import logging
+import os
 from pathlib import Path
 
 import environ
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
+
+from portal import logs
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
@@ -33,11 +37,34 @@ PORTAL_CONTACT_EMAIL = (
     if IS_PRODUCTION
     else env("PORTAL_CONTACT_EMAIL", default="aide@exemple.invalid")
 )
+# Phone lines shown on the help pages: [{"label": …, "number": …, "hours": …}]. None: nothing is shown.
+# Those of the demonstration are among the numbers kept for fiction.
+PORTAL_PHONE_LINES = env.json(
+    "PORTAL_PHONE_LINES",
+    default=[]
+    if IS_PRODUCTION
+    else [
+        {
+            "label": _("Vos droits et vos dossiers"),
+            "number": "01 99 00 12 34",
+            "hours": _("du lundi au vendredi, de 9 h à 17 h"),
+        },
+        {
+            "label": _("Un problème technique"),
+            "number": "01 99 00 12 35",
+            "hours": _("du lundi au vendredi, de 9 h à 17 h"),
+        },
+    ],
+)
+# Business days in which this instance promises to answer a request for help.
+PORTAL_ANSWER_DAYS = env.int("PORTAL_ANSWER_DAYS", default=5)
 
 # --- Applications and layers (docs/architecture.md) -------------------------------------
 INSTALLED_APPS = [
     "portal.apps.PortalConfig",
     "dossiers",
+    "admissions",
+    "support",
     "catalog",
     "rights",
     "accounts",
@@ -49,8 +76,10 @@ INSTALLED_APPS = [
     "django_htmx",
     "csp",
     "pgtrigger",
+    "maintenance_mode",
+    "django_structlog",
     "whitenoise.runserver_nostatic",
-    "django.contrib.admin",
+    "portal.apps.DeskConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -64,6 +93,8 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
+    "portal.middleware.RequestMiddleware",
+    "portal.refusals.MaintenanceMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -77,6 +108,7 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "accounts.middleware.RefusedFormMiddleware",
+    "portal.refusals.WrongMethodMiddleware",
 ]
 
 ROOT_URLCONF = "portal.urls"
@@ -93,6 +125,8 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "portal.context.portal",
+                "accounts.views.banner.safety",
+                "dossiers.views.receipts.wallet",
             ],
         },
     }
@@ -101,18 +135,42 @@ FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
 
 # --- Data -----------------------------------------------------------------------------------
 DATABASES = {"default": env.db("DATABASE_URL", engine="django.db.backends.postgresql")}
+# A page that reads for half a minute is a fault; commands and the worker may (manage.py, portal/worker.py).
+STATEMENT_SECONDS = env.int("STATEMENT_SECONDS", default=30)
+
+
+def database_limits(statement_seconds: int) -> str:
+    """What PostgreSQL is told of a connection. Nobody waits long for a lock: whoever holds it may be lost."""
+    return (
+        f"-c statement_timeout={statement_seconds}s -c lock_timeout=10s -c timezone=UTC"
+        f" -c idle_in_transaction_session_timeout={statement_seconds * 2}s"
+        " -c client_connection_check_interval=5s"
+    )
+
+
 DATABASES["default"] |= {
     "ATOMIC_REQUESTS": False,  # each verb opens its own transaction
     "CONN_MAX_AGE": 60,
     "CONN_HEALTH_CHECKS": True,
     "OPTIONS": {
         "connect_timeout": 5,
-        "options": "-c statement_timeout=30000 -c lock_timeout=10000 -c timezone=UTC",
+        # A machine that vanished without a word holds neither us nor the locks it had.
+        "keepalives_idle": 30,
+        "keepalives_interval": 10,
+        "keepalives_count": 3,
+        "tcp_user_timeout": 30_000,
+        "options": database_limits(STATEMENT_SECONDS),
     },
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 REDIS_URL = env("REDIS_URL")
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}}
+CACHES = {
+    "default": {
+        "BACKEND": "portal.cache.Cache",
+        "LOCATION": REDIS_URL,
+        "OPTIONS": {"socket_timeout": 2, "socket_connect_timeout": 1},
+    }
+}
 
 # --- People ---------------------------------------------------------------------------------
 AUTH_USER_MODEL = "accounts.User"
@@ -141,7 +199,8 @@ ACCOUNT_EMAIL_VERIFICATION = "mandatory"
 ACCOUNT_CONFIRM_EMAIL_ON_GET = False
 ACCOUNT_LOGIN_ON_EMAIL_CONFIRMATION = False
 ACCOUNT_PREVENT_ENUMERATION = True
-ACCOUNT_EMAIL_NOTIFICATIONS = True
+ACCOUNT_EMAIL_NOTIFICATIONS = False  # accounts.announcements tells each event, once per address
+ACCOUNT_REAUTHENTICATION_REQUIRED = True  # a computer left open changes no address
 ACCOUNT_LOGOUT_ON_GET = False
 ACCOUNT_SESSION_REMEMBER = False
 ACCOUNT_CHANGE_EMAIL = True  # one address at a time, replaced once the new one is confirmed
@@ -157,8 +216,9 @@ ACCOUNT_FORMS = {
     "reauthenticate": "accounts.forms.ReauthenticateForm",
 }
 # Beside allauth's own limits. `activation` counts tries of all logins of one internet connection;
-# those of one person and on one identity are in the rulebook.
-ACCOUNT_RATE_LIMITS = {"activation": "30/h/ip"}
+# those of one person and on one identity are in the rulebook. `contact` counts requests for help sent from
+# one internet connection, a public library's included, and `follow` the links asked for again.
+ACCOUNT_RATE_LIMITS = {"activation": "30/h/ip", "contact": "20/h/ip", "follow": "20/h/ip"}
 # Without the proxies counted, every visitor would share the address of the last one.
 ALLAUTH_TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", default=1 if IS_PRODUCTION else 0)
 ACCOUNT_DEFAULT_HTTP_PROTOCOL = "https" if PORTAL_BASE_URL.startswith("https") else "http"
@@ -179,7 +239,7 @@ TIME_ZONE = "Europe/Paris"
 
 # --- Files ----------------------------------------------------------------------------------
 STATIC_URL = "static/"
-STATIC_ROOT = BASE_DIR / "staticfiles"
+STATIC_ROOT = env("STATIC_ROOT", default=str(BASE_DIR / "staticfiles"))
 STATICFILES_DIRS = [BASE_DIR / "static"]
 if IS_PRODUCTION:
     STORAGES = {
@@ -197,7 +257,7 @@ REGISTERS_FOLDER = env("REGISTERS_FOLDER", default="")
 DEFAULT_FROM_EMAIL = env("DEFAULT_FROM_EMAIL", default="Portail formation <ne-pas-repondre@exemple.invalid>")
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
 EMAIL_TIMEOUT = 10
-if IS_PRODUCTION:
+if IS_PRODUCTION or "EMAIL_URL" in env:
     vars().update(env.email("EMAIL_URL"))
 else:
     EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
@@ -205,15 +265,28 @@ else:
 
 # --- Background work --------------------------------------------------------------------------
 CELERY_BROKER_URL = REDIS_URL
+CELERY_BROKER_TRANSPORT = "portal.broker:Transport"  # Redis, and a worker that survives its end
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True  # every task may run twice: its effects are guarded in the database
+CELERY_TASK_REJECT_ON_WORKER_LOST = True  # a process of the worker that is killed gives its task back
 CELERY_TASK_TIME_LIMIT = 1800
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1  # a long import keeps no reminder waiting behind it
+CELERY_WORKER_MAX_TASKS_PER_CHILD = 500  # whatever leaks, leaks for two hours at most
+# Asked to stop, it ends what runs; what has not ended by then goes back to the queue.
+CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 60
+CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False  # they end, and may run again
 CELERY_TIMEZONE = TIME_ZONE
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # a worker without broker waits for it, for ever
 CELERY_BROKER_TRANSPORT_OPTIONS = {
-    "visibility_timeout": 3600,
-    "socket_timeout": 10,
-    "socket_connect_timeout": 5,
+    "visibility_timeout": 3600,  # longer than any task may run
+    # Publishing tries once: whoever clicked does not wait for a dead broker, beat asks again anyway.
+    "socket_timeout": 3,
+    "socket_connect_timeout": 1,
+    "max_retries": 0,
+    "interval_start": 0,
+    "interval_step": 0,
+    "interval_max": 0,
 }
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 
@@ -232,6 +305,7 @@ CONTENT_SECURITY_POLICY = {
         "frame-ancestors": [NONE],
     }
 }
+SESSION_ENGINE = "accounts.sessions"  # sessions that know whose they are, so that they can be ended
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_AGE = 60 * 60 * 12
@@ -251,11 +325,34 @@ if IS_PRODUCTION:
     SESSION_COOKIE_SECURE = True
     CSRF_COOKIE_SECURE = True
 
-# --- Logs -------------------------------------------------------------------------------------
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"plain": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
-    "root": {"handlers": ["console"], "level": env("LOG_LEVEL", default="INFO")},
-}
+# --- Closing the portal (portal/refusals.py) --------------------------------------------------
+MAINTENANCE_MODE_STATE_BACKEND = "portal.refusals.StateFile"
+MAINTENANCE_MODE_STATE_FILE_PATH = env.path(
+    "MAINTENANCE_FILE", default=str(BASE_DIR / ".var" / "maintenance")
+)
+MAINTENANCE_MODE_RETRY_AFTER = 900
+# Whoever repairs signs in and looks; monitors go on asking.
+MAINTENANCE_MODE_IGNORE_ADMIN_SITE = True
+MAINTENANCE_MODE_IGNORE_URLS = [r"^/connexion/login/", r"^/sante/", r"^/metriques"]
+
+# --- Logs, metrics ----------------------------------------------------------------------------
+logs.configure()
+LOGGING = logs.settings(
+    level=env("LOG_LEVEL", default="WARNING" if PORTAL_ENV == "test" else "INFO"), as_json=IS_PRODUCTION
+)
+DJANGO_STRUCTLOG_CELERY_ENABLED = True  # a task's lines carry the id of the request that asked for it
+DJANGO_STRUCTLOG_CELERY_DEFAULT_LOG_LEVEL = logging.DEBUG  # tasks say themselves what they did
+DJANGO_STRUCTLOG_STATUS_START_LOG_LEVEL = logging.DEBUG  # one line per request, at its end
+DJANGO_STRUCTLOG_STATUS_4XX_LOG_LEVEL = logging.INFO
+
+PORTAL_METRICS = env.bool("PORTAL_METRICS", default=False)
+PORTAL_METRICS_TOKEN = env("PORTAL_METRICS_TOKEN", default="")
+if PORTAL_METRICS:
+    if len(PORTAL_METRICS_TOKEN) < 20:
+        raise ImproperlyConfigured("PORTAL_METRICS_TOKEN: at least 20 characters that nobody can guess.")
+    # The processes of the web server add up their figures in this folder; emptied at each start of the machine.
+    os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", str(BASE_DIR / ".var" / "metrics"))
+    Path(os.environ["PROMETHEUS_MULTIPROC_DIR"]).mkdir(parents=True, exist_ok=True)
+    INSTALLED_APPS.append("django_prometheus")
+    MIDDLEWARE.insert(0, "django_prometheus.middleware.PrometheusBeforeMiddleware")
+    MIDDLEWARE.append("django_prometheus.middleware.PrometheusAfterMiddleware")

@@ -8,8 +8,10 @@ migration). Each rule below is one statement, so it reads one consistent moment 
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 
 import pgtrigger
+from django.core.cache import cache
 from django.db import connection
 from django.utils.translation import gettext_lazy as _
 
@@ -136,6 +138,31 @@ def audit() -> Audit:
             _note(found, rule, [Finding(rule, *row) for row in cursor.fetchall()])
         _note(found, "guard_is_in_place", list(_missing_guards(cursor)))
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """What is kept of the last nightly check: when, how many movements were read, how much is wrong."""
+
+    at: datetime
+    movements: int
+    findings: int
+
+
+def nightly_check(*, at: datetime) -> Audit:
+    """Check, and keep the outcome for the operator's desk: unknown again if the cache is lost."""
+    found = audit()
+    cache.set(_LAST_CHECK, (at, found.movements, len(found.findings)), timeout=None)
+    return found
+
+
+def last_check() -> Check | None:
+    """None: nobody knows."""
+    kept = cache.get(_LAST_CHECK)
+    return None if kept is None else Check(*kept)
+
+
+_LAST_CHECK = "ledger:last-check"
 
 
 def _note(audit: Audit, rule: str, findings: list[Finding]) -> None:

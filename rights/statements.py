@@ -5,13 +5,14 @@ Amounts in `unit`s of their pocket; effects are signed: what is reserved leaves,
 
 import datetime
 import uuid
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from django.db.models import BigIntegerField, Case, F, Q, QuerySet, Sum, When, Window
+from django.db.models import BigIntegerField, Case, F, Max, Q, QuerySet, Sum, Value, When, Window
 from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from accounts.models import HolderProfile
 from rights.kinds import FUNDED_KINDS, HOLDER_KINDS, INTO_RESERVED, MovementKind, PocketKind, Unit
@@ -20,10 +21,36 @@ from rights.models import Movement, Pocket
 from rulebook.workdays import paris_day
 from ui import french
 
+# What a kind of purse is, for who reads it for the first time.
+WHAT_IT_IS = {
+    PocketKind.ANNUAL: gettext_lazy("Ajoutés chaque année, selon le temps travaillé."),
+    PocketKind.INCREASE: gettext_lazy("Ajoutée à vos droits annuels quand votre situation y donne droit."),
+    PocketKind.DIF: gettext_lazy("Vos anciennes heures de DIF, converties en euros."),
+    PocketKind.VOLUNTEER: gettext_lazy("Gagnés par le bénévolat ou un autre engagement reconnu."),
+    PocketKind.CREDIT: gettext_lazy("Ce que vous aviez payé, gardé pour une prochaine formation."),
+    PocketKind.DOTATION: gettext_lazy(
+        "Versée pour vous par un employeur ou un accord. Elle paie en premier."
+    ),
+    PocketKind.PROFESSIONAL_RISK: gettext_lazy("Vos points du compte de prévention, convertis en euros."),
+    PocketKind.TOP_UP: gettext_lazy("Ajouté par un financeur pour compléter un prix."),
+}
+# What a history can be narrowed to; a holder's purses never see the other kinds of movement.
+HISTORY_KINDS = {
+    MovementKind.CREDIT: gettext_lazy("Droits ajoutés"),
+    MovementKind.RESERVE: gettext_lazy("Sommes réservées"),
+    MovementKind.RELEASE: gettext_lazy("Sommes rendues"),
+    MovementKind.REVERSAL: gettext_lazy("Corrections"),
+}
+# Of each purse, what came in lately; its own history has the rest.
+SOURCES_SHOWN = 12
+
 
 @dataclass(frozen=True)
 class PocketLine:
-    """One purse: what can be used now, and what of it waits in reservations."""
+    """One purse: what can be used now, and what of it waits in reservations.
+
+    `whole`: all that its owner has in this unit, so that a bar can show the part of this purse.
+    """
 
     id: uuid.UUID
     name: str
@@ -33,6 +60,8 @@ class PocketLine:
     reserved: int
     expires_on: datetime.date | None
     is_expired: bool
+    what_it_is: str
+    whole: int = 0
 
     @property
     def balance_in_words(self) -> str:
@@ -120,12 +149,48 @@ class Statement:
     def hours_in_words(self) -> str:
         return amount_in_words(self.hours, Unit.HOUR)
 
+    @property
+    def reserved_cents(self) -> int:
+        """Of the holder's rights, what waits for trainings."""
+        return sum(line.reserved for line in self.pockets if line.unit == Unit.EUR_CENT)
+
+    @property
+    def unusable_cents(self) -> int:
+        """What lies in purses that have ended."""
+        return sum(line.balance for line in self.pockets if line.is_expired and line.unit == Unit.EUR_CENT)
+
+
+def years(holder: HolderProfile) -> list[int]:
+    """The years in which something happened, newest first. One query."""
+    mine = Q(source__holder=holder, source__kind__in=HOLDER_KINDS) | Q(
+        target__holder=holder, target__kind__in=HOLDER_KINDS
+    )
+    return [
+        moment.year for moment in Movement.objects.filter(mine).datetimes("recorded_at", "year", order="DESC")
+    ]
+
+
+def sources(pockets: Sequence[PocketLine]) -> dict[uuid.UUID, list[Line]]:
+    """What came into each of these purses lately, newest first, with its formula. One query."""
+    found: dict[uuid.UUID, list[Line]] = defaultdict(list)
+    ids = [pocket.id for pocket in pockets]
+    for movement in _movements(ids).filter(kind=MovementKind.CREDIT, target__in=ids):
+        if len(found[movement.target_id]) < SOURCES_SHOWN:
+            found[movement.target_id].append(_line(movement))
+    return found
+
 
 def statement(
-    holder: HolderProfile, *, at: datetime.datetime, pocket_id: uuid.UUID | None = None
+    holder: HolderProfile,
+    *,
+    at: datetime.datetime,
+    pocket_id: uuid.UUID | None = None,
+    year: int | None = None,
+    kind: str = "",
 ) -> Statement:
-    """Everything « Mes droits » shows; the history of one pocket only when asked.
+    """Everything « Mes droits » shows; the history of one pocket, year or kind only when asked.
 
+    A narrowed history keeps the balance that stood after each of its lines.
     LookupError: this pocket is not one of this holder's. Three queries, then one a page of history.
     """
     purses = Pocket.objects.filter(holder=holder, kind__in=HOLDER_KINDS).order_by(
@@ -147,9 +212,11 @@ def statement(
         hours=sum(line.balance for line in usable if line.unit == Unit.HOUR),
         has_hours=any(line.unit == Unit.HOUR for line in lines),
         # A purse that was emptied and will not be filled again says nothing any more.
-        pockets=[line for line in lines if line.balance or line.reserved or line.expires_on is None],
+        pockets=_with_whole(
+            [line for line in lines if line.balance or line.reserved or line.expires_on is None]
+        ),
         reservations=_reservations(waiting),
-        history=History(_movements([chosen.id] if chosen else [line.id for line in lines])),
+        history=History(_narrowed([chosen.id] if chosen else [line.id for line in lines], year, kind)),
         pocket=chosen,
     )
 
@@ -183,7 +250,27 @@ def _pocket_line(pocket: Pocket, reserved: int, *, on: datetime.date) -> PocketL
         reserved=reserved,
         expires_on=pocket.expires_on,
         is_expired=pocket.expires_on is not None and pocket.expires_on < on,
+        what_it_is=str(WHAT_IT_IS[PocketKind(pocket.kind)]),
     )
+
+
+def _with_whole(lines: list[PocketLine]) -> list[PocketLine]:
+    whole: Counter[str] = Counter()
+    for line in lines:
+        whole[line.unit] += line.balance
+    return [replace(line, whole=whole[line.unit]) for line in lines]
+
+
+def _narrowed(purse_ids: list[uuid.UUID], year: int | None, kind: str) -> QuerySet:
+    """Only that year and kind. Chosen over a window: a plain filter would change the running balance."""
+    wanted = Q(recorded_at__year=year) if year else Q()
+    if kind:
+        wanted &= Q(kind=kind)
+    found = _movements(purse_ids)
+    if not wanted:
+        return found
+    is_wanted = Case(When(wanted, then=Value(1)), default=Value(0))
+    return found.annotate(is_wanted=Window(Max(is_wanted), partition_by=[F("id")])).filter(is_wanted=1)
 
 
 def _movements(purse_ids: list[uuid.UUID]) -> QuerySet:

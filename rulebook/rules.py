@@ -93,6 +93,19 @@ class Rules:
     approved_school_kinds: tuple[str, ...]
     licence_excluded_categories: tuple[str, ...]
 
+    # --- How an organisation comes in, and is sanctioned ---
+    # From the sending of a complete file: is it receivable? then, from the first sending: the decision.
+    admission_receivability_days: int
+    admission_receivability_unit: Unit
+    admission_decision_months: int
+    # Months after which an extract of the companies' register is too old.
+    admission_extract_months: int
+    # What an organisation has to answer before it may be suspended.
+    measure_answer_days: int
+    measure_answer_unit: Unit
+    # Months to contest a decision.
+    contest_months: int
+
     def term(self, kind: str) -> Term:
         """How long the clock of this kind runs. KeyError: no such clock."""
         return {
@@ -102,6 +115,10 @@ class Rules:
             "payment": Term(self.payment_days, self.payment_unit),
             "earliest_start": Term(self.earliest_start_days, BUSINESS),
             "free_cancellation": Term(self.free_cancellation_days_before_start, BUSINESS),
+            "admission_receivability": Term(
+                self.admission_receivability_days, self.admission_receivability_unit
+            ),
+            "measure_answer": Term(self.measure_answer_days, self.measure_answer_unit),
         }[kind]
 
 

@@ -13,10 +13,20 @@ method, what its address is about, and the answer for each role, in the order of
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+from uuid import uuid4
 
-from tests.factories.catalog import OfferFactory, SessionFactory
-from tests.factories.dossiers import DossierFactory
+from django.utils import timezone
+
+from accounts.actors import Actor, Role
+from accounts.models import Membership
+from dossiers import bulk, calendar
+from support.links import link_of
+from tests.factories.accounts import InvitationFactory, MembershipFactory
+from tests.factories.admissions import JoinRequestFactory, MeasureFactory
+from tests.factories.catalog import CatalogueImportFactory, OfferFactory, SessionFactory
+from tests.factories.dossiers import DossierFactory, holder_actor, provider_actor
 from tests.factories.notices import NoticeFactory
+from tests.factories.support import TicketFactory
 
 ROLES = ("anonymous", "holder", "other_holder", "member", "other_member", "admin")
 LOGIN = "login"  # a redirection to the sign-in page
@@ -74,12 +84,89 @@ def an_offer(**fields):
     return lambda world: [OfferFactory(provider=world.provider, **fields).pk]
 
 
+def a_batch(world):
+    """A preview of `provider`, prepared and not confirmed."""
+    [dossier_id] = a_dossier(requested=True)(world)
+    by = provider_actor(world.provider)
+    return [bulk.prepare("propose", dossiers=[dossier_id], by=by, at=timezone.now(), request_id=uuid4()).pk]
+
+
 def a_session(world):
     return [SessionFactory(offer=OfferFactory(provider=world.provider, sessions=0)).pk]
 
 
+def a_draft_offer(world):
+    return [OfferFactory(provider=world.provider, is_draft=True, is_published=False, is_handmade=True).pk]
+
+
+def an_own_session(world):
+    return [SessionFactory(offer=OfferFactory(provider=world.provider, sessions=0)).pk]
+
+
+def a_page_of_an_offer(*path):
+    return lambda world: [*a_draft_offer(world), *path]
+
+
+def an_import(**fields):
+    return lambda world: [CatalogueImportFactory(provider=world.provider, **fields).pk]
+
+
+def a_membership(world):
+    """A colleague of `member`."""
+    return [MembershipFactory(organisation=world.provider.organisation).pk]
+
+
+def an_invitation(world):
+    """To join the organisation of `member`, for somebody who is not here."""
+    return [InvitationFactory(organisation=world.provider.organisation).pk]
+
+
 def a_notice(world):
     return [NoticeFactory(user=world.holder.user).pk]
+
+
+def an_event(world):
+    return [*a_dossier(requested=True)(world), "provider_answer"]
+
+
+def a_feed(world):
+    """The signed part of the address of `holder`'s calendar."""
+    feed = calendar.make_feed(by=holder_actor(world.holder), at=timezone.now())
+    return [calendar.address(feed).rpartition("/")[2].removesuffix(".ics")]
+
+
+def a_ticket(world):
+    return [TicketFactory(by=holder_actor(world.holder)).pk]
+
+
+def a_ticket_of_the_organisation(world):
+    organisation = world.provider.organisation
+    return [TicketFactory(by=Actor(role=Role.PROVIDER, user=world.member, organisation=organisation)).pk]
+
+
+def an_address(world):
+    ticket = TicketFactory(email="visiteur@exemple.fr")
+    return [link_of(ticket, at=timezone.now()).rpartition("/")[2]]
+
+
+def a_join_request(**state):
+    """A request that `holder` wrote, whatever role they act in."""
+    return lambda world: [JoinRequestFactory(author=world.holder.user, **state).pk]
+
+
+def a_join_page(page, **state):
+    return lambda world: [*a_join_request(**state)(world), page]
+
+
+def a_document(world):
+    asked = JoinRequestFactory(author=world.holder.user)
+    return [asked.pk, asked.documents.first().pk]
+
+
+def a_measure(world):
+    """Against `provider`; `member` answers for it."""
+    Membership.objects.filter(user=world.member).update(role="manager")
+    return [MeasureFactory(provider=world.provider).pk]
 
 
 ROWS = (
@@ -91,8 +178,10 @@ ROWS = (
     Row("personal_data", "GET", None, 200, 200, 200, 200, 200, 200),
     Row("set_language", "POST", None, 302, 302, 302, 302, 302, 302),
     Row("robots", "GET", None, 200, 200, 200, 200, 200, 200),
+    Row("manifest", "GET", None, 200, 200, 200, 200, 200, 200),
     Row("live", "GET", None, 200, 200, 200, 200, 200, 200),
     Row("ready", "GET", None, 200, 200, 200, 200, 200, 200),
+    Row("metrics", "GET", None, 404, 404, 404, 404, 404, 404),
     # --- accounts
     Row("activation", "GET", None, LOGIN, 302, 302, 200, 200, 200),
     Row("activation", "POST", None, LOGIN, 302, 302, 422, 422, 422),
@@ -103,6 +192,34 @@ ROWS = (
     ),
     Row("profile", "GET", None, LOGIN, 200, 200, 403, 403, 403),
     Row("profile", "POST", None, LOGIN, 422, 422, 403, 403, 403),
+    Row("account", "GET", None, LOGIN, 200, 200, 200, 200, 200),
+    Row("account_alert", "GET", None, 200, 200, 200, 200, 200, 200),
+    Row("account_alert", "POST", None, LOGIN, 302, 302, 302, 302, 302),
+    Row("account_sessions_end", "GET", None, LOGIN, 405, 405, 405, 405, 405),
+    Row("account_sessions_end", "POST", None, LOGIN, 302, 302, 302, 302, 302),
+    Row("account_freeze", "GET", None, LOGIN, 200, 200, 403, 403, 403),
+    Row("account_freeze", "POST", None, LOGIN, 422, 422, 403, 403, 403),
+    Row("account_thaw", "GET", None, LOGIN, 200, 200, 403, 403, 403),
+    Row("account_thaw", "POST", None, LOGIN, 422, 422, 403, 403, 403),
+    Row("account_keep_frozen", "POST", None, LOGIN, 302, 302, 403, 403, 403),
+    Row("my_data", "GET", None, LOGIN, 200, 200, 200, 200, 200),
+    Row("my_data", "POST", None, LOGIN, 422, 422, 422, 422, 422),
+    # An organisation and its people: `member` is no manager, so may read and decides nothing.
+    Row("provider_organisation", "GET", None, LOGIN, 403, 403, 200, 200, 403),
+    Row("provider_organisation", "POST", None, LOGIN, 403, 403, 403, 403, 403),
+    Row("provider_team", "GET", None, LOGIN, 403, 403, 200, 200, 403),
+    Row("provider_team_invite", "POST", None, LOGIN, 403, 403, 403, 403, 403),
+    Row("provider_member", "GET", a_membership, LOGIN, 403, 403, 200, 404, 403),
+    Row("provider_member_role", "POST", a_membership, LOGIN, 403, 403, 422, 404, 403),
+    Row(
+        *("provider_member_role", "POST", a_membership, LOGIN, 403, 403, 403, 404, 403),
+        data=lambda world: {"role": "manager"},
+    ),
+    Row("provider_member_remove", "POST", a_membership, LOGIN, 403, 403, 403, 404, 403),
+    Row("provider_invitation_resend", "POST", an_invitation, LOGIN, 403, 403, 403, 403, 403),
+    Row("provider_invitation_revoke", "POST", an_invitation, LOGIN, 403, 403, 403, 403, 403),
+    Row("invitation", "GET", an_invitation, 200, 200, 200, 200, 200, 200),
+    Row("invitation_accept", "POST", an_invitation, LOGIN, 422, 422, 422, 422, 422),
     # --- catalog
     Row("search", "GET", None, 200, 200, 200, 200, 200, 200),
     Row("town_suggestions", "GET", None, 200, 200, 200, 200, 200, 200),
@@ -111,6 +228,37 @@ ROWS = (
     Row("provider_offers", "GET", None, LOGIN, 403, 403, 200, 200, 403),
     Row("provider_offer_publish", "POST", an_offer(is_published=False), LOGIN, 403, 403, 302, 404, 403),
     Row("provider_offer_hide", "POST", an_offer(), LOGIN, 403, 403, 302, 404, 403),
+    Row("provider_offers_bulk", "POST", None, LOGIN, 403, 403, 302, 302, 403),
+    Row("provider_offer_new", "GET", None, LOGIN, 403, 403, 200, 200, 403),
+    Row("provider_offer_new", "POST", None, LOGIN, 403, 403, 422, 422, 403),
+    Row("provider_certifications", "GET", None, LOGIN, 403, 403, 200, 200, 403),
+    Row("provider_offer", "GET", a_draft_offer, LOGIN, 403, 403, 200, 404, 403),
+    Row("offer", "GET", a_draft_offer, 404, 404, 404, 200, 404, 200),
+    Row("provider_offer_publish", "POST", a_draft_offer, LOGIN, 403, 403, 422, 404, 403),
+    Row("provider_offer_step", "GET", a_page_of_an_offer("textes"), LOGIN, 403, 403, 200, 404, 403),
+    Row("provider_offer_step", "POST", a_page_of_an_offer("textes"), LOGIN, 403, 403, 422, 404, 403),
+    Row(
+        *("provider_offer_check", "POST", a_page_of_an_offer("textes", "title")),
+        *(LOGIN, 403, 403, 200, 404, 403),
+    ),
+    Row("provider_offer_sessions", "GET", a_draft_offer, LOGIN, 403, 403, 200, 404, 403),
+    Row("provider_offer_sessions", "POST", a_draft_offer, LOGIN, 403, 403, 422, 404, 403),
+    Row("provider_offer_duplicate", "POST", a_draft_offer, LOGIN, 403, 403, 422, 404, 403),
+    Row("provider_offer_delete", "POST", a_draft_offer, LOGIN, 403, 403, 302, 404, 403),
+    Row("provider_session", "GET", an_own_session, LOGIN, 403, 403, 200, 404, 403),
+    Row("provider_session", "POST", an_own_session, LOGIN, 403, 403, 422, 404, 403),
+    Row("provider_session_recruitment", "POST", an_own_session, LOGIN, 403, 403, 302, 404, 403),
+    Row("provider_session_delete", "POST", an_own_session, LOGIN, 403, 403, 302, 404, 403),
+    Row("provider_imports", "GET", None, LOGIN, 403, 403, 200, 200, 403),
+    Row("provider_import_new", "GET", None, LOGIN, 403, 403, 200, 200, 403),
+    Row("provider_import_new", "POST", None, LOGIN, 403, 403, 422, 422, 403),
+    Row("provider_import_example", "GET", None, LOGIN, 403, 403, 200, 200, 403),
+    Row("provider_import", "GET", an_import(), LOGIN, 403, 403, 200, 404, 403),
+    Row("provider_import_report", "GET", an_import(), LOGIN, 403, 403, 200, 404, 403),
+    Row("provider_import_apply", "POST", an_import(), LOGIN, 403, 403, 422, 404, 403),
+    Row("provider_import_abandon", "POST", an_import(), LOGIN, 403, 403, 302, 404, 403),
+    # A member is no manager.
+    Row("provider_import_undo", "POST", an_import(), LOGIN, 403, 403, 403, 404, 403),
     # --- rights
     Row("rights", "GET", None, LOGIN, 200, 200, 403, 403, 403),
     Row("rights_statement_file", "GET", None, LOGIN, 200, 200, 403, 403, 403),
@@ -128,16 +276,83 @@ ROWS = (
     Row("dossier_cancel", "POST", a_dossier(requested=True), LOGIN, 422, 404, 403, 403, 403),
     Row("dossier_withdraw", "POST", a_dossier(accepted=True), LOGIN, 422, 404, 403, 403, 403),
     Row("dossier_remove", "POST", a_dossier(requested=True), LOGIN, 422, 404, 403, 403, 403),
+    Row("dossier_event", "GET", an_event, LOGIN, 200, 404, 403, 403, 403),
+    Row("first_step_seen", "POST", lambda world: ["droits"], LOGIN, 302, 302, 403, 403, 403),
+    Row("first_steps_put_away", "POST", None, LOGIN, 302, 302, 403, 403, 403),
+    Row("first_steps_bring_back", "POST", None, LOGIN, 302, 302, 403, 403, 403),
+    # --- dossiers: calendars, of a person in a role; whoever has the address of a feed reads it
+    Row("calendar", "GET", None, LOGIN, 200, 200, 200, 200, 403),
+    Row("calendar_make", "POST", None, LOGIN, 302, 302, 302, 302, 403),
+    Row("calendar_stop", "POST", None, LOGIN, 302, 302, 302, 302, 302),
+    Row("calendar_feed", "GET", a_feed, 200, 200, 200, 200, 200, 200),
     # --- dossiers: the organisation, which never sees a draft
     Row("provider_inbox", "GET", None, LOGIN, 403, 403, 200, 200, 403),
+    Row("provider_inbox_file", "GET", None, LOGIN, 403, 403, 200, 200, 403),
+    Row("provider_density", "POST", None, LOGIN, 403, 403, 302, 302, 403),
     Row("provider_dossier", "GET", a_dossier(), LOGIN, 403, 403, 404, 404, 403),
     Row("provider_dossier", "GET", a_dossier(requested=True), LOGIN, 403, 403, 200, 404, 403),
+    Row("provider_check", "POST", a_dossier(requested=True), LOGIN, 403, 403, 200, 404, 403),
     Row("provider_propose", "POST", a_dossier(requested=True), LOGIN, 403, 403, 422, 404, 403),
     Row("provider_refuse", "POST", a_dossier(requested=True), LOGIN, 403, 403, 422, 404, 403),
     Row("provider_call_off", "POST", a_dossier(accepted=True), LOGIN, 403, 403, 422, 404, 403),
+    Row("provider_batch_new", "POST", None, LOGIN, 403, 403, 422, 422, 403),
+    Row("provider_batches", "GET", None, LOGIN, 403, 403, 200, 200, 403),
+    Row("provider_batch", "GET", a_batch, LOGIN, 403, 403, 200, 404, 403),
+    Row("provider_batch_review", "POST", a_batch, LOGIN, 403, 403, 302, 404, 403),
+    Row("provider_batch_confirm", "POST", a_batch, LOGIN, 403, 403, 302, 404, 403),
+    Row("provider_batch_discard", "POST", a_batch, LOGIN, 403, 403, 302, 404, 403),
+    # --- help and requests for help
+    Row("help_question", "GET", lambda world: ["changer-d-avis"], 200, 200, 200, 200, 200, 200),
+    Row("contact", "GET", None, 200, 200, 200, 200, 200, 200),
+    Row("contact_topic", "GET", lambda world: ["mes-droits"], 200, 200, 200, 200, 200, 200),
+    Row("contact_write", "GET", lambda world: ["mes-droits"], 200, 200, 200, 200, 200, 200),
+    Row("contact_write", "POST", lambda world: ["mes-droits"], 422, 422, 422, 422, 422, 422),
+    Row("contact_keep", "POST", lambda world: ["mes-droits"], 302, 302, 302, 302, 302, 302),
+    Row("contact_sent", "GET", None, 302, 302, 302, 302, 302, 302),
+    Row("report_scam", "GET", None, 200, 200, 200, 200, 200, 200),
+    Row("report_scam", "POST", None, 422, 422, 422, 422, 422, 422),
+    Row("follow", "GET", None, 200, 200, 200, 200, 200, 200),
+    Row("follow", "POST", None, 422, 422, 422, 422, 422, 422),
+    Row("tickets", "GET", None, LOGIN, 200, 200, 200, 200, 200),
+    Row("ticket", "GET", a_ticket, LOGIN, 200, 404, 404, 404, 404),
+    Row("ticket", "GET", a_ticket_of_the_organisation, LOGIN, 404, 404, 200, 404, 404),
+    Row("ticket_reply", "POST", a_ticket, LOGIN, 422, 404, 404, 404, 404),
+    Row("ticket_close", "POST", a_ticket, LOGIN, 422, 404, 404, 404, 404),
+    Row("ticket_reopen", "POST", a_ticket, LOGIN, 422, 404, 404, 404, 404),
+    # Whoever holds the signed address reads it: it was mailed to one visitor.
+    Row("ticket_followed", "GET", an_address, 200, 200, 200, 200, 200, 200),
+    Row("ticket_followed", "GET", lambda world: ["forged"], 404, 404, 404, 404, 404, 404),
+    Row("ticket_followed_reply", "POST", an_address, 422, 422, 422, 422, 422, 422),
+    Row("ticket_followed_close", "POST", an_address, 422, 422, 422, 422, 422, 422),
+    Row("ticket_followed_reopen", "POST", an_address, 422, 422, 422, 422, 422, 422),
     # --- notices
     Row("notices", "GET", None, LOGIN, 200, 200, 200, 200, 200),
     Row("notices_read", "POST", None, LOGIN, 302, 302, 302, 302, 302),
+    Row("notice_open", "POST", a_notice, LOGIN, 302, 404, 404, 404, 404),
     Row("notice_read", "POST", a_notice, LOGIN, 302, 404, 404, 404, 404),
     Row("notice_read", "GET", a_notice, LOGIN, 405, 405, 405, 405, 405),
+    # --- admissions: a request belongs to whoever wrote it, whatever role they act in
+    Row("join", "GET", None, 200, 200, 200, 200, 200, 200),
+    Row("join_start", "GET", None, LOGIN, 200, 200, 200, 200, 200),
+    Row("join_start", "POST", None, LOGIN, 422, 422, 422, 422, 422),
+    Row("join_request", "GET", a_join_request(), LOGIN, 200, 404, 404, 404, 404),
+    Row("join_request", "GET", a_join_request(state="sent"), LOGIN, 200, 404, 404, 404, 404),
+    Row("join_page", "GET", a_join_page("coordonnees"), LOGIN, 200, 404, 404, 404, 404),
+    Row("join_page", "GET", a_join_page("coordonnees", state="sent"), LOGIN, 302, 404, 404, 404, 404),
+    Row("join_page", "POST", a_join_page("activite"), LOGIN, 422, 404, 404, 404, 404),
+    Row("join_page", "POST", a_join_page("activite", state="sent"), LOGIN, 422, 404, 404, 404, 404),
+    Row("join_documents", "GET", a_join_request(), LOGIN, 200, 404, 404, 404, 404),
+    Row("join_documents", "POST", a_join_request(empty=True), LOGIN, 422, 404, 404, 404, 404),
+    Row("join_document", "GET", a_document, LOGIN, 200, 404, 404, 404, 404),
+    Row("join_document_remove", "POST", a_document, LOGIN, 302, 404, 404, 404, 404),
+    Row("join_codes", "GET", a_join_request(), LOGIN, 200, 404, 404, 404, 404),
+    Row("join_review", "GET", a_join_request(), LOGIN, 200, 404, 404, 404, 404),
+    Row("join_send", "POST", a_join_request(), LOGIN, 422, 404, 404, 404, 404),
+    Row("join_withdraw", "POST", a_join_request(state="sent"), LOGIN, 422, 404, 404, 404, 404),
+    Row("join_discard", "POST", a_join_request(), LOGIN, 302, 404, 404, 404, 404),
+    Row("join_again", "POST", a_join_request(state="refused"), LOGIN, 422, 404, 404, 404, 404),
+    Row("join_receipt", "GET", a_join_request(), LOGIN, 404, 404, 404, 404, 404),
+    Row("join_receipt", "GET", a_join_request(state="sent"), LOGIN, 200, 404, 404, 404, 404),
+    Row("provider_standing", "GET", None, LOGIN, 403, 403, 200, 200, 403),
+    Row("provider_standing_answer", "POST", a_measure, LOGIN, 403, 403, 422, 404, 403),
 )

@@ -85,7 +85,7 @@ WRITE = re.compile(
     re.IGNORECASE,
 )
 # The session, the journal of who looked at what, and the sign-in package's own address book.
-WRITABLE_ON_GET = {"django_session", "accounts_journalentry", "account_emailaddress"}
+WRITABLE_ON_GET = {"accounts_loginsession", "accounts_journalentry", "account_emailaddress"}
 
 
 def _refuse_writes(execute, sql, params, many, context):

@@ -4,7 +4,10 @@ pytest reads them through `--ds=tests.settings`; the Celery worker that a test s
 so that both share the clock, the queue and the cache of the test.
 """
 
+import atexit
 import os
+import shutil
+import tempfile
 import time
 import uuid
 from datetime import datetime
@@ -22,6 +25,10 @@ os.environ["PORTAL_ENV"] = "test"
 os.environ.setdefault("SECRET_KEY", "for-tests-" * 6)
 os.environ.setdefault("NIR_KEYS", "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=")
 os.environ.setdefault("PORTAL_BASE_URL", "http://testserver")
+# Files that tests send: a folder of their own, which goes with the process that made it.
+if "MEDIA_ROOT" not in os.environ:
+    os.environ["MEDIA_ROOT"] = tempfile.mkdtemp(prefix="portal-test-media-")
+    atexit.register(shutil.rmtree, os.environ["MEDIA_ROOT"], ignore_errors=True)
 
 from portal.settings import *  # noqa: F403 - the environment above comes first
 from portal.settings import CACHES, CELERY_BROKER_TRANSPORT_OPTIONS

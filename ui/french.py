@@ -99,17 +99,29 @@ def left(too_late: datetime, at: datetime) -> str:
     same with the words of `countdown_words`.
     """
     words = countdown_words()
-    # In UTC: two moments of one zone are subtracted by the wall clock, which lies when it changes.
-    span = too_late.astimezone(UTC) - at.astimezone(UTC)
+    span = _span(too_late, at)
     if span <= timedelta(0):
         return words["over"]
-    minutes = span // timedelta(minutes=1)
-    if minutes < 1:
+    if span < timedelta(minutes=1):
         return words["soon"]
+    return words["left"].replace("{}", duration(too_late, at))
+
+
+def duration(too_late: datetime, at: datetime) -> str:
+    """The same without « il reste », where the head of a column says it: « 1 jour et 3 heures »."""
+    words = countdown_words()
+    minutes = _span(too_late, at) // timedelta(minutes=1)
+    if minutes < 1:
+        return words["over"] if _span(too_late, at) <= timedelta(0) else _("moins d’une minute")
     days, hours, minutes = minutes // 1440, minutes // 60 % 24, minutes % 60
     parts = [(days, "day"), (hours, "hour")] if days else [(hours, "hour"), (minutes, "minute")]
     said = [f"{n}{NO_BREAK}{words[unit if n == 1 else unit + 's']}" for n, unit in parts if n]
-    return words["left"].replace("{}", words["and"].join(said))
+    return words["and"].join(said)
+
+
+def _span(too_late: datetime, at: datetime) -> timedelta:
+    # In UTC: two moments of one zone are subtracted by the wall clock, which lies when it changes.
+    return too_late.astimezone(UTC) - at.astimezone(UTC)
 
 
 def countdown_words() -> dict[str, str]:

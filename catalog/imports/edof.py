@@ -5,12 +5,12 @@ certification unknown, dates and prices that say nothing. It is kept but hidden 
 today: ended certification, organisation not entitled, Qualiopi kind missing; the day they do, it shows.
 
 Offers that the file does not hold are left alone. Sessions are given whole: one that its action no longer
-gives stops recruiting.
+gives stops recruiting. What people with a dossier were promised stays (catalog.promises).
 """
 
 import html
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import partial
@@ -22,9 +22,9 @@ from django.core.validators import URLValidator, validate_email
 from django.utils.translation import gettext as _
 
 import rulebook
-from catalog import eligibility, search
+from catalog import eligibility, promises, search
 from catalog.geography import point_of
-from catalog.imports import edof_schema, loading, reading, report, values
+from catalog.imports import edof_schema, loading, reading, report, snapshots, values
 from catalog.imports.edof_schema import NAMESPACE, Fault
 from catalog.imports.reading import WINDOWS, Progress, Source, Unusable, line_of
 from catalog.imports.report import Report
@@ -32,6 +32,7 @@ from catalog.imports.towns import Towns
 from catalog.imports.values import Wrong
 from catalog.models import Certification, CertificationBlock, ImportRun, Offer, Provider, Session, Town
 from rulebook import Rules, workdays
+from ui import french
 
 MAX_BYTES = 500 * 2**20
 LOT = 100
@@ -95,14 +96,40 @@ class Place:
         return self.postal_code, self.town_name, ""
 
 
-def run(file: str, *, at: datetime, dry_run: bool = False, progress: Progress | None = None) -> Report:
-    """Imports one catalogue (.xml, gzip or zip). Unusable: nothing was written."""
-    return report.run(
-        ImportRun.Kind.CATALOGUE, file, partial(_work, at=at), at=at, dry_run=dry_run, progress=progress
-    )
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one action that was kept. `before` is None for a new offer; snapshots of both."""
+
+    line: int
+    subject: str
+    offer: Offer
+    before: dict[str, Any] | None
+    after: dict[str, Any]
 
 
-def _work(source: Source, result: Report, *, at: datetime) -> None:
+Watch = Callable[[Outcome], None]
+
+
+def run(
+    file: str,
+    *,
+    at: datetime,
+    dry_run: bool = False,
+    progress: Progress | None = None,
+    only: Provider | None = None,
+    watch: Watch | None = None,
+) -> Report:
+    """Imports one catalogue (.xml, gzip or zip). Unusable: nothing was written.
+
+    `only`: every other organisation's action is refused. `watch` is told of each action that was kept.
+    """
+    work = partial(_work, at=at, only=only, watch=watch)
+    return report.run(ImportRun.Kind.CATALOGUE, file, work, at=at, dry_run=dry_run, progress=progress)
+
+
+def _work(
+    source: Source, result: Report, *, at: datetime, only: Provider | None, watch: Watch | None
+) -> None:
     rules = rulebook.on(workdays.paris_day(at))
 
     def refuse_stray(line: int, name: str) -> None:
@@ -119,7 +146,7 @@ def _work(source: Source, result: Report, *, at: datetime) -> None:
         for action in lot:
             result.read += 1
             _refuse_twice(action, seen)
-        _Lot(lot, result, at=at, rules=rules).write()
+        _Lot(lot, result, at=at, rules=rules, only=only, watch=watch).write()
 
 
 def _refuse_twice(action: Action, seen: dict[tuple[str, str, str], int]) -> None:
@@ -600,8 +627,18 @@ def rich(text: str) -> str:
 class _Lot:
     """Some actions, judged and written with a bounded number of queries whatever their number."""
 
-    def __init__(self, actions: list[Action], result: Report, *, at: datetime, rules: Rules):
+    def __init__(
+        self,
+        actions: list[Action],
+        result: Report,
+        *,
+        at: datetime,
+        rules: Rules,
+        only: Provider | None,
+        watch: Watch | None,
+    ):
         self.actions, self.result, self.at, self.rules = actions, result, at, rules
+        self.only, self.watch = only, watch
         self.providers = {
             provider.organisation.siret: provider
             for provider in Provider.objects.filter(
@@ -638,8 +675,13 @@ class _Lot:
                 kept.append(action)
         if not kept:
             return
-        offers = self._write_offers(kept)
+        stored = self._stored(kept)
+        kept = [action for action in kept if not self._breaks_a_promise(action, stored)]
+        before = _snapshots(stored.values()) if self.watch else {}
+        offers = self._write_offers(kept, stored)
         self._write_sessions(kept, offers)
+        if self.watch:
+            self._tell_outcomes(kept, offers, before)
         self._tell_hidden(kept, offers)
 
     def _judge(self, action: Action) -> None:
@@ -648,7 +690,13 @@ class _Lot:
         def fault(line: int, reason: str) -> None:
             action.faults.append(Fault(line, reason))
 
-        if action.siret and action.siret not in self.providers:
+        if action.siret and self.only and action.siret != self.only.organisation.siret:
+            fault(
+                action.siret_line,
+                _("le SIRET %(siret)s n'est pas celui de votre organisme : %(own)s.")
+                % {"siret": action.siret, "own": self.only.organisation.siret},
+            )
+        elif action.siret and action.siret not in self.providers:
             fault(
                 action.siret_line,
                 _("aucun organisme de formation du portail n'a le SIRET %(siret)s.")
@@ -707,26 +755,54 @@ class _Lot:
             "block_codes": list(dict.fromkeys(code for _line, code in action.blocks)),
         }
 
-    def _write_offers(self, kept: list[Action]) -> dict[tuple[str, str, str], Offer]:
+    def _stored(self, kept: list[Action]) -> dict[tuple[str, str, str], Offer]:
+        """The offers we already have of these actions, by their key in the file."""
+        sirets = {self.providers[action.siret].pk: action.siret for action in kept}
         stored = {
-            (offer.provider_id, offer.training_number, offer.action_number): offer
+            (sirets[offer.provider_id], offer.training_number, offer.action_number): offer
             for offer in Offer.objects.filter(
-                provider__in={self.providers[action.siret].pk for action in kept},
-                training_number__in={action.training_number for action in kept},
+                provider__in=sirets.keys(), training_number__in={action.training_number for action in kept}
             )
             .defer("search")
             .order_by("pk")
         }
+        stored = {action.key: stored[action.key] for action in kept if action.key in stored}
+        self.fields = {action.key: self._fields(action) for action in kept}
+        self.held = promises.offers_held(
+            [offer.pk for key, offer in stored.items() if promises.broken(offer, self._columns(key))]
+        )
+        return stored
+
+    def _columns(self, key: tuple[str, str, str]) -> dict[str, Any]:
+        fields = self.fields[key]
+        return fields | {"town_id": fields["town"].pk if fields["town"] else None}
+
+    def _breaks_a_promise(self, action: Action, stored: dict[tuple[str, str, str], Offer]) -> bool:
+        offer = stored.get(action.key)
+        if offer is None or offer.pk not in self.held:
+            return False
+        self.result.refuse(
+            action.line,
+            action.subject,
+            _(
+                "des personnes ont un dossier sur cette offre : sa nature, sa certification, sa modalité"
+                " et sa commune ne changent plus. Donnez un autre numéro à l'action."
+            ),
+        )
+        return True
+
+    def _write_offers(
+        self, kept: list[Action], stored: dict[tuple[str, str, str], Offer]
+    ) -> dict[tuple[str, str, str], Offer]:
         offers: dict[tuple[str, str, str], Offer] = {}
         created, changed, names = [], [], set()
         for action in kept:
-            provider = self.providers[action.siret]
-            fields = self._fields(action)
+            fields = self.fields[action.key]
             names |= fields.keys()
-            offer = stored.get((provider.pk, action.training_number, action.action_number))
+            offer = stored.get(action.key)
             if offer is None:
                 offer = Offer(
-                    provider=provider,
+                    provider=self.providers[action.siret],
                     training_number=action.training_number,
                     action_number=action.action_number,
                     updated_at=self.at,
@@ -734,30 +810,43 @@ class _Lot:
                 )
                 created.append(offer)
             elif _differs(offer, fields):
+                self._tell_hand_edited(action, offer)
                 for name, value in fields.items():
                     setattr(offer, name, value)
-                offer.updated_at = self.at
+                offer.updated_at, offer.hand_edited_at = self.at, None
                 changed.append(offer)
             offers[action.key] = offer
         Offer.objects.bulk_create(created)
-        Offer.objects.bulk_update(changed, [*sorted(names), "updated_at"])
+        Offer.objects.bulk_update(changed, [*sorted(names), "updated_at", "hand_edited_at"])
         if created or changed:
             search.reindex([offer.pk for offer in (*created, *changed)])
         self.created = {offer.pk for offer in created}
         self.changed = {offer.pk for offer in changed}
         return offers
 
+    def _tell_hand_edited(self, action: Action, offer: Offer) -> None:
+        if offer.hand_edited_at:
+            self.result.remark(
+                action.line,
+                action.subject,
+                _("modifiée à la main le %(day)s : l'import remplace ces changements.")
+                % {"day": french.short_day(offer.hand_edited_at)},
+            )
+
     def _write_sessions(self, kept: list[Action], offers: dict) -> None:
         stored: dict[Any, dict[str, Session]] = {}
         known = [offer.pk for offer in offers.values() if offer.pk not in self.created]
         for session in Session.objects.filter(offer__in=known).order_by("pk") if known else ():
             stored.setdefault(session.offer_id, {})[session.number] = session
+        held = self._sessions_held(kept, offers, stored)
         created, changed = [], []
         for action in kept:
             offer = offers[action.key]
             before = stored.get(offer.pk, {})
             for row in action.sessions:
                 session = before.pop(row.number, None)
+                if session and session.pk in held:
+                    row = self._keep_dates(action, row, session)
                 if session is None:
                     created.append(Session(offer=offer, number=row.number, **row.fields))
                 elif _differs(session, row.fields):
@@ -781,6 +870,41 @@ class _Lot:
         self.result.updated += len(changed_offers)
         self.result.unchanged += len(offers) - len(self.created) - len(changed_offers)
 
+    def _sessions_held(self, kept: list[Action], offers: dict, stored: dict[Any, dict[str, Session]]) -> set:
+        """The sessions that the file would move, and that people have a dossier on."""
+        moved = [
+            session.pk
+            for action in kept
+            for row in action.sessions
+            if (session := stored.get(offers[action.key].pk, {}).get(row.number))
+            and promises.broken(session, row.fields)
+        ]
+        return promises.sessions_held(moved)
+
+    def _keep_dates(self, action: Action, row: SessionRow, session: Session) -> SessionRow:
+        self.result.remark(
+            row.line,
+            action.subject,
+            _(
+                "des personnes ont un dossier sur la session « %(number)s » : ses dates ne changent plus."
+                " Donnez un autre numéro aux nouvelles dates."
+            )
+            % {"number": row.number},
+        )
+        return SessionRow(
+            row.line,
+            row.number,
+            row.fields | {"starts_on": session.starts_on, "ends_on": session.ends_on},
+        )
+
+    def _tell_outcomes(self, kept: list[Action], offers: dict, before: dict[Any, dict[str, Any]]) -> None:
+        # Read again: a snapshot is compared with what is stored later, so it is made of what was stored.
+        written = Offer.objects.filter(pk__in=[offer.pk for offer in offers.values()]).defer("search")
+        after = _snapshots(written.order_by("pk"))
+        for action in kept:
+            offer = offers[action.key]
+            self.watch(Outcome(action.line, action.subject, offer, before.get(offer.pk), after[offer.pk]))
+
     def _tell_hidden(self, kept: list[Action], offers: dict) -> None:
         # Read again: the licence's category is the database's to say.
         written = {
@@ -795,6 +919,13 @@ class _Lot:
             reasons = eligibility.refusals(facts[offers[action.key].pk], on=self.rules.day, rules=self.rules)
             if reasons:
                 self.result.hide(action.line, action.subject, *(reason.sentence for reason in reasons))
+
+
+def _snapshots(offers: Collection[Offer]) -> dict[Any, dict[str, Any]]:
+    sessions: dict[Any, list[Session]] = {offer.pk: [] for offer in offers}
+    for session in Session.objects.filter(offer__in=list(sessions)).order_by("number"):
+        sessions[session.offer_id].append(session)
+    return {offer.pk: snapshots.of(offer, sessions[offer.pk]) for offer in offers}
 
 
 def _differs(row, fields: dict[str, Any]) -> bool:

@@ -216,15 +216,7 @@ def xml_records(
     root, a document type, a wrong encoding, a cut file, no record at all.
     """
     with unpack(source, max_bytes=max_bytes) as stream:
-        encoding, name = _prolog(stream)
-        if name != root:
-            raise Unusable(
-                _(
-                    "Ce fichier n'est pas du format attendu :"
-                    " sa racine est <%(found)s>, on attend <%(wanted)s>."
-                )
-                % {"found": name[:60], "wanted": root}
-            )
+        encoding = _check_root(stream, root)
         checked = stream if encoding in {"utf-8", "us-ascii", "ascii"} else _MislabelledUtf8(stream, encoding)
         found = None
         events = etree.iterparse(
@@ -251,6 +243,23 @@ def xml_records(
         if found is None:
             raise Unusable(_("Le fichier ne contient aucun élément <%(name)s>.") % {"name": record})
         _tell_strays(found, on_stray, preceding=False)
+
+
+def check_start(source: Source, *, root: str) -> None:
+    """Looks at the beginning only. Unusable: not XML, another root, a document type, a wrong encoding."""
+    with unpack(source) as stream:
+        _check_root(stream, root)
+
+
+def _check_root(stream: Unpacked, root: str) -> str:
+    """The encoding, once the root is the one that is wanted."""
+    encoding, name = _prolog(stream)
+    if name != root:
+        raise Unusable(
+            _("Ce fichier n'est pas du format attendu : sa racine est <%(found)s>, on attend <%(wanted)s>.")
+            % {"found": name[:60], "wanted": root}
+        )
+    return encoding
 
 
 def _tell_strays(element, on_stray: Callable[[int, str], None] | None, *, preceding: bool) -> None:

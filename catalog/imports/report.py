@@ -139,7 +139,8 @@ def run(
         source = reading.find(file, progress=progress)
         report.file_name, report.file_digest = source.name, source.digest
         with transaction.atomic():
-            _take_turn(kind)
+            if not take_turn(kind):
+                raise Unusable(_("Un import de même nature est en cours : attendez qu'il se termine."))
             work(source, report)
             if dry_run:
                 raise _DryRun
@@ -157,15 +158,14 @@ def run(
     return report
 
 
-def _take_turn(kind: str) -> None:
-    """Until the end of the transaction, this import is the only one of its kind."""
+def take_turn(kind: str) -> bool:
+    """Until the end of the transaction, this import is the only one of its kind; False: another one is."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT pg_try_advisory_xact_lock(%s, %s)",
             [LOCK_SPACE, list(ImportRun.Kind.values).index(kind)],
         )
-        if not cursor.fetchone()[0]:
-            raise Unusable(_("Un import de même nature est en cours : attendez qu'il se termine."))
+        return cursor.fetchone()[0]
 
 
 def _store(report: Report, *, error: str) -> ImportRun:

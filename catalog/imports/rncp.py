@@ -28,6 +28,7 @@ from rulebook import workdays
 # Part of every digest: raise it when this module keeps something new, so that every record is read again.
 SHAPE = b"1"
 CODE = re.compile(r"(RNCP|RS)(\d{1,7})", re.ASCII)
+BLOCK = re.compile(r"BC\d{1,4}", re.ASCII)
 FILE_DAY = re.compile(r"(20\d\d-\d\d-\d\d)")
 CERTIFICATION_COLUMNS = (
     "code", "register", "number", "title", "short_code", "short_title", "level", "publication_state",
@@ -297,7 +298,7 @@ def _read_blocks(record: Record, group) -> None:
         if not code and not title:
             continue
         # RNCP40344BC01: a block of another record would be written twice.
-        if not re.fullmatch(rf"{record.code}BC\d{{1,4}}", code, re.ASCII):
+        if not (code.startswith(record.code) and BLOCK.fullmatch(code, len(record.code))):
             record.remarks.append(
                 _("bloc « %(code)s » laissé de côté : ce n'est pas un code de bloc de cette fiche.")
                 % {"code": values.short(code)}

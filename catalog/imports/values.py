@@ -107,10 +107,26 @@ def siret(text: str | None) -> str:
     return digits
 
 
+LA_POSTE = "356000000"
+# Each digit twice over, its own digits added up: 7 → 14 → 5.
+_TWICE = str.maketrans("0123456789", "0246813579")
+
+
 @lru_cache(maxsize=50_000)
 def _exists(digits: str) -> bool:
-    """Kept in mind: the same organisations come back all along a register."""
-    return digits != "0" * 14 and siret_number.is_valid(digits)
+    """Kept in mind: the same organisations come back all along a register.
+
+    The library took a third of a register's time: it judges La Poste, whose rule is its own.
+    """
+    if digits.startswith(LA_POSTE):
+        return siret_number.is_valid(digits)
+    return digits != "0" * 14 and _sums(digits[:9][::-1]) and _sums(digits[::-1])
+
+
+def _sums(backwards: str) -> bool:
+    """Luhn's check, on digits from the last to the first."""
+    total = sum(map(int, backwards[::2])) + sum(map(int, backwards[1::2].translate(_TWICE)))
+    return total % 10 == 0
 
 
 def line(text: str | None) -> str:

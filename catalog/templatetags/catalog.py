@@ -7,6 +7,8 @@ from django import template
 from django.utils.html import conditional_escape, linebreaks
 from django.utils.safestring import SafeString, mark_safe
 
+from catalog.texts import plain
+
 register = template.Library()
 
 # No link, no image, no attribute: an organisation's text explains, it does not lead people elsewhere.
@@ -27,6 +29,12 @@ def rich_text(text: str) -> SafeString:
     # Their headings would break the order of the page's own.
     text = HEADING.sub(lambda found: "</strong></p>" if found[1] else "<p><strong>", text)
     return mark_safe(nh3.clean(text, tags=TAGS, attributes={}))  # noqa: S308 - cleaned just here
+
+
+@register.filter
+def plain_text(text: str) -> str:
+    """The same text without its tags, on one line."""
+    return " ".join(plain(text).split())
 
 
 @register.filter

@@ -45,10 +45,12 @@ def offer(request, offer_id):
     offer = get_object_or_404(
         visible.select_related("provider__organisation", "certification").defer("search"), pk=offer_id
     )
+    lines = listing.sessions_of(offer, on=today, rules=rules)
     context = {
         "offer": offer,
         "reasons": eligibility.refusals(eligibility.facts_of(offer), on=today, rules=rules),
-        "lines": listing.sessions_of(offer, on=today, rules=rules),
+        "lines": lines,
+        "open_lines": [line for line in lines if not line.obstacle],
         "is_listed_whole": offer.sessions.count() <= listing.SESSIONS_MAX,
         "can_enrol_here": not (request.actor.is_provider or request.actor.is_admin),
         "is_certification_active": offer.certification and offer.certification.is_active(on=today),

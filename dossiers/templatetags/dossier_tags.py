@@ -1,11 +1,19 @@
-"""How a state looks: a word, a colour that repeats it, never the colour alone."""
+"""How a state looks: a word, with an icon and a colour that repeat it."""
 
 from django import template
 from django.utils.html import format_html
 
 from dossiers.states import FINAL_STATES, State
+from ui import french
+from ui.templatetags.ui import icon
 
 register = template.Library()
+
+
+@register.filter
+def duration(due_at, at):
+    """{{ row.due_at|duration:at }}: what is left, where the head of a column says « il reste »."""
+    return french.duration(due_at, at) if due_at else ""
 
 
 @register.simple_tag
@@ -19,4 +27,5 @@ def state_tag(dossier, *, is_overdue=False):
         look = "lost"
     elif state == State.DRAFT:
         look = "neutral"
-    return format_html('<span class="tag tag--{}">{}</span>', look, state.label)
+    sign = {"waiting": "hourglass", "done": "check", "lost": "cross", "neutral": "edit"}[look]
+    return format_html('<span class="tag tag--{}">{}{}</span>', look, icon(sign), state.label)

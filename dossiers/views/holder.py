@@ -5,24 +5,28 @@ Every view has four moves: fetch what this actor can see · validate · one verb
 
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import datetime
 from functools import partial
 from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.http import HttpRequest, HttpResponse
+from django.core.signing import Signer
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
+from django.utils.crypto import constant_time_compare
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 import rulebook
 from accounts.permissions import holder_required
 from catalog.models import Offer, Session
-from dossiers import guards, listing, screen, workflow
-from dossiers.forms import ListForm, ReasonForm, RequestForm, SendForm
+from dossiers import calendar, guards, listing, screen, workflow
+from dossiers.forms import MyDossiersForm, ReasonForm, RequestForm, SendForm
 from dossiers.models import Dossier
+from dossiers.permissions import visible_dossiers
 from dossiers.views.requests import error_above, request_id_of, visible_dossier
 from dossiers.workflow import Refused
 from rulebook import workdays
@@ -30,19 +34,41 @@ from ui.htmx import page_or_fragment
 
 PAGE = "dossiers/holder/dossier.html"
 FRAGMENT = "dossiers/holder/_dossier.html"
+DOSSIERS_A_PAGE = 20
+# Shown with a draft, sent back when it is thrown away: a second click is told that it is gone already,
+# and nobody learns anything of a draft that was never theirs.
+DISCARD_SALT = "dossiers.discard"
 
 
 @holder_required
 @require_safe
 def dossiers(request: HttpRequest) -> HttpResponse:
+    """« Mes dossiers »: views with their counts, a text, a state; the minute that runs out first."""
     at = timezone.now()
-    form = ListForm(request.GET)
-    state = form.cleaned_data["state"] if form.is_valid() else ""
-    page = Paginator(listing.holder_dossiers(request.actor, state=state), 20).get_page(
-        request.GET.get("page")
-    )
-    rows = [(dossier, listing.is_overdue(dossier, at=at)) for dossier in page]
-    context = {"page": page, "rows": rows, "form": form, "at": at, "is_filtered": bool(state)}
+    form = MyDossiersForm(request.GET)
+    view = request.GET.get("voir", "")
+    view = listing.HolderView(view) if view in listing.HolderView else listing.HolderView.ALL
+    state, query = "", ""
+    if form.is_valid():
+        state, query = form.cleaned_data["state"], form.cleaned_data["q"].strip()
+    counts = listing.holder_counts(request.actor, at=at)
+    found = listing.holder_dossiers(request.actor, at=at, view=view, state=state, query=query)
+    page = Paginator(found, DOSSIERS_A_PAGE).get_page(request.GET.get("page"))
+    context = {
+        "page": page,
+        "rows": [screen.row(dossier, at=at) for dossier in page],
+        "form": form,
+        "at": at,
+        "view": view,
+        "tabs": [
+            (each.label, f"?voir={each}" if each else "?", counts[each], each == view)
+            for each in listing.HolderView
+            # What was taken out of the list is a view once there is something in it.
+            if counts[each] or each != listing.HolderView.REMOVED
+        ],
+        "has_any": any(counts.values()),
+        "is_filtered": bool(state or query),
+    }
     return page_or_fragment(request, "dossiers/holder/list.html", "dossiers/holder/_list.html", context)
 
 
@@ -103,11 +129,19 @@ def dossier_edit(request: HttpRequest, dossier_id: UUID) -> HttpResponse:
 @holder_required
 @require_POST
 def dossier_discard(request: HttpRequest, dossier_id: UUID) -> HttpResponse:
-    found = visible_dossier(request, dossier_id)
-    discard = partial(workflow.discard, found.pk, by=request.actor)
-    return _do(
-        request, found, discard, said=_("Le brouillon est supprimé. Rien n’avait été envoyé."), to_list=True
-    )
+    """Throw a draft away; thrown away already (double click, another window), say so."""
+    was_shown = constant_time_compare(request.POST.get("proof", ""), _discard_proof(request, dossier_id))
+    said = _("Le brouillon est supprimé. Rien n’avait été envoyé.")
+    try:
+        found = visible_dossier(request, dossier_id)
+        return _do(
+            request, found, partial(workflow.discard, found.pk, by=request.actor), said=said, to_list=True
+        )
+    except Http404:
+        if not was_shown:
+            raise
+    messages.info(request, _("Ce brouillon était déjà supprimé. Rien n’avait été envoyé."))
+    return redirect("dossiers")
 
 
 @holder_required
@@ -139,10 +173,18 @@ def dossier_send(request: HttpRequest, dossier_id: UUID) -> HttpResponse:
 @require_POST
 def dossier_accept(request: HttpRequest, dossier_id: UUID) -> HttpResponse:
     found = visible_dossier(request, dossier_id)
-    accept = partial(workflow.accept, seen_plan=request.POST.get("seen_plan", ""))
-    return _do_verb(
-        request, found, accept, said=_("C’est noté : vos droits sont réservés pour cette formation.")
-    )
+    seen_plan = request.POST.get("seen_plan", "")
+
+    def accept() -> Dossier:
+        return workflow.accept(
+            found.pk,
+            by=request.actor,
+            at=timezone.now(),
+            request_id=request_id_of(request),
+            seen_plan=seen_plan,
+        )
+
+    return _do(request, found, accept, said=_("C’est noté : vos droits sont réservés pour cette formation."))
 
 
 @holder_required
@@ -157,7 +199,7 @@ def dossier_decline(request: HttpRequest, dossier_id: UUID) -> HttpResponse:
 def dossier_cancel(request: HttpRequest, dossier_id: UUID) -> HttpResponse:
     found = visible_dossier(request, dossier_id)
     return _do_with_reason(
-        request, found, workflow.cancel, said=_("Votre demande est annulée. Rien n’est débité.")
+        request, found, workflow.cancel, said=_("Votre demande est annulée, sans frais. Rien n’est débité.")
     )
 
 
@@ -165,7 +207,8 @@ def dossier_cancel(request: HttpRequest, dossier_id: UUID) -> HttpResponse:
 @require_POST
 def dossier_withdraw(request: HttpRequest, dossier_id: UUID) -> HttpResponse:
     found = visible_dossier(request, dossier_id)
-    said = _("Votre inscription est annulée. Tout ce qui était réservé est revenu sur votre compte.")
+    # To which purse each sum went back, and which can still be used, stands on the page.
+    said = _("Votre inscription est annulée, sans frais. Le détail de ce qui vous est rendu est ci-dessous.")
     return _do_with_reason(request, found, workflow.withdraw, said=said)
 
 
@@ -188,22 +231,25 @@ def _request_form(dossier: Dossier, data: Any = None) -> RequestForm:
     return RequestForm(data, initial=initial, is_permanent=dossier.session.is_permanent)
 
 
-def _do_verb(
-    request: HttpRequest, found: Dossier, verb: Callable, *, said: str, **kwargs: Any
-) -> HttpResponse:
-    def call() -> Dossier:
-        return verb(
-            found.pk, by=request.actor, at=timezone.now(), request_id=request_id_of(request), **kwargs
-        )
-
-    return _do(request, found, call, said=said)
+def _discard_proof(request: HttpRequest, dossier_id: UUID) -> str:
+    return Signer(salt=DISCARD_SALT).signature(f"{request.actor.holder_id}:{dossier_id}")
 
 
 def _do_with_reason(request: HttpRequest, found: Dossier, verb: Callable, *, said: str) -> HttpResponse:
     form = ReasonForm(request.POST)
     if not form.is_valid():
-        return _answer(request, found, error=form.errors["reason"][0], status=422)
-    return _do_verb(request, found, verb, said=said, reason=form.cleaned_data["reason"])
+        return _answer(request, found, reason_form=form, status=422)
+
+    def leave() -> Dossier:
+        return verb(
+            found.pk,
+            by=request.actor,
+            at=timezone.now(),
+            request_id=request_id_of(request),
+            reason=form.cleaned_data["reason"],
+        )
+
+    return _do(request, found, leave, said=said, reason_form=form)
 
 
 def _do(
@@ -231,6 +277,7 @@ def _answer(
     error: str = "",
     request_form: RequestForm | None = None,
     send_form: SendForm | None = None,
+    reason_form: ReasonForm | None = None,
     status: int = 200,
 ) -> HttpResponse:
     at = timezone.now()
@@ -240,7 +287,17 @@ def _answer(
         error=error,
         request_form=request_form or _request_form(found),
         send_form=send_form or SendForm(),
-        reason_form=ReasonForm(),
+        reason_form=reason_form or ReasonForm(),
         is_over=found.state not in listing.CLOCK_OF and found.state != "draft",
+        discard_proof=_discard_proof(request, found.pk),
+        dates=_dates(request, found, at=at),
     )
     return page_or_fragment(request, PAGE, FRAGMENT, context, status=status)
+
+
+def _dates(request: HttpRequest, found: Dossier, *, at: datetime) -> list[calendar.Entry]:
+    """What can be added to a calendar by hand."""
+    mine = calendar.with_revision(listing.with_clock(visible_dossiers(request.actor)))
+    return [
+        entry for entry in calendar.of_dossier(mine.get(pk=found.pk)) if not calendar.is_past(entry, at=at)
+    ]

@@ -1,7 +1,8 @@
 """The demonstration's catalogue: certifications (real facts), organisations and offers (invented)."""
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 from django.utils.text import slugify
 from stdnum import luhn
@@ -9,6 +10,7 @@ from stdnum import luhn
 import rulebook
 from accounts.actors import Actor
 from accounts.models import Organisation
+from admissions import measures
 from catalog import publishing, search
 from catalog.models import Certification, Habilitation, Offer, Provider, Session, Town
 from portal.demo import facts
@@ -96,9 +98,16 @@ def make_provider(words: dict[str, Any], *, at: datetime, by: Actor) -> Provider
                 defaults={"name": words["name"], "is_active": is_active},
             )
     if is_new and "suspended" in words:
-        publishing.suspend(provider.pk, by=by, at=at, reason=words["suspended"])
+        _suspend(provider, words["suspended"], at=at, by=by)
         provider.refresh_from_db()
     return provider
+
+
+def _suspend(provider: Provider, words: str, *, at: datetime, by: Actor) -> None:
+    """Announced three weeks ago, left without an answer, then decided."""
+    announced_at = at - timedelta(days=21)
+    measure = measures.intend(provider.pk, by=by, at=announced_at, request_id=uuid4(), words=words)
+    measures.suspend(measure.pk, by=by, at=at, request_id=uuid4(), words=words)
 
 
 def _offer(

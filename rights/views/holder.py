@@ -13,6 +13,7 @@ from django.views.decorators.http import require_safe
 from accounts.actors import Role
 from accounts.permissions import holder_required
 from rights import statements
+from rights.forms import HistoryForm
 from rights.kinds import Unit
 from ui.htmx import page_or_fragment
 
@@ -32,21 +33,27 @@ def statement(request):
 
 @holder_required
 def _statement(request):
-    found = _find(request)
+    years = statements.years(request.actor.holder)
+    form = HistoryForm(request.GET, years=years)
+    found = _find(request, form)
     page = Paginator(found.history, LINES_A_PAGE).get_page(request.GET.get("page"))
-    return page_or_fragment(
-        request,
-        "rights/holder/statement.html",
-        "rights/holder/_history.html",
-        {"statement": found, "page": page},
-    )
+    sources = statements.sources(found.pockets)
+    context = {
+        "statement": found,
+        "pockets": [(pocket, sources.get(pocket.id, [])) for pocket in found.pockets],
+        "page": page,
+        "form": form,
+        "is_narrowed": bool(form.is_valid() and any(form.cleaned_data.values())),
+        "query": request.GET.urlencode(),
+    }
+    return page_or_fragment(request, "rights/holder/statement.html", "rights/holder/_history.html", context)
 
 
 @require_safe
 @holder_required
 def statement_file(request):
-    """The same history as a file for a spreadsheet; of one pocket with `?poche=`."""
-    found = _find(request)
+    """The same history as a file for a spreadsheet, narrowed like the page (poche, annee, sorte)."""
+    found = _find(request, HistoryForm(request.GET, years=statements.years(request.actor.holder)))
     response = HttpResponse(
         BYTE_ORDER_MARK,
         content_type="text/csv; charset=utf-8",
@@ -81,11 +88,18 @@ def statement_file(request):
     return response
 
 
-def _find(request) -> statements.Statement:
+def _find(request, form: HistoryForm) -> statements.Statement:
     pocket = request.GET.get("poche", "")
+    # A filter that no list offers narrows nothing.
+    year, kind = (form.cleaned_data["annee"], form.cleaned_data["sorte"]) if form.is_valid() else ("", "")
     try:
-        pocket_id = uuid.UUID(pocket) if pocket else None
-        return statements.statement(request.actor.holder, at=timezone.now(), pocket_id=pocket_id)
+        return statements.statement(
+            request.actor.holder,
+            at=timezone.now(),
+            pocket_id=uuid.UUID(pocket) if pocket else None,
+            year=int(year) if year else None,
+            kind=kind,
+        )
     except (ValueError, LookupError):
         raise Http404 from None
 

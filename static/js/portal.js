@@ -1,9 +1,22 @@
 /* What the page does by itself: every page works without it.
-   Keeps countdowns true, and brings the person to what has to be corrected. */
+   Keeps countdowns true, brings the person to what has to be corrected, counts what they write,
+   and warns before something is lost. */
 (() => {
   "use strict";
 
-  /* The same words as ui.french.left, handed over by the page in data-words. */
+  const words = JSON.parse(document.body?.dataset.words || "{}");
+  const each = (root, selector, act) => root.querySelectorAll(selector).forEach(act);
+  const numbers = new Intl.NumberFormat(document.documentElement.lang || "fr");
+
+  /* Told aloud, without moving the focus. */
+  const announce = (text) => {
+    const voice = document.getElementById("annonces");
+    if (!voice) return;
+    voice.textContent = "";
+    setTimeout(() => (voice.textContent = text), 50);
+  };
+
+  // --- Countdowns: the same words as ui.french.left, handed over by the page in data-words
   const said = (seconds, words) => {
     if (seconds <= 0) return words.over;
     const minutes = Math.floor(seconds / 60);
@@ -21,7 +34,7 @@
   /* The server's clock counts, not this device's: only the time passed since the page came is ours. */
   const arrived = new WeakMap();
   const refresh = () => {
-    for (const box of document.querySelectorAll("[data-until]")) {
+    each(document, "[data-until]", (box) => {
       if (!arrived.has(box)) arrived.set(box, Date.now());
       const now = Number(box.dataset.at) + (Date.now() - arrived.get(box)) / 1000;
       const seconds = Number(box.dataset.until) - now;
@@ -29,32 +42,178 @@
       const text = said(seconds, JSON.parse(box.dataset.words));
       if (target && target.textContent !== text) target.textContent = text;
       box.classList.toggle("countdown--over", seconds <= 0);
+    });
+  };
+
+  const focusFirst = (root) => root.querySelector("[data-focus]")?.focus();
+
+  // --- Fields: long answers are counted, passwords can be shown, a file dropped is seen coming
+  const count = (note) => {
+    const entry = note.closest(".field").querySelector("textarea");
+    const limit = Number(note.dataset.count);
+    const show = () => {
+      const left = limit - entry.value.length;
+      note.textContent = (left < 0 ? words.over : words.left).replace("{}", numbers.format(Math.abs(left)));
+      note.classList.toggle("field__count--over", left < 0);
+    };
+    let pause;
+    entry.removeAttribute("maxlength"); // what is pasted is kept whole: the page says how much to take off
+    entry.addEventListener("input", () => {
+      show();
+      clearTimeout(pause);
+      if (entry.value.length > limit * 0.9) pause = setTimeout(() => announce(note.textContent), 1000);
+    });
+    if (entry.value) show();
+  };
+
+  const letShow = (entry) => {
+    const line = document.createElement("div");
+    const button = document.createElement("button");
+    line.className = "field__secret";
+    button.className = "button button--quiet";
+    button.type = "button";
+    button.textContent = words.show;
+    button.setAttribute("aria-controls", entry.id);
+    entry.replaceWith(line);
+    line.append(entry, button);
+    const set = (type) => {
+      entry.type = type;
+      button.textContent = type === "text" ? words.hide : words.show;
+    };
+    button.addEventListener("click", () => {
+      set(entry.type === "text" ? "password" : "text");
+      announce(entry.type === "text" ? words.shown : words.hidden);
+    });
+    // Never sent, nor left for a browser to remember, as a plain text.
+    entry.form?.addEventListener("submit", () => set("password"));
+  };
+
+  const catchFile = (zone) => {
+    const over = (is) => () => zone.classList.toggle("drop--over", is);
+    ["dragenter", "dragover"].forEach((name) => zone.addEventListener(name, over(true)));
+    ["dragleave", "drop"].forEach((name) => zone.addEventListener(name, over(false)));
+  };
+
+  // --- What is written and not sent is not lost without a question
+  const guarded = new Map();
+  const content = (form) => new URLSearchParams([...new FormData(form)].map(([k, v]) => [k, v.name ?? v])).toString();
+  addEventListener("beforeunload", (event) => {
+    for (const [form, was] of guarded) {
+      if (form.isConnected && !form.dataset.sent && content(form) !== was) event.preventDefault();
     }
-  };
-
-  const focusErrors = (root) => {
-    const summary = root.querySelector("[data-focus]");
-    if (summary) summary.focus();
-  };
-
-  refresh();
-  setInterval(refresh, 15000);
-  document.addEventListener("visibilitychange", refresh);
-  focusErrors(document);
-  document.addEventListener("htmx:afterSwap", (event) => {
-    refresh();
-    focusErrors(event.detail.target);
   });
+
+  const prepare = (root) => {
+    refresh();
+    each(root, "[data-count]", (note) => {
+      if (!note.dataset.ready) count(note);
+      note.dataset.ready = "yes";
+    });
+    each(root, ".form input[type=password]", (entry) => entry.closest(".field__secret") || letShow(entry));
+    each(root, ".drop", catchFile);
+    // A form that came back with a fault holds what was typed: leaving would lose it.
+    each(root, "form[data-guard]", (form) =>
+      guarded.set(form, form.querySelector("[aria-invalid=true]") ? null : content(form))
+    );
+    each(root, "[data-print], [data-copy]", (button) => (button.hidden = false));
+    focusFirst(root);
+  };
+
+  // --- Clicks
+  document.addEventListener("click", async ({ target }) => {
+    if (target.closest("[data-print]")) print();
+    const copier = target.closest("[data-copy]");
+    if (copier) {
+      const source = document.querySelector(copier.dataset.copy);
+      await navigator.clipboard.writeText(source.value ?? source.textContent.trim());
+      announce(words.copied);
+      const before = copier.innerHTML;
+      copier.textContent = words.copied;
+      setTimeout(() => (copier.innerHTML = before), 3000);
+    }
+  });
+
+  // --- The side panel: emptied, it gives the focus back to the line it was opened from
+  let opener = null;
+  const closePanel = (panel) => {
+    panel.replaceChildren();
+    opener?.isConnected && opener.focus();
+    const link = document.querySelector("tr.is-current");
+    link?.classList.remove("is-current");
+  };
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest("[data-close-panel]");
+    const panel = link?.closest(".panel");
+    if (!panel) return;
+    event.preventDefault();
+    history.pushState(null, "", link.href);
+    closePanel(panel);
+  });
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape" || event.target.closest("[popover], dialog")) return;
+    const open = document.querySelector("details.account[open]");
+    if (open) {
+      open.open = false;
+      open.querySelector("summary").focus();
+      return;
+    }
+    document.querySelector(".panel:not(:empty) [data-close-panel]")?.click();
+  });
+
+  // --- htmx
+  document.addEventListener("htmx:beforeRequest", ({ detail }) => {
+    if (detail.target.classList?.contains("panel")) opener = detail.elt;
+  });
+  document.addEventListener("htmx:afterSwap", ({ detail }) => {
+    if (detail.target.classList?.contains("panel")) {
+      each(document, "tr.is-current", (row) => row.classList.remove("is-current"));
+      opener?.closest("tr")?.classList.add("is-current");
+    }
+    prepare(detail.target);
+  });
+  const failed = (text) => ({ detail }) => {
+    announce(text);
+    const place = detail.target?.closest?.("main") && document.querySelector("main .messages, main h1");
+    if (!place) return;
+    document.getElementById("panne")?.remove();
+    const alert = document.createElement("p");
+    alert.id = "panne";
+    alert.className = "alert alert--error";
+    alert.textContent = text;
+    place.after(alert);
+  };
+  ["htmx:sendError", "htmx:timeout"].forEach((name) => document.addEventListener(name, failed(words.failed)));
+  document.addEventListener("htmx:responseError", (event) =>
+    failed(event.detail.xhr.status >= 500 ? words.failed : words.denied)(event)
+  );
+  document.addEventListener("htmx:beforeSwap", () => document.getElementById("panne")?.remove());
+
+  /* A dialog begins by its title, whatever opened it. */
+  document.addEventListener(
+    "toggle",
+    ({ target, newState }) => {
+      if (newState === "open" && target.matches(".dialog")) target.querySelector("h2[tabindex]")?.focus();
+    },
+    true
+  );
 
   /* A menu or a sheet that was left never covers what has the focus; filters asked for show what they found. */
   const close = (popover) => popover.togglePopover?.(false);
+  const closeAccount = (target) =>
+    each(document, "details.account[open]", (menu) => {
+      if (!menu.contains(target)) menu.open = false;
+    });
   document.addEventListener("focusin", ({ target }) => {
-    for (const popover of document.querySelectorAll("[popover]")) {
+    each(document, "[popover]", (popover) => {
       const isNear = target.contains(popover) || popover.contains(target) || target.popoverTargetElement === popover;
       if (!isNear) close(popover);
-    }
+    });
+    closeAccount(target);
   });
-  document.addEventListener("submit", (event) => event.target.querySelectorAll("[popover]").forEach(close));
+  // A menu opened upright has no place on the wide side of the same screen.
+  matchMedia("(min-width: 60em)").addEventListener("change", () => each(document, "[popover]", close));
+  document.addEventListener("pointerdown", ({ target }) => closeAccount(target));
+  document.addEventListener("submit", (event) => each(event.target, "[popover]", close));
 
   /* A second click while the first is on its way sends nothing; the server would obey it only once anyway. */
   document.addEventListener("submit", (event) => {
@@ -64,7 +223,20 @@
     form.dataset.sent = "yes";
     setTimeout(() => delete form.dataset.sent, 8000);
   });
-  window.addEventListener("pageshow", () => {
-    for (const form of document.querySelectorAll("form[data-sent]")) delete form.dataset.sent;
-  });
+  addEventListener("pageshow", () => each(document, "form[data-sent]", (form) => delete form.dataset.sent));
+
+  // --- How close the lines of tables stand is remembered on this device
+  const tight = document.getElementById("densite-serree");
+  try {
+    if (tight && localStorage.getItem("density") === "tight") tight.checked = true;
+    document.addEventListener("change", ({ target }) => {
+      if (target.name === "densite") localStorage.setItem("density", target.value);
+    });
+  } catch {
+    // A browser that keeps nothing asks each time.
+  }
+
+  prepare(document);
+  setInterval(refresh, 15000);
+  document.addEventListener("visibilitychange", refresh);
 })();

@@ -98,7 +98,7 @@ def test_a_person_is_added_by_e_mail(client, chief):
     user = User.objects.get(email="neuf@exemple.fr")
     assert user.check_password(password)
     assert client.get(change_page(user)).status_code == 200
-    change = {"email": "pris@exemple.fr", "first_name": "Zoé", "is_active": "on"}
+    change = {"email": "pris@exemple.fr", "first_name": "Zoé", "is_active": "on", "language": "fr"}
     change |= {"memberships-TOTAL_FORMS": "0", "memberships-INITIAL_FORMS": "0"}
     assert client.post(change_page(user), change).status_code == 302
     user.refresh_from_db()

@@ -1,6 +1,8 @@
 """What a hurried, a careless or an ill-meaning person can try on people and accounts, and what they get."""
 
 import pytest
+from allauth.account.internal.userkit import filter_users_by_email
+from allauth.account.models import EmailAddress
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission
 from django.contrib.contenttypes.models import ContentType
@@ -180,6 +182,24 @@ def test_a_closed_access_ends_at_the_next_click_and_opens_no_more(client_for, cl
     assert answer.status_code in (302, 422)
 
 
+def test_an_address_that_was_never_confirmed_gives_no_new_password(client, mailoutbox):
+    """At a computer left open, a thief would add theirs, then say the password was forgotten."""
+    user = UserFactory()
+    EmailAddress.objects.create(user=user, email="voleur@exemple.fr", verified=False, primary=False)
+    client.post(reverse("account_reset_password"), {"email": "voleur@exemple.fr"})
+    assert [message.subject for message in mailoutbox] == ["Aucun compte à cette adresse"]
+    # Without our form, allauth would send it.
+    assert user in filter_users_by_email("voleur@exemple.fr", is_active=True, prefer_verified=True)
+
+
+def test_at_a_computer_left_open_nobody_adds_an_address_without_the_password(client_for, mailoutbox):
+    browser = client_for(HolderFactory().user)
+    answer = browser.post(reverse("account_email"), {"email": "voleur@exemple.fr", "action_add": "1"})
+    assert answer.url.startswith(reverse("account_reauthenticate"))
+    assert browser.post(answer.url, {"password": "pas le bon du tout"}).status_code == 422
+    assert not mailoutbox and not EmailAddress.objects.filter(email="voleur@exemple.fr").exists()
+
+
 # --- The administration ---------------------------------------------------------------------------------
 
 
@@ -195,6 +215,7 @@ def test_who_may_change_people_makes_nobody_more_powerful_not_even_themselves(cl
     typed = {
         "email": clerk.email,
         "first_name": "Zoé",
+        "language": "fr",
         "is_active": "on",
         "is_staff": "on",
         "is_superuser": "on",
@@ -263,7 +284,11 @@ def test_an_organisation_that_teaches_is_never_deleted_and_keeps_its_people(clie
 
 
 @pytest.mark.parametrize(
-    "model", ["user", "holderprofile", "organisation", "membership", "activationattempt", "journalentry"]
+    "model",
+    [
+        *("user", "holderprofile", "organisation", "membership", "activationattempt", "journalentry"),
+        *("invitation", "signin", "loginsession"),
+    ],
 )
 def test_the_searches_of_the_administration_take_any_sign(client_for, model):
     chief = client_for(UserFactory(is_staff=True, is_superuser=True))

@@ -72,13 +72,13 @@ def test_each_is_told_their_way():
     assert "employeur" in agent and "heures" in agent
     assert "taux plein" in retired and "employeur" not in retired
     for words in (agent, retired):
-        assert "« Mon profil »" in words
+        assert "« Mon profil »" in words
 
 
 def test_a_status_closed_by_a_new_text_is_named():
     rules = _with(RULES, enrolment_closed_statuses=("seasonal",), enrolment_by_employer_statuses=())
     words = enrolment_obstacle(person(status=Status.SEASONAL), on=TODAY, rules=rules)
-    assert "« Saisonnier »" in words
+    assert "« Saisonnier »" in words
 
 
 def _with(rules, **values):

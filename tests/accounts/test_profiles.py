@@ -102,8 +102,8 @@ class TestPage:
         assert client.get(reverse("profile")).status_code == 403
 
     def test_queries(self, client, page, django_assert_num_queries):
-        # session, person; holder and memberships; the account; the rulebook
-        with django_assert_num_queries(6):
+        # session, person; holder and memberships; the account; the rulebook; what is unread
+        with django_assert_num_queries(7):
             client.get(page)
 
 

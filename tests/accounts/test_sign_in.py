@@ -10,6 +10,7 @@ from django.test import override_settings
 from django.urls import reverse
 
 from accounts.models import User
+from notices.models import Notice
 from portal import settings as portal_settings
 from tests.factories.accounts import PASSWORD, MembershipFactory, UserFactory
 
@@ -29,6 +30,17 @@ def sign_in(client, email, password=PASSWORD):
 def sign_up(client, email, password=PASSWORD, again=None):
     form = {"email": email, "password1": password, "password2": again or password}
     return client.post(reverse("account_signup"), form)
+
+
+def told():
+    return list(Notice.objects.order_by("created_at", "email").values_list("email", "kind"))
+
+
+def ask_for_address(client, email):
+    """On « Ma connexion », then the password, which is asked again."""
+    answer = client.post(reverse("account_email"), {"email": email, "action_add": "1"})
+    assert answer.url.startswith(reverse("account_reauthenticate"))
+    return client.post(answer.url, {"password": PASSWORD})
 
 
 def is_signed_in(client):
@@ -158,7 +170,7 @@ class TestPassword:
         refused = client.post(door, {"password1": "court", "password2": "court"})
         assert refused.context["form"].errors
         assert client.post(door, {"password1": NEW, "password2": NEW}).status_code == 302
-        assert mail.outbox[-1].subject == "Votre mot de passe a changé"
+        assert told() == [(user.email, "password_changed")]
         sign_in(client, user.email, NEW)
         assert is_signed_in(client)
         client.logout()
@@ -174,7 +186,8 @@ class TestPassword:
         assert client.post(page, form | {"oldpassword": PASSWORD}).status_code == 302
         user.refresh_from_db()
         assert user.check_password(NEW)
-        assert [message.to for message in mail.outbox] == [[user.email]]
+        assert told() == [(user.email, "password_changed")]
+        assert not mail.outbox
 
     def test_it_is_kept_with_argon2(self):
         with override_settings(PASSWORD_HASHERS=portal_settings.PASSWORD_HASHERS):
@@ -185,7 +198,7 @@ class TestAddress:
     def test_it_changes_once_the_new_one_is_confirmed_and_both_are_told(self, client):
         user = UserFactory(email="avant@exemple.fr")
         sign_in(client, user.email)
-        client.post(reverse("account_email"), {"email": "apres@exemple.fr", "action_add": "1"})
+        ask_for_address(client, "apres@exemple.fr")
         page = client.get(reverse("account_email")).text
         assert "apres@exemple.fr" in page and "Renvoyer le lien" in page
         user.refresh_from_db()
@@ -194,14 +207,14 @@ class TestAddress:
         client.post(link_in(mail.outbox[-1]))
         user.refresh_from_db()
         assert user.email == "apres@exemple.fr"
-        told = {(message.to[0], message.subject) for message in mail.outbox}
-        assert ("avant@exemple.fr", "Votre adresse e-mail a changé") in told
-        assert "apres@exemple.fr" in {to for to, _subject in told}
+        # One mail to the new address to confirm it, then one notice to each.
+        assert [message.to for message in mail.outbox] == [["apres@exemple.fr"]]
+        assert told() == [("apres@exemple.fr", "email_changed"), ("avant@exemple.fr", "email_changed")]
 
     def test_the_change_can_be_given_up(self, client):
         user = UserFactory()
         sign_in(client, user.email)
-        client.post(reverse("account_email"), {"email": "apres@exemple.fr", "action_add": "1"})
+        ask_for_address(client, "apres@exemple.fr")
         client.post(reverse("account_email"), {"email": "apres@exemple.fr", "action_remove": "1"})
         assert EmailAddress.objects.get().email == user.email
 

@@ -77,6 +77,11 @@ class Sitter:
         self.reach(words)
         self.page.keyboard.press("Space")
 
+    def open_up(self, words: str) -> None:
+        """A dialog, by the button that says these words."""
+        self.reach(words, tag="BUTTON")
+        self.page.keyboard.press("Enter")
+
     def unfold(self, words: str) -> None:
         self.reach(words, tag="SUMMARY")
         self.page.keyboard.press("Enter")

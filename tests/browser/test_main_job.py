@@ -72,7 +72,12 @@ def test_the_main_job_by_keyboard(world, sit_down, javascript):
     organisation.follow("Demandes reçues")
     if javascript:
         organisation.look("inbox")
-    organisation.follow("Anne-Lise Le Bihan")
+        organisation.reach("Anne-Lise Le Bihan", tag="A")
+        organisation.page.keyboard.press("Enter")
+        organisation.page.wait_for_selector("#panneau [data-dossier]")
+        organisation.follow("Ouvrir en pleine page")
+    else:
+        organisation.follow("Anne-Lise Le Bihan")
     if javascript:
         organisation.look("request, by the organisation")
     organisation.press("Envoyer la proposition")
@@ -89,11 +94,12 @@ def test_the_main_job_by_keyboard(world, sit_down, javascript):
     look("confirmed")
     holder.follow("Mes avis")
     look("notices")
+    holder.unfold("Vous agissez comme")
     holder.follow("Mon profil")
     look("profile")
     holder.follow("Mes dossiers")
     holder.follow(offer.title)
-    holder.unfold("Me rétracter")
+    holder.open_up("Me rétracter")
     holder.press("Me rétracter et tout récupérer")
     holder.must_read("Annulée par le titulaire")
     look("withdrawn")

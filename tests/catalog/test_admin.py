@@ -6,10 +6,15 @@ from django.contrib import admin
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts.models import JournalEntry
 from catalog import models
 from tests.factories.accounts import UserFactory
-from tests.factories.catalog import CertificationFactory, OfferFactory, ProviderFactory, TownFactory
+from tests.factories.catalog import (
+    CatalogueImportLineFactory,
+    CertificationFactory,
+    OfferFactory,
+    ProviderFactory,
+    TownFactory,
+)
 
 pytestmark = pytest.mark.django_db
 MODELS = [model for model in admin.site._registry if model._meta.app_label == "catalog"]
@@ -30,6 +35,7 @@ def one_of_each():
     models.Succession.objects.create(old_code="RS5000", new_code="RS6604")
     run = models.ImportRun.objects.create(kind="catalogue", file_name="f.xml", started_at=timezone.now())
     models.ImportRefusal.objects.create(run=run, line=3, subject="Offre", reason="SIRET inconnu")
+    CatalogueImportLineFactory()
 
 
 def test_every_model_is_in_the_admin():
@@ -72,21 +78,9 @@ def test_what_importers_write_is_only_read(client, superuser, one_of_each, model
     assert client.post(reverse(f"{name}_delete", args=[row.pk]), {"post": "yes"}).status_code == 403
 
 
-def test_an_organisation_is_suspended_with_a_reason(client, superuser):
+def test_an_organisation_s_page_leads_to_its_situation(client, superuser):
+    """Where it is warned, suspended and reinstated, with reasons that it reads (tests/admissions)."""
     provider = ProviderFactory()
-    assert (
-        "Suspendre"
-        in client.get(reverse("admin:catalog_provider_change", args=[provider.pk])).content.decode()
-    )
-    address = reverse("admin:catalog_provider_suspend", args=[provider.pk])
-    assert client.get(address).status_code == 200
-    response = client.post(address, {"reason": " "})
-    assert response.status_code == 422
-    assert "Indiquez le motif." in response.content.decode()
-    assert client.post(address, {"reason": "Contrôle"}).status_code == 302
-    provider.refresh_from_db()
-    assert provider.state == "suspended"
-    assert JournalEntry.objects.get(action="suspend").details == {"reason": "Contrôle"}
-    client.post(reverse("admin:catalog_provider_restore", args=[provider.pk]), {"reason": "Levée"})
-    provider.refresh_from_db()
-    assert provider.state == "active"
+    page = client.get(reverse("admin:catalog_provider_change", args=[provider.pk])).content.decode()
+    assert reverse("admin:admissions_measure_standing", args=[provider.pk]) in page
+    assert 'name="state"' not in page

@@ -6,10 +6,10 @@ from django.urls import reverse
 from accounts.actors import SYSTEM, Actor, Role
 from accounts.models import JournalEntry
 from accounts.permissions import NotAllowed
-from catalog import publishing
+from catalog import listing, publishing
 from catalog.models import Offer
 from tests.factories.accounts import HolderFactory, MembershipFactory, UserFactory
-from tests.factories.catalog import OfferFactory, ProviderFactory
+from tests.factories.catalog import OfferFactory, ProviderFactory, TownFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -35,42 +35,104 @@ def offers_page(client, **asked):
 
 def test_own_offers_with_the_reasons_and_no_one_else_s(client, provider, member):
     OfferFactory(title="Visible", provider=provider)
-    OfferFactory(title="Cachée", provider=provider, is_published=False, entitled=False)
+    hidden = OfferFactory(title="Cachée", provider=provider, is_published=False, entitled=False)
     OfferFactory(title="Aux voisins")
     page = offers_page(client)
     assert "2 offres" in page
     assert "Visible dans la recherche" in page
-    assert "L’organisme a masqué cette offre." in page
-    assert "n’est pas habilité" in page
+    assert "Masquée" in page
+    assert "n’est pas habilité" in page and reverse("provider_offer_step", args=[hidden.pk, "objet"]) in page
     assert "Aux voisins" not in page
 
 
-def test_the_list_is_searched_and_filtered(client, provider, member):
+def test_the_list_is_searched_and_sorted_out(client, provider, member):
     OfferFactory(title="Pâtisserie", provider=provider, action_number="A-77")
     OfferFactory(title="Cuisine", provider=provider, is_published=False)
+    OfferFactory(title="Service", provider=provider, entitled=False)
+    OfferFactory(title="Sommellerie", provider=provider, is_draft=True, is_published=False)
 
     def shown(**asked):
         page = offers_page(client, **asked)
-        return [title for title in ("Pâtisserie", "Cuisine") if f">{title}</a>" in page]
+        return [t for t in ("Pâtisserie", "Cuisine", "Service", "Sommellerie") if f">{t}</a>" in page]
 
     assert shown(q="patisserie") == ["Pâtisserie"]
     assert shown(q="a-77") == ["Pâtisserie"]
     assert shown(state="open") == ["Pâtisserie"]
-    assert shown(state="closed") == ["Cuisine"]
+    assert shown(state="hidden") == ["Cuisine"]
+    assert shown(state="closed") == ["Service"]
+    assert shown(state="draft") == ["Sommellerie"]
     assert shown(q="%") == []
     assert "Aucune offre ne répond" in offers_page(client, q="zzz")
     assert "Cet état n’existe pas" in offers_page(client, state="autre")
 
 
-def test_an_empty_list_says_how_offers_come(client, member):
-    assert "import de votre catalogue" in offers_page(client)
+def test_every_offer_is_counted_under_one_state(client, at, rules, provider, member):
+    OfferFactory(provider=provider)
+    OfferFactory.create_batch(2, provider=provider, is_published=False)
+    OfferFactory.create_batch(3, provider=provider, entitled=False)
+    OfferFactory.create_batch(4, provider=provider, is_draft=True, is_published=False)
+    OfferFactory()
+    counts = listing.own_counts(provider.pk, on=at.date(), rules=rules)
+    assert counts == {"draft": 4, "open": 1, "closed": 3, "hidden": 2}
+    page = offers_page(client, q="formation")
+    assert "state=draft" in page and "q=formation" in page, "a tab keeps what was looked for"
+
+
+def test_an_organisation_without_offers_has_two_ways_to_begin(client, member):
+    page = offers_page(client)
+    assert reverse("provider_offer_new") in page and reverse("provider_import_new") in page
+
+
+# --- Several at once ------------------------------------------------------------------------------
+
+
+def bulk(client, action, *offers):
+    ticked = [str(getattr(offer, "pk", offer)) for offer in offers]
+    response = client.post(reverse("provider_offers_bulk"), {"action": action, "offer": ticked}, follow=True)
+    assert response.status_code == 200
+    return response.content.decode()
+
+
+def test_ticked_offers_are_hidden_and_shown_together(client, provider, member):
+    offers = OfferFactory.create_batch(2, provider=provider)
+    left = OfferFactory(provider=provider)
+    assert "2 offres sont masquées" in bulk(client, "hide", *offers)
+    assert list(Offer.objects.filter(is_published=True)) == [left]
+    assert "2 offres sont montrées" in bulk(client, "publish", *offers)
+    assert Offer.objects.filter(is_published=True).count() == 3
+
+
+def test_one_that_is_refused_stops_no_other_and_says_why(client, provider, member):
+    draft = OfferFactory(
+        title="Bon", provider=provider, is_draft=True, is_published=False, is_handmade=True,
+        objectives="Vendre.", town=TownFactory(),
+    )  # fmt: skip
+    empty = OfferFactory(
+        title="Vide", provider=provider, is_draft=True, is_published=False, is_handmade=True, sessions=0
+    )
+    page = bulk(client, "publish", draft, empty)
+    assert "1 offre est montrée" in page and "«\u00a0Vide\u00a0»\u00a0: " in page
+    assert set(Offer.objects.filter(is_published=True)) == {draft}
+    assert "brouillon, que personne" in bulk(client, "hide", empty)
+    page = bulk(client, "delete", draft, empty)
+    assert "1 offre est supprimée" in page and "Masquez d’abord" in page
+    assert list(Offer.objects.all()) == [draft]
+
+
+def test_the_offers_of_others_are_left_alone_whatever_is_ticked(client, provider, member):
+    foreign = OfferFactory()
+    for action in ("hide", "publish", "delete"):
+        bulk(client, action, foreign, "pas un identifiant")
+    assert Offer.objects.get().is_published
+    assert "Cochez d’abord" in bulk(client, "hide")
+    bulk(client, "anything", foreign)
 
 
 def test_pages_of_twenty(client, provider, member):
     OfferFactory.create_batch(21, provider=provider, sessions=0, indexed=False)
-    assert offers_page(client).count("<article") == 20
-    assert offers_page(client, page=2).count("<article") == 1
-    assert offers_page(client, page=99).count("<article") == 1
+    assert offers_page(client).count('name="offer"') == 20
+    assert offers_page(client, page=2).count('name="offer"') == 1
+    assert offers_page(client, page=99).count('name="offer"') == 1
 
 
 @pytest.mark.parametrize("count", [1, 3])
@@ -78,8 +140,9 @@ def test_the_list_asks_as_much_for_three_as_for_one(
     client, provider, member, count, django_assert_num_queries
 ):
     OfferFactory.create_batch(count, provider=provider)
-    # session, person, account, memberships; the law, the count, the page, its entitlements
-    with django_assert_num_queries(8):
+    # session, person, account, memberships, unread notices; the law, the counts, how many, the page, its
+    # entitlements
+    with django_assert_num_queries(10):
         offers_page(client)
 
 

@@ -131,7 +131,7 @@ def test_a_card_says_how_far_and_when(look):
     assert "11 jours ouvrés" in page
     SessionFactory(offer=offer, starts_on=in_days(61))
     page = look(town="Lyon")
-    assert "Prochaine session que vous pouvez encore obtenir" in page
+    assert "Premier début encore possible" in page
     assert french.day(in_days(61)) in page
 
 
@@ -140,7 +140,7 @@ def test_the_page_asks_as_much_for_three_as_for_one(client, count, django_assert
     town = TownFactory()
     for number in range(count):
         SessionFactory(offer=OfferFactory(title=f"Soudure {number}", town=town), permanent=True)
-    with django_assert_num_queries(4):  # the law, the town, the count, the page
+    with django_assert_num_queries(3):  # the law, the town, the page, which is its own count
         page = client.get(reverse("search"), {"q": "soudure", "town": "Lyon"}).content.decode()
     assert page.count("<article") == count
 
@@ -310,3 +310,11 @@ def test_shaped_and_plain_texts():
 def test_the_certification_of_the_last_day_is_still_shown_active(client):
     offer = OfferFactory(certification__registered_until=in_days(0))
     assert "Active jusqu’au" in offer_page(client, offer).content.decode()
+
+
+def test_what_an_organisation_says_of_its_price_and_its_group_is_shown(client):
+    offer = OfferFactory(sessions=0, price_details="Supports & examen")
+    SessionFactory(offer=offer, places=12)
+    page = client.get(reverse("offer", args=[offer.pk])).content.decode()
+    assert "Ce que le prix comprend" in page and "Supports &amp; examen" in page
+    assert "Groupe de 12 personnes" in page

@@ -418,10 +418,23 @@ def test_the_number_of_queries_does_not_grow(find, count, django_assert_num_quer
     for number in range(count):
         offer = OfferFactory(title=f"Soudure {number}", town=town)
         SessionFactory(offer=offer, permanent=True)
-    with django_assert_num_queries(2):  # the count, the page
+    with django_assert_num_queries(1):  # the page: not full, it is its own count
         results = find("soudure", town=town, sort=Sort.START)
         assert all(
             offer.provider.organisation.name and offer.certification.title and offer.next_start
             for offer in results.page
         )
     assert len(results.page) == count
+
+
+@pytest.mark.parametrize(("made", "total", "pages"), [(19, 19, 1), (20, 20, 1), (21, 21, 2)])
+def test_a_page_that_is_full_is_counted_beyond(find, made, total, pages, django_assert_num_queries):
+    OfferFactory.create_batch(made, title="Soudure")
+    with django_assert_num_queries(1 if made < 20 else 2):
+        results = find("soudure")
+        assert (results.total, results.page.paginator.num_pages, len(results.page)) == (
+            total,
+            pages,
+            min(made, 20),
+        )
+    assert len(find("soudure", page=2).page) == (1 if made == 21 else min(made, 20))

@@ -423,7 +423,7 @@ def test_a_suspended_organisation_proposes_nothing_and_can_still_let_people_go(m
     confirmed = DossierFactory(at=at, accepted=True)
     Provider.objects.update(state=Provider.State.SUSPENDED)
     assert post(member_of(asked), "provider_propose", asked, **a_proposal(at)).status_code == 422
-    refusal = {"refusal_form-reason": "Fermé."}
+    refusal = {"refusal_form-motive": "session_called_off"}
     assert post(member_of(asked), "provider_refuse", asked, **refusal).status_code == 302
     leaving = {"call_off_form-reason": "Fermé."}
     assert post(member_of(confirmed), "provider_call_off", confirmed, **leaving).status_code == 302

@@ -10,7 +10,7 @@ from stdnum import luhn
 from stdnum.fr import nir as register
 
 from accounts import nir
-from accounts.models import HolderProfile, Membership, Organisation, User
+from accounts.models import HolderProfile, Invitation, Membership, Organisation, User
 from accounts.profiles import name_keys
 
 PASSWORD = "quatre mots bien longs"
@@ -94,3 +94,17 @@ class MembershipFactory(DjangoModelFactory):
 
     user = factory.SubFactory(UserFactory)
     organisation = factory.SubFactory(OrganisationFactory)
+
+
+class InvitationFactory(DjangoModelFactory):
+    """One that waits; nobody is told of it."""
+
+    class Meta:
+        model = Invitation
+
+    organisation = factory.SubFactory(OrganisationFactory)
+    email = factory.Sequence(lambda n: f"invite{n}@exemple.fr")
+    role = "member"
+    created_at = factory.LazyFunction(timezone.now)
+    sent_at = factory.SelfAttribute("created_at")
+    expires_at = factory.LazyAttribute(lambda o: o.created_at + datetime.timedelta(days=14))

@@ -4,6 +4,7 @@ Days are counted from now: tests run as at any moment.
 """
 
 import datetime
+import uuid
 
 import factory
 from django.utils import timezone
@@ -11,9 +12,18 @@ from factory.django import DjangoModelFactory
 
 from catalog import search
 from catalog.geography import name_key, point_of
-from catalog.models import Certification, Habilitation, Offer, Provider, Session, Town
+from catalog.models import (
+    CatalogueImport,
+    CatalogueImportLine,
+    Certification,
+    Habilitation,
+    Offer,
+    Provider,
+    Session,
+    Town,
+)
 from rulebook import workdays
-from tests.factories.accounts import OrganisationFactory
+from tests.factories.accounts import OrganisationFactory, UserFactory
 
 
 def today() -> datetime.date:
@@ -149,3 +159,36 @@ class SessionFactory(DjangoModelFactory):
     ends_on = factory.LazyAttribute(
         lambda o: o.starts_on + datetime.timedelta(days=30) if o.starts_on else None
     )
+
+
+class CatalogueImportFactory(DjangoModelFactory):
+    """A file that an organisation sent, checked unless told otherwise; no file is kept."""
+
+    class Meta:
+        model = CatalogueImport
+
+    provider = factory.SubFactory(ProviderFactory)
+    sent_by = factory.SubFactory(UserFactory)
+    request_id = factory.LazyFunction(uuid.uuid4)
+    file_name = "catalogue.xml"
+    size = 1234
+    digest = "0" * 64
+    state = CatalogueImport.State.CHECKED
+    sent_at = factory.LazyFunction(timezone.now)
+    asked_at = factory.LazyAttribute(lambda o: o.sent_at)
+    checked_at = factory.LazyAttribute(lambda o: o.sent_at)
+    counts = factory.LazyFunction(
+        lambda: {"read": 3, "created": 1, "updated": 1, "unchanged": 0, "refused": 1, "hidden": 0}
+    )
+
+
+class CatalogueImportLineFactory(DjangoModelFactory):
+    class Meta:
+        model = CatalogueImportLine
+
+    catalogue_import = factory.SubFactory(CatalogueImportFactory)
+    step = CatalogueImportLine.Step.CHECK
+    line = factory.Sequence(lambda n: n + 1)
+    verdict = CatalogueImportLine.Verdict.CREATED
+    subject = factory.Sequence(lambda n: f"formation F{n}, action A{n}")
+    title = factory.Sequence(lambda n: f"Formation {n}")

@@ -19,6 +19,14 @@ FACTS = {
     "starts_on": "lundi 1er juin 2026",
     "ends_on": "vendredi 5 juin 2026",
     "due": "mardi 12 mai 2026 à minuit",
+    "ticket_number": "123456782",
+    "answer": "Vos droits sont arrivés ce matin.",
+    "who": "Sophie Arnaud",
+    "role": "manager",
+    "change": "joined",
+    "until": "mardi 26 mai 2026 à minuit",
+    "when": "mardi 12 mai 2026 à 14 h 05",
+    "to_email": "so…@exemple.fr",
 }
 
 

@@ -19,7 +19,7 @@ FORBIDDEN = {
     ),
 }
 # Static on purpose: shown when the portal cannot even translate.
-UNTRANSLATED = {"400.html", "500.html"}
+UNTRANSLATED = {"400.html", "500.html", "503.html", "unavailable.html"}
 
 
 def faults(source):

@@ -60,7 +60,7 @@ def test_a_holder_enrols_and_withdraws(visit, member_of, letters, at, settings):
     holder.open(dossier_page)
     holder.press("Valider mon inscription")
     holder.must_say("Inscription confirmée")
-    holder.must_say("Changer d’avis sans frais")
+    holder.must_say("Si j’annule maintenant")
     holder.open("/mes-droits")
     holder.must_say("Vous pouvez utiliser aujourd’hui : 700,00 €")
 

@@ -36,7 +36,7 @@ def test_it_shows_the_words_of_the_mail_and_only_one_s_own(client, user):
     assert "Élodie Martin demande une inscription\u00a0: Menuiserie &amp; agencement" in page
     assert "mardi 12 mai 2026 à minuit" in page
     assert "Atelier &lt;b&gt;Dupont&lt;/b&gt;" in page
-    assert 'href="/mes-dossiers"' in page
+    assert reverse("notice_open", args=[Notice.objects.of(user).get().pk]) in page
     assert "Autre Personne" not in page
 
 
@@ -86,6 +86,35 @@ def test_pages_of_twenty_newest_first(client, user, at):
 def test_as_many_queries_for_one_notice_as_for_three(client, user, count, django_assert_num_queries):
     NoticeFactory.create_batch(count, user=user)
     client.get(INBOX)
-    # session, person, their roles (three), how many, this page, how many unread
-    with django_assert_num_queries(7):
+    # session, person, their roles (two), how many in all and unread, this page
+    with django_assert_num_queries(6):
         client.get(INBOX)
+
+
+def test_one_tap_reads_it_and_leads_to_what_it_is_about(client, user):
+    notice = NoticeFactory(user=user, link="/mes-dossiers")
+    address = reverse("notice_open", args=[notice.pk])
+    assert client.get(address).status_code == 405
+    assert client.post(address).url == "/mes-dossiers"
+    notice.refresh_from_db()
+    assert notice.read_at
+    # Read, it opens by a plain link.
+    assert 'href="/mes-dossiers"' in client.get(INBOX).text
+    assert client.post(reverse("notice_open", args=[NoticeFactory(user=user, link="").pk])).url == INBOX
+    assert client.post(reverse("notice_open", args=[NoticeFactory().pk])).status_code == 404
+
+
+def test_unread_comes_first_and_can_be_asked_alone(client, user, at):
+    read = NoticeFactory(user=user, created_at=at, read_at=at)
+    unread = NoticeFactory(user=user, created_at=at - timedelta(days=9))
+    NoticeFactory(created_at=at)  # somebody else's
+    page = client.get(INBOX)
+    assert [notice.pk for notice, _words in page.context["items"]] == [unread.pk, read.pk]
+    assert [(label, count) for label, _url, count, _is_here in page.context["tabs"]] == [
+        ("Tous", 2),
+        ("À lire", 1),
+    ]
+    alone = client.get(INBOX, {"voir": "a-lire"})
+    assert [notice.pk for notice, _words in alone.context["items"]] == [unread.pk]
+    client.post(reverse("notices_read"))
+    assert "Vous avez tout lu" in client.get(INBOX, {"voir": "a-lire"}).text

@@ -99,5 +99,6 @@ def test_a_notice_without_a_page_has_no_button():
 
 def test_no_mail_asks_for_a_password():
     for path in (ROOT / "templates" / "notices").glob("*.txt"):
-        if path.name not in ("mail.txt", "profile_changed.txt"):  # they warn, and ask for nothing
+        # These warn, and ask for nothing.
+        if path.name not in ("mail.txt", "profile_changed.txt", "password_changed.txt"):
             assert "mot de passe" not in path.read_text(), path.name

@@ -2,12 +2,15 @@
 
 import logging
 import threading
+import time
+from contextlib import nullcontext
 from datetime import date, timedelta
 
+import psycopg
 import pytest
 from django.core import mail
-from django.db import connection, connections, transaction
-from kombu.exceptions import OperationalError
+from django.db import InterfaceError, OperationalError, connection, connections, transaction
+from kombu.exceptions import OperationalError as BrokerAway
 
 from notices import outbox
 from notices.kinds import Kind
@@ -137,7 +140,7 @@ def test_a_dead_broker_stops_nobody_and_is_left_alone(db, at, monkeypatch):
 
     def refuse(*_args, **_options):
         tries.append(1)
-        raise OperationalError("no broker")
+        raise BrokerAway("no broker")
 
     monkeypatch.setattr(outbox.current_app, "send_task", refuse)
     monkeypatch.setattr(outbox, "_broker_rests_until", [0.0])
@@ -165,8 +168,7 @@ def test_what_is_due_is_delivered_oldest_first_and_once(db, at, mail_server):
     assert outbox.deliver_due(at=tomorrow.created_at, limit=10).delivered == 1
 
 
-def test_the_limit_holds_over_lots(db, at, mail_server, monkeypatch):
-    monkeypatch.setattr(outbox, "LOT", 2)
+def test_no_more_than_the_limit_is_sent(db, at, mail_server):
     for _ in range(6):
         NoticeFactory(created_at=at)
     assert outbox.deliver_due(at=at, limit=5).delivered == 5
@@ -203,14 +205,13 @@ def test_a_broken_or_slow_conversation_blocks_nobody(db, at, mail_server, fault)
     assert [to for to, _mail in mail_server.mails] == [fine.email]
 
 
-def test_a_dead_server_is_left_alone_until_the_next_run(db, at, mail_server, monkeypatch):
-    monkeypatch.setattr(outbox, "LOT", 5)
+def test_a_dead_server_is_left_alone_until_the_next_run(db, at, mail_server):
     for _ in range(8):
         NoticeFactory(created_at=at)
     mail_server.stop()
     report = outbox.deliver_due(at=at, limit=100)
-    assert report.postponed == 5
-    assert Notice.objects.filter(attempts=0).count() == 3
+    assert report.postponed == outbox.TROUBLES_IN_A_ROW == 3
+    assert Notice.objects.filter(attempts=0, next_attempt_at=at).count() == 5
 
 
 def test_pauses_double_up_to_six_hours_then_it_gives_up(db, at, mail_server):
@@ -269,36 +270,79 @@ def test_killed_between_sending_and_marking_it_is_sent_again_as_the_same_message
         patch.setattr(outbox, "_mark_delivered", die)
         with pytest.raises(Killed):
             outbox.deliver_due(at=at, limit=1)
-    assert outbox.deliver_due(at=at + MINUTE, limit=1).delivered == 0  # still lent to the dead one
-    assert outbox.deliver_due(at=at + outbox.LEASE, limit=1).delivered == 1
+    assert outbox.deliver_due(at=at + MINUTE / 2, limit=1).delivered == 0  # its dead deliverer had postponed it
+    assert outbox.deliver_due(at=at + outbox.FIRST_PAUSE, limit=1).delivered == 1
     first, second = (message["Message-ID"] for _to, message in mail_server.mails)
     assert first == second == f"<{notice.pk}@exemple.invalid>"
 
 
+def test_a_mail_that_left_while_the_database_restarted_is_marked_all_the_same(
+    transactional_db, at, mail_server, monkeypatch
+):
+    """Negative control: without patience, the same notice leaves again at its next try."""
+    notice = NoticeFactory(created_at=at)
+
+    def end_every_connection():
+        with psycopg.connect(**connection.get_connection_params() | {"autocommit": True}) as other:
+            other.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+
+    mail_server.before_answer = end_every_connection
+    with monkeypatch.context() as patch:
+        patch.setattr(outbox, "MARK_AGAIN_AFTER", ())
+        with pytest.raises((OperationalError, InterfaceError)):
+            outbox.deliver_due(at=at, limit=1)
+    connection.close()
+    assert Notice.objects.waiting().count() == 1
+
+    assert outbox.deliver_due(at=at + outbox.FIRST_PAUSE, limit=1).delivered == 1
+    notice.refresh_from_db()
+    assert notice.delivered_at == at + outbox.FIRST_PAUSE
+    assert len(mail_server.mails) == 2
+
+
+def test_a_run_that_lost_its_connection_leaves_the_rest_to_the_next(transactional_db, at, mail_server):
+    """On its new connection it holds no lock: another deliverer may be at work."""
+    for _ in range(3):
+        NoticeFactory(created_at=at)
+    deliver, calls = outbox._mark_delivered, []
+
+    def mark_on_another_connection(notice, *, at):
+        calls.append(notice)
+        connection.close()
+        deliver(notice, at=at)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(outbox, "_mark_delivered", mark_on_another_connection)
+        assert outbox.deliver_due(at=at, limit=3).delivered == 1
+    assert outbox.deliver_due(at=at, limit=3).delivered == 2
+    assert len(mail_server.mails) == 3
+
+
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("leased", [True, False])
-def test_two_deliverers_at_once_send_each_notice_once(at, mail_server, monkeypatch, leased):
-    """And without the lease they send it twice: the negative control."""
-    monkeypatch.setattr(outbox, "LOT", 3)
-    if not leased:
-        monkeypatch.setattr(outbox, "LEASE", timedelta(0))
+@pytest.mark.parametrize("is_alone", [True, False])
+def test_killed_two_deliverers_repeat_one_mail(at, mail_server, monkeypatch, settings, is_alone):
+    """One deliverer works at a time; negative control: where all may, both have a mail on its way."""
+    if not is_alone:
+        monkeypatch.setattr(outbox, "_alone", lambda: nullcontext(True))
     for _ in range(12):
         NoticeFactory(created_at=at)
-    inside = threading.Barrier(2)
+    inside, most_inside, reports = [], [], []
 
-    def meet_once():
-        if not inside.broken:
-            try:
-                inside.wait(5)
-            except threading.BrokenBarrierError:
-                return
-            inside.abort()
+    def take_a_moment():
+        inside.append(1)
+        time.sleep(0.05)
+        most_inside.append(len(inside))
+        inside.pop()
 
-    mail_server.before_answer = meet_once
-    reports = []
+    settings.EMAIL_TIMEOUT = 5
+    mail_server.before_answer = take_a_moment
 
     def deliver():
         try:
+            connection.ensure_connection()
             reports.append(outbox.deliver_due(at=at, limit=12))
         finally:
             connections.close_all()
@@ -309,9 +353,9 @@ def test_two_deliverers_at_once_send_each_notice_once(at, mail_server, monkeypat
     for deliverer in deliverers:
         deliverer.join()
     sent = [message["Message-ID"] for _to, message in mail_server.mails]
-    assert len(reports) == 2
-    assert set(sent) == {f"<{notice.pk}@exemple.invalid>" for notice in Notice.objects.all()}
-    assert (len(sent) == 12) is leased
+    assert sorted(sent) == sorted(f"<{notice.pk}@exemple.invalid>" for notice in Notice.objects.all())
+    assert sum(report.delivered for report in reports) == 12
+    assert max(most_inside) == (1 if is_alone else 2)
 
 
 # --- Again, by hand -------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 import json
 from datetime import timedelta
 from io import StringIO
+from uuid import uuid4
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -12,6 +13,8 @@ import rulebook
 from accounts.activation import activate
 from accounts.actors import Actor, Role
 from accounts.models import HolderProfile, Membership, User
+from admissions import measures
+from admissions.models import Measure
 from catalog import eligibility, publishing
 from catalog.imports import towns
 from catalog.models import Offer, Provider, Session, Town
@@ -161,7 +164,13 @@ def test_loaded_again_it_changes_nothing_and_keeps_what_people_did(demo):
     offer = Offer.objects.get(training_number="LICES-01")
     admin = Actor(role=Role.ADMIN, user=User.objects.get(email="admin@exemple.invalid"))
     publishing.hide(offer.pk, by=admin, at=timezone.now())
-    publishing.restore(Provider.objects.get(state="suspended").pk, by=admin, at=timezone.now(), reason="Fin.")
+    measures.lift(
+        Measure.objects.get(state="suspended").pk,
+        by=admin,
+        at=timezone.now(),
+        request_id=uuid4(),
+        words="Fin.",
+    )
     before = counts()
     assert "0 nouveaux dossiers" in run("load_demo", "--cast-only")
     assert counts() == before

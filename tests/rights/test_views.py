@@ -1,6 +1,7 @@
 """« Mes droits »: what its holder sees, and that nobody sees another's."""
 
 import csv
+import datetime
 import io
 
 import pytest
@@ -95,9 +96,11 @@ def test_one_pocket_is_told_alone_with_the_way_back(page, holder):
     annual = PurseFactory(holder=holder, amount=5_00)
     CreditFactory(holder=holder, kind=PocketKind.DIF, reason="Autre poche")
     html = page(poche=annual.pk)
-    assert "Ce qui s’est passé : Droits annuels" in html
-    assert "Autre poche" not in html
-    assert "Voir tous vos droits" in html
+    history = html.partition('id="historique"')[2]
+    assert "Ce qui s’est passé : Droits annuels" in history
+    assert "Autre poche" not in history
+    assert "Autre poche" in page().partition('id="historique"')[2]
+    assert "Voir toutes les opérations" in history
     assert f"{FILE}?poche={annual.pk}" in html
 
 
@@ -159,8 +162,8 @@ def test_the_page_costs_the_same_queries_with_1_and_with_3_of_everything(
                 client.get(URL)
 
 
-QUERIES = 8
-"""Session, person, roles (2), purses, reservations, count and page of the history."""
+QUERIES = 11
+"""Session, person, roles (2), years, purses, reservations, count, page, sources, unread notices."""
 
 
 def rows(answer):
@@ -201,3 +204,59 @@ def test_the_file_of_one_pocket_holds_that_pocket_only(client, holder):
     PurseFactory(holder=holder)
     lines = rows(client.get(FILE, {"poche": hours.pk}))[1:]
     assert [line[5:] for line in lines] == [["25", "25", "heure"]]
+
+
+def test_the_history_is_narrowed_by_year_and_kind_and_keeps_its_balance(page, client, holder):
+    client.force_login(holder.user)
+    now = timezone.now()
+    long_ago = now.replace(year=now.year - 2, month=6, day=1)
+    purse = PurseFactory(holder=holder, amount=100_00, at=long_ago, reason="Ancien")
+    CreditFactory(holder=holder, amount=50_00, reason="Récent")
+    reserve(purse, 30_00)
+    assert [line.balance for line in history(client, annee=long_ago.year)] == [100_00]
+    assert [(line.effect, line.balance) for line in history(client, annee=now.year)] == [
+        (-30_00, 120_00),
+        (50_00, 150_00),
+    ]
+    assert [line.balance for line in history(client, sorte="credit")] == [150_00, 100_00]
+    assert history(client, sorte="reversal") == []
+    assert "Aucune opération de cette sorte" in page(sorte="reversal")
+    # What no list offers narrows nothing.
+    assert len(history(client, annee="1999")) == len(history(client, sorte="x'; --")) == 3
+    lines = rows(client.get(FILE, {"annee": now.year, "sorte": "reserve"}))[1:]
+    assert [line[5:7] for line in lines] == [["-30,00", "120,00"]]
+    assert f"{FILE}?annee={now.year}" in page(annee=now.year)
+
+
+def test_the_year_is_that_of_paris(client, holder):
+    """Half past midnight on 1 January in Paris is still December in universal time."""
+    at = datetime.datetime(2025, 12, 31, 23, 30, tzinfo=datetime.UTC)
+    client.force_login(holder.user)
+    CreditFactory(holder=holder, at=at)
+    assert ("2026", "2026") in client.get(URL).context["form"].fields["annee"].choices
+    assert len(history(client, annee=2026)) == 1
+    assert ("2025", "2025") not in client.get(URL).context["form"].fields["annee"].choices
+
+
+def test_each_pocket_opens_to_what_came_in_with_its_formula(page, holder):
+    CreditFactory(holder=holder, reason="Droits de l’année 2025", formula=[("Heures travaillées", "1 607 h")])
+    CreditFactory(holder=holder, kind=PocketKind.DOTATION, label="Région", amount=70_00)
+    CreditFactory(reason="Motif secret")
+    html = page().partition('id="historique"')[0]
+    assert "Droits de l’année 2025" in html
+    assert "Heures travaillées" in html
+    assert "Elle paie en premier" in html
+    assert html.count("<meter") == 2
+    assert "Motif secret" not in html
+
+
+def test_a_purse_that_has_ended_says_that_it_pays_no_more(page, holder):
+    yesterday = timezone.localdate() - datetime.timedelta(days=1)
+    PurseFactory(holder=holder, kind=PocketKind.DOTATION, label="Région", amount=70_00, expires_on=yesterday)
+    html = page()
+    assert "cette somme ne peut plus payer" in html
+    assert "<s>70,00 €</s>" in html
+
+
+def history(client, **query):
+    return list(client.get(URL, query).context["page"])

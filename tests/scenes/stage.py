@@ -1,17 +1,51 @@
 """Where scenes are played: the demonstration, and the few people and states it does not have."""
 
+from datetime import datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
+from django.db import transaction
+from django.utils import timezone
+
+from accounts import freezing, teams
+from accounts.actors import Actor, Role
 from accounts.listing import roles_of
-from accounts.models import HolderProfile, Organisation, User
-from catalog.models import Offer, Session
+from accounts.models import HolderProfile, Invitation, LoginSession, Membership, Organisation, User
+from admissions import measures
+from admissions.models import JoinRequest, Measure
+from admissions.states import State
+from catalog.models import CatalogueImport, Certification, Offer, Session, Town
+from dossiers import bulk, calendar
 from dossiers.models import Dossier
 from tests.factories.accounts import HolderFactory, MembershipFactory, UserFactory
-from tests.factories.catalog import ProviderFactory
+from tests.factories.admissions import JoinRequestFactory, MeasureFactory
+from tests.factories.catalog import (
+    CatalogueImportFactory,
+    CatalogueImportLineFactory,
+    OfferFactory,
+    ProviderFactory,
+    SessionFactory,
+    in_days,
+)
+from tests.factories.dossiers import DossierFactory, act, in_business_days, provider_actor
 
 NEWCOMER = "nouveau@exemple.invalid"
 WITHOUT_ACCOUNT = "sans-compte@exemple.invalid"
 NEW_ORGANISATION = "nouvel-organisme@exemple.invalid"
+FROZEN = "gelee@exemple.invalid"
+THAWING = "bientot-degele@exemple.invalid"
+FROZEN_BY_PORTAL = "gele-par-le-portail@exemple.invalid"
+WATCHFUL = "vigilante@exemple.invalid"
+MANAGER = "responsable@exemple.invalid"
+COLLEAGUE = "membre@exemple.invalid"
+INVITED = "invite@exemple.invalid"
+CANDIDATE = "candidate@exemple.invalid"
+LATE_CANDIDATE = "candidat-en-retard@exemple.invalid"
+WARNED = "avertie@exemple.invalid"
+THREATENED = "menacee@exemple.invalid"
+SUSPENDED = "suspendue@exemple.invalid"
+BUSY = "affairee@exemple.invalid"
+WRITER = "redaction@exemple.invalid"
 
 
 class Stage:
@@ -25,6 +59,17 @@ class Stage:
             organisation=ProviderFactory(organisation__name="Atelier tout neuf").organisation,
             role="manager",
         )
+        with transaction.atomic():
+            _frozen_people()
+            _team()
+            _join_requests()
+            _measures()
+            _busy_inbox()
+            _catalogue_desk()
+
+        # Somebody whose calendar program follows an address.
+        for email in ("demandeur@exemple.invalid", "organisme@exemple.invalid"):
+            calendar.make_feed(by=roles_of(self.user(email))[0], at=timezone.now())
 
     def user(self, email: str) -> User:
         return User.objects.get(email=email)
@@ -45,8 +90,218 @@ class Stage:
             found = found.filter(provider_id=self.organisation(by).pk)
         return found.order_by("number")[0]
 
+    def membership(self, email: str) -> Membership:
+        return Membership.objects.get(user__email=email)
+
+    def invitation(self, **fields: Any) -> Invitation:
+        return Invitation.objects.filter(**fields).order_by("created_at", "pk")[0]
+
+    def join_request(self, *, of: str, **fields: Any) -> JoinRequest:
+        return JoinRequest.objects.filter(author__email=of, **fields).order_by("created_at", "pk")[0]
+
+    def measure(self, email: str) -> Measure:
+        return Measure.objects.get(provider__organisation__memberships__user__email=email)
+
     def offer(self, **fields: Any) -> Offer:
         return Offer.objects.filter(**fields).order_by("action_number", "pk")[0]
 
     def session(self, **fields: Any) -> Session:
         return Session.objects.filter(**fields).order_by("starts_on", "pk")[0]
+
+
+def _frozen_people() -> None:
+    """Accounts that are frozen, each in its way, and one that somebody else tries to enter."""
+    at = timezone.now()
+    admin = Actor(role=Role.ADMIN, user=User.objects.filter(is_superuser=True).order_by("pk")[0])
+    for email, first_name in ((FROZEN, "Inès"), (THAWING, "Hugo"), (FROZEN_BY_PORTAL, "Noé")):
+        holder = HolderFactory(user=UserFactory(email=email), first_names=first_name, birth_name="Ferrand")
+        by = Actor(role=Role.HOLDER, user=holder.user, holder=holder)
+        if email == FROZEN_BY_PORTAL:
+            freezing.freeze(holder.pk, by=admin, at=at, reason="Un démarchage nous a été signalé.")
+            continue
+        freezing.freeze(holder.pk, by=by, at=at)
+        if email == THAWING:
+            freezing.ask_thaw(holder.pk, by=by, at=at)
+    watchful = UserFactory(email=WATCHFUL)
+    HolderFactory(
+        user=watchful,
+        first_names="Aïssatou",
+        birth_name="Delorme-Vandenberghe",
+        used_name="Saint-Germain",
+        phone="06 12 34 56 78",
+        address="14 bis rue des Trois-Frères-Barthélemy",
+        postal_code="13006",
+        town="Marseille",
+        diploma="level_5",
+        diploma_year=2007,
+    )
+    places = (
+        ("Firefox", "Windows", "203.0.113.0/24", True),
+        ("Chrome", "Android", "198.51.100.0/24", True),
+        ("", "", "2001:db8:4f::/48", False),
+        ("Safari", "iPhone", "203.0.113.0/24", True),
+    )
+    for days, (browser, system, network, succeeded) in enumerate(places, start=1):
+        row = watchful.sign_ins.create(
+            at=at - timedelta(days=days), browser=browser, system=system, network=network, succeeded=succeeded
+        )
+        if system == "Android":
+            LoginSession.objects.create(
+                session_key="une-autre-connexion-ouverte-0001",
+                session_data="",
+                expire_date=at + timedelta(hours=8),
+                user=watchful,
+                sign_in=row,
+            )
+
+
+def _team() -> None:
+    """A manager alone in that role, a member, people invited: in time, too late."""
+    at = timezone.now()
+    organisation = ProviderFactory(organisation__name="Atelier des Deux-Rives").organisation
+    manager = MembershipFactory(
+        user=UserFactory(email=MANAGER, first_name="Sophie", last_name="Arnaud"),
+        organisation=organisation,
+        role="manager",
+        since=at - timedelta(days=400),
+    )
+    MembershipFactory(user=UserFactory(email=COLLEAGUE), organisation=organisation)
+    UserFactory(email=INVITED)
+    by = Actor(role=Role.PROVIDER, user=manager.user, organisation=organisation)
+    for days, email, role in (
+        (20, "trop-tard@exemple.invalid", "member"),
+        (1, INVITED, "manager"),
+        (0, "une-personne-au-nom-vraiment-tres-long@formation-professionnelle.exemple.invalid", "member"),
+    ):
+        teams.invite(organisation.pk, by=by, at=at - timedelta(days=days), email=email, role=role)
+
+
+def _join_requests() -> None:
+    """One in each state, for one person; one that the administration left without an answer."""
+    person, now = UserFactory(email=CANDIDATE), timezone.now()
+    known = list(Certification.objects.order_by("code").values_list("code", flat=True)[:2])
+    said = {"name": "Les Ateliers du Mail", "certification_codes": [*known, "RS99999"]}
+    begun = now - timedelta(days=30)
+    for state in (State.ADMITTED, State.REFUSED, State.WITHDRAWN):
+        JoinRequestFactory(author=person, state=state, at=begun, **said)
+        begun += timedelta(days=2)
+    begun = now - timedelta(days=5)
+    for state in (State.SENT, State.COMPLETION_ASKED, State.RECEIVABLE, State.DRAFT):
+        begun += timedelta(days=1)
+        JoinRequestFactory(author=person, state=state, at=begun, **said)
+    JoinRequestFactory(author=person, empty=True, at=now)
+    late = UserFactory(email=LATE_CANDIDATE)
+    JoinRequestFactory(author=late, state=State.SENT, at=now - timedelta(days=50), **said)
+
+
+def _measures() -> None:
+    """Organisations that were warned, that may be suspended, that are."""
+    for email, verb in ((WARNED, "warn"), (THREATENED, "intend"), (SUSPENDED, "suspend_at_once")):
+        provider = ProviderFactory(organisation__name=f"Organisme de {email.partition('@')[0]}")
+        MembershipFactory(user=UserFactory(email=email), organisation=provider.organisation, role="manager")
+        measure = MeasureFactory(provider=provider, verb=verb, at=timezone.now() - timedelta(days=3))
+        if verb == "suspend_at_once":
+            by = next(actor for actor in roles_of(User.objects.get(email=email)) if actor.is_provider)
+            measures.answer(
+                measure.pk,
+                by=by,
+                at=timezone.now() - timedelta(days=1),
+                request_id=uuid4(),
+                words="Le prix affiché est corrigé depuis hier. Voici la page.",
+            )
+
+
+def _busy_inbox() -> None:
+    """An organisation with requests of every kind, and one answer for many at each of its stages."""
+    at = timezone.now()
+    names = ("Lefèvre", "de La Rochefoucauld-Montmorency", "Ba", "Nguyen", "O’Brien", "Diallo", "Haddad")
+    offer = OfferFactory(
+        title="Développeur web et web mobile : concevoir, réaliser et sécuriser une application", sessions=0
+    )
+    by = provider_actor(offer.provider)
+    User.objects.filter(pk=by.user.pk).update(email=BUSY)
+    start = in_business_days(at, 40)
+    session = SessionFactory(offer=offer, starts_on=start, ends_on=start + timedelta(days=90), places=4)
+
+    def ask(number: int, *, since: datetime = at, **fields: Any) -> Dossier:
+        holder = HolderFactory(
+            birth_name=names[number % len(names)], first_names="Élodie", phone="06 12 34 56 78"
+        )
+        fields.setdefault("requested", True)
+        return DossierFactory(holder=holder, session=fields.pop("session", session), at=since, **fields)
+
+    asked = [ask(number) for number in range(7)]
+    any_time = ask(7, session=SessionFactory(offer=offer, starts_on=None, ends_on=None))
+    ask(8, since=at - timedelta(days=20))
+    ask(9, proposed=True)
+    ask(10, accepted=True)
+    done = bulk.prepare("propose", dossiers=[each.pk for each in asked[:2]], by=by, at=at, request_id=uuid4())
+    act("cancel", asked[1], at=at)
+    bulk.confirm(done.pk, by=by, at=at)
+    bulk.carry_out(done.pk, at=at, limit=9)
+    running = bulk.prepare("propose", dossiers=[asked[2].pk], by=by, at=at, request_id=uuid4())
+    bulk.confirm(running.pk, by=by, at=at)
+    left = [each.pk for each in (*asked[3:], any_time)]
+    for answer in ("propose", "refuse"):
+        bulk.prepare(answer, dossiers=left, by=by, at=at, request_id=uuid4())
+
+
+def _catalogue_desk() -> None:
+    """Somebody who writes offers and imports catalogues: each state of both."""
+    provider = ProviderFactory(organisation__name="Rédaction et Cie", qualiopi_skills_review=True)
+    MembershipFactory(
+        user=UserFactory(email=WRITER), organisation=provider.organisation, role=Membership.Role.MANAGER
+    )
+    town = Town.objects.get(code="69123")
+    shown = OfferFactory(
+        provider=provider,
+        title="Assistanat de direction",
+        certification__title="Assistant de direction",
+        town=town,
+        objectives="Tenir un agenda, rédiger, organiser.",
+        is_handmade=True,
+    )
+    DossierFactory(session=shown.sessions.get())
+    SessionFactory(offer=shown, permanent=True, details="Une rentrée par mois.", places=8)
+    SessionFactory(offer=shown, starts_on=in_days(-90), ends_on=in_days(-60))
+    OfferFactory(provider=provider, title="Secrétariat médical", certification__ended=True)
+    OfferFactory(provider=provider, title="Bureautique", is_published=False, is_handmade=True)
+    draft = {"provider": provider, "is_draft": True, "is_published": False, "is_handmade": True}
+    OfferFactory(**draft, title="", mode="", hours=None, price_cents=0, sessions=0)
+    OfferFactory(**draft, title="Comptabilité", objectives="Tenir les comptes.", town=town)
+    states = CatalogueImport.State
+    applied_at = timezone.now() - timedelta(days=1)
+    for state in states.values:
+        # One step is owed at a time in an organisation: the others are owed by others.
+        is_waiting = state in CatalogueImport.WAITING and state != states.TO_APPLY
+        owner = ProviderFactory() if is_waiting else provider
+        if is_waiting:
+            address = f"{state.replace('_', '-')}@exemple.invalid"
+            MembershipFactory(user=UserFactory(email=address), organisation=owner.organisation)
+        made = CatalogueImportFactory(
+            provider=owner,
+            state=state,
+            file_name=f"catalogue-{state}.xml",
+            applied_at=applied_at if state in {states.APPLIED, states.TO_UNDO, states.UNDONE} else None,
+            undone_at=timezone.now() if state == states.UNDONE else None,
+            error="Ligne 812 : le fichier s’arrête avant la fin." if state == states.UNUSABLE else "",
+            counts={"read": 7, "created": 2, "updated": 1, "unchanged": 1, "refused": 2, "hidden": 1}
+            | ({"restored": 1, "removed": 1, "withdrawn": 0, "kept": 1} if state == states.UNDONE else {}),
+        )
+        _import_lines(made)
+
+
+def _import_lines(made: CatalogueImport) -> None:
+    if made.state == CatalogueImport.State.UNDONE:
+        step, verdicts = "undo", {"restored": "", "removed": "", "kept": "Elle a changé depuis cet import."}
+    else:
+        step = "apply" if made.applied_at else "check"
+        verdicts = {
+            "refused": "<code-RNCP> : « XRNCP37674 » n’est pas une valeur permise (on attend RNCP40344).",
+            "hidden": "La certification RNCP35959 n’est plus active.",
+            "created": "",
+            "updated": "Change : prix, lieu. 2 sessions ajoutées.",
+            "unchanged": "",
+        }
+    for verdict, reason in verdicts.items():
+        CatalogueImportLineFactory(catalogue_import=made, step=step, verdict=verdict, reason=reason)

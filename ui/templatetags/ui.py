@@ -6,12 +6,13 @@ from collections.abc import Iterable
 from datetime import date, datetime
 
 from django import template
-from django.forms import BaseForm, BoundField
+from django.forms import BaseForm, BoundField, Textarea
 from django.forms.formsets import BaseFormSet
 from django.templatetags.static import static
 from django.urls import NoReverseMatch, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext as _
 
 from ui import french
 
@@ -20,11 +21,13 @@ register = template.Library()
 # Every symbol of static/img/icons.svg.
 # fmt: off
 ICONS = frozenset({
-    "alert", "arrow-left", "arrow-right", "bell", "building", "calendar", "certificate", "check",
-    "chevron-down", "clock", "cross", "distance", "download", "edit", "euro", "external", "file",
-    "filter", "help", "home", "hourglass", "info", "list", "lock", "logout", "mail", "map-pin", "menu",
-    "no-call", "people", "person", "phone", "plus", "refresh", "school", "search", "shield", "trash",
-    "wallet",
+    "alert", "arrow-left", "arrow-right", "arrow-up", "bell", "building", "calendar", "certificate",
+    "chart", "check", "chevron-down", "chevron-right", "circle", "clock", "copy", "cross", "device",
+    "distance", "download", "edit", "euro", "external", "eye", "eye-off", "file", "filter", "flag",
+    "help", "home", "hourglass", "info", "key", "list", "lock", "logout", "mail", "map-pin", "menu",
+    "message", "no-call", "pause", "people", "person", "phone", "play", "plus", "print", "refresh",
+    "rows", "school", "search", "send", "settings", "shield", "snowflake", "star", "trash", "undo",
+    "upload", "user-plus", "wallet",
 })
 # fmt: on
 
@@ -33,6 +36,12 @@ ICONS = frozenset({
 @register.filter
 def euros(cents: int | None) -> str:
     return "" if cents in (None, "") else french.euros(cents)
+
+
+@register.filter
+def minus(cents: int) -> int:
+    """What is taken off: {{ line.amount_cents|minus|euros }}."""
+    return -cents
 
 
 @register.filter
@@ -97,9 +106,33 @@ def countdown_words() -> str:
     return json.dumps(french.countdown_words(), ensure_ascii=False)
 
 
+@register.simple_tag
+def page_words() -> str:
+    """The words of static/js/portal.js, in the language of the page; "{}" stands for a number or a name."""
+    words = {
+        "show": _("Afficher"),
+        "hide": _("Masquer"),
+        "shown": _("Votre mot de passe est affiché."),
+        "hidden": _("Votre mot de passe est masqué."),
+        "left": _("Encore {} signes possibles"),
+        "over": _("{} signes de trop"),
+        "copied": _("C’est copié."),
+        "failed": _(
+            "Le portail ne répond pas. Vérifiez votre connexion, puis recommencez\u00a0: rien n’est perdu."
+        ),
+        "denied": _("Cette action n’a pas été acceptée. Rechargez la page, puis recommencez."),
+    }
+    return json.dumps({name: str(text) for name, text in words.items()}, ensure_ascii=False)
+
+
 @register.inclusion_tag("parts/_nav_link.html", takes_context=True)
-def nav_link(context, name: str, label: str, icon: str = "") -> dict:
-    """A link of the main menu. A page that does not exist (yet) has no link."""
+def nav_link(
+    context, name: str, label: str, icon: str = "", count: int | None = None, *, door: bool = False
+) -> dict:
+    """A link of a menu. A page that does not exist (yet) has no link.
+
+    `count`: how many things wait there, nothing is shown for none. `door`: stands out on a wide screen.
+    """
     try:
         url = reverse(name)
     except NoReverseMatch:
@@ -107,7 +140,7 @@ def nav_link(context, name: str, label: str, icon: str = "") -> dict:
     path = context["request"].path
     is_section = url != "/" and path.startswith(url.rstrip("/") + "/")
     current = "page" if path == url else "true" if is_section else ""
-    return {"url": url, "label": label, "current": current, "icon": icon}
+    return {"url": url, "label": label, "current": current, "icon": icon, "count": count, "door": door}
 
 
 # --- Forms --------------------------------------------------------------------------------------
@@ -119,6 +152,18 @@ def field(bound_field: BoundField, *, mark_optional: bool = True) -> SafeString:
     `mark_optional=False` where everything is optional, as in search filters.
     """
     return bound_field.render(context={**bound_field.get_context(), "mark_optional": mark_optional})
+
+
+# Below that, everybody sees how much they write.
+COUNTED_FROM = 100
+
+
+@register.filter
+def characters_max(bound_field: BoundField) -> int | None:
+    """How many signs a long answer may have, where that is worth saying; None for short ones."""
+    limit = bound_field.field.widget.attrs.get("maxlength")
+    is_long = isinstance(bound_field.field.widget, Textarea)
+    return int(limit) if limit and is_long and int(limit) >= COUNTED_FROM else None
 
 
 @register.filter

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 from stdnum import luhn
+from stdnum.fr import siret as siret_number
 
 from catalog.imports import values
 from catalog.imports.values import Wrong
@@ -127,3 +128,14 @@ def test_sirets_refused(text, reason):
 def test_a_line_is_one_line_without_controls():
     assert values.line(" a\n\tb\x00c\u00a0d ") == "a b c d"
     assert values.line(None) == ""
+
+
+@given(some.text("0123456789", min_size=14, max_size=14), some.booleans())
+def test_the_quick_sums_say_what_the_library_says(digits, is_made_right):
+    if is_made_right:
+        siren = digits[:8] + luhn.calc_check_digit(digits[:8])
+        digits = siren + digits[9:13] + luhn.calc_check_digit(siren + digits[9:13])
+    elif digits[0] == "3":
+        digits = "356000000" + digits[9:]  # La Poste's own rule
+    expected = digits != "0" * 14 and siret_number.is_valid(digits)
+    assert values._exists(digits) == expected

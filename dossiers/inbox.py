@@ -1,0 +1,224 @@
+"""What an organisation reads of its dossiers: the inbox, its counts, places, what comes next."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from uuid import UUID
+
+from django.db import models
+from django.db.models import Case, Count, F, Min, Q, QuerySet, Value, When
+from django.db.models.functions import Coalesce, NullIf
+from django.utils.translation import gettext_lazy as _
+
+from accounts.actors import Actor
+from accounts.matching import name_key
+from catalog.models import Offer, Session
+from dossiers.listing import with_clock
+from dossiers.models import Dossier
+from dossiers.permissions import visible_dossiers
+from dossiers.states import ANSWER_CLOCKS, CLOCK_OF, FINAL_STATES, State
+from rulebook import workdays
+
+TIMED = [state for state, kind in CLOCK_OF.items() if kind in ANSWER_CLOCKS]
+"""The states in which silence ends the dossier."""
+_SHOWN_NAME = Coalesce(NullIf("holder__used_name_key", Value("")), "holder__birth_name_key")
+
+
+class View(models.TextChoices):
+    """Which dossiers a tab of the inbox shows."""
+
+    TO_ANSWER = "a-repondre", _("À répondre")
+    PROPOSED = "proposees", _("Proposées")
+    CONFIRMED = "confirmees", _("Confirmées")
+    COMING = "a-venir", _("À venir")
+    OVER = "terminees", _("Terminées")
+    ALL = "toutes", _("Toutes")
+
+
+class Order(models.TextChoices):
+    URGENT = "", _("Le plus pressé d’abord")
+    START = "debut", _("Le premier jour le plus proche")
+    NEWEST = "recentes", _("Les plus récentes")
+    NAME = "nom", _("Le nom du titulaire")
+    TRAINING = "formation", _("La formation")
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the filters of the inbox ask for."""
+
+    view: str = View.TO_ANSWER
+    query: str = ""
+    training: UUID | None = None
+    starts_from: date | None = None
+    starts_to: date | None = None
+    tonight: bool = False
+    order: str = Order.URGENT
+
+    @property
+    def is_filtered(self) -> bool:
+        return bool(self.query or self.training or self.starts_from or self.starts_to or self.tonight)
+
+
+def found(actor: Actor, wanted: Wanted, *, at: datetime) -> QuerySet[Dossier]:
+    """The rows of one tab, in order. `due_at`, `clock_kind` and `begins_on` come with each."""
+    rows = _filtered(actor, wanted, at=at).filter(_views(at=at)[View(wanted.view)])
+    order = Order(wanted.order)
+    if order == Order.URGENT and wanted.view in {View.CONFIRMED, View.COMING}:
+        order = Order.START  # nobody waits for an answer any more: the day that comes is what presses
+    return rows.order_by(*_orders(at=at)[order], "id")
+
+
+def counts(actor: Actor, wanted: Wanted, *, at: datetime) -> dict[View, int]:
+    """How many dossiers each tab holds under the same filters. One query."""
+    each = {view.name: Count("pk", filter=which) for view, which in _views(at=at).items()}
+    totals = _filtered(actor, wanted, at=at).select_related(None).order_by().aggregate(**each)
+    return {View[name]: total for name, total in totals.items()}
+
+
+def _filtered(actor: Actor, wanted: Wanted, *, at: datetime) -> QuerySet[Dossier]:
+    rows = with_clock(visible_dossiers(actor)).annotate(
+        begins_on=Coalesce("starts_on", "session__starts_on", "wished_start")
+    )
+    if wanted.query:
+        rows = rows.filter(_says(wanted.query))
+    if wanted.training:
+        rows = rows.filter(offer_id=wanted.training)
+    if wanted.starts_from:
+        rows = rows.filter(begins_on__gte=wanted.starts_from)
+    if wanted.starts_to:
+        rows = rows.filter(begins_on__lte=wanted.starts_to)
+    if wanted.tonight:
+        rows = rows.filter(state__in=TIMED, due_at__gt=at, due_at__lte=_tonight(at))
+    return rows
+
+
+def _tonight(at: datetime) -> datetime:
+    return workdays.midnight_after(workdays.paris_day(at))
+
+
+def _views(*, at: datetime) -> dict[View, Q]:
+    """What is overdue is over by comparison, whether or not the job has passed."""
+    today = workdays.paris_day(at)
+    overdue = Q(state__in=TIMED, due_at__lte=at)
+    taught = Q(state=State.ACCEPTED, ends_on__lt=today)
+    return {
+        View.TO_ANSWER: Q(state=State.REQUESTED) & ~overdue,
+        View.PROPOSED: Q(state__in=[State.PROPOSED, State.AWAITING_PAYMENT]) & ~overdue,
+        View.CONFIRMED: Q(state=State.ACCEPTED) & ~taught,
+        View.COMING: Q(state=State.ACCEPTED, starts_on__gt=today),
+        View.OVER: Q(state__in=FINAL_STATES) | overdue | taught,
+        View.ALL: Q(),
+    }
+
+
+def _orders(*, at: datetime) -> dict[Order, list]:
+    presses = Case(When(state__in=TIMED, due_at__gt=at, then=F("due_at")))
+    return {
+        Order.URGENT: [presses.asc(nulls_last=True), "-created_at"],
+        Order.START: [F("begins_on").asc(nulls_last=True), presses.asc(nulls_last=True)],
+        Order.NEWEST: ["-created_at"],
+        Order.NAME: [_SHOWN_NAME, "holder__first_names_key"],
+        Order.TRAINING: ["offer__title", F("begins_on").asc(nulls_last=True)],
+    }
+
+
+def _says(query: str) -> Q:
+    """A number as it is dictated, or words that are each in a name of the holder or in the title."""
+    words = Q()
+    for word in query.split():
+        is_said = Q(offer__title__unaccent__icontains=word)
+        if key := name_key(word):
+            for column in ("birth_name_key", "used_name_key", "first_names_key"):
+                is_said |= Q((f"holder__{column}__contains", key))
+        words &= is_said
+    return Q(number__startswith="".join(query.split())) | words
+
+
+def trainings(actor: Actor) -> QuerySet[Offer]:
+    """The offers that were ever asked for, by title."""
+    asked = visible_dossiers(actor).order_by().values("offer_id")
+    return Offer.objects.filter(pk__in=asked).only("title", "mode", "town_name").order_by("title", "pk")
+
+
+def next_to_answer(actor: Actor, *, at: datetime, after: Dossier | None = None) -> Dossier | None:
+    """The request whose minute runs out first, another than `after`."""
+    waiting = found(actor, Wanted(), at=at)
+    return (waiting.exclude(pk=after.pk) if after else waiting).first()
+
+
+# --- Places ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """How full a session is. `total` None: its size was not given; `left` None with it, never below 0."""
+
+    total: int | None
+    taken: int
+    offered: int
+
+    @property
+    def left(self) -> int | None:
+        return None if self.total is None else max(self.total - self.taken - self.offered, 0)
+
+
+def places_of(sessions: Iterable[Session], *, at: datetime) -> dict[UUID, Places]:
+    """By key: seats taken (confirmed, being paid) and offered (proposals that still run). One query."""
+    sessions = list(sessions)
+    going_on = with_clock(Dossier.objects.filter(session__in=sessions)).exclude(
+        state__in=TIMED, due_at__lte=at
+    )
+    totals = (
+        going_on.select_related(None)
+        .order_by()
+        .values("session_id")
+        .annotate(
+            taken=Count("pk", filter=Q(state__in=[State.ACCEPTED, State.AWAITING_PAYMENT])),
+            offered=Count("pk", filter=Q(state=State.PROPOSED)),
+        )
+    )
+    known = {row["session_id"]: row for row in totals}
+    return {
+        session.pk: Places(
+            session.places,
+            known.get(session.pk, {}).get("taken", 0),
+            known.get(session.pk, {}).get("offered", 0),
+        )
+        for session in sessions
+    }
+
+
+# --- Home ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What an organisation's home counts. `first_due`: the next minute that runs out, if one does."""
+
+    to_answer: int
+    to_answer_today: int
+    proposed: int
+    starting_this_week: int
+    all: int
+    first_due: datetime | None
+
+
+def desk(actor: Actor, *, at: datetime) -> Desk:
+    """The figures of the organisation's home. One query."""
+    today = workdays.paris_day(at)
+    sunday = today + timedelta(days=6 - today.weekday())
+    views = _views(at=at)
+    waiting = views[View.TO_ANSWER]
+    rows = with_clock(visible_dossiers(actor)).select_related(None).order_by()
+    totals = rows.aggregate(
+        to_answer=Count("pk", filter=waiting),
+        to_answer_today=Count("pk", filter=waiting & Q(due_at__lte=_tonight(at))),
+        proposed=Count("pk", filter=views[View.PROPOSED]),
+        starting_this_week=Count(
+            "pk", filter=Q(state=State.ACCEPTED, starts_on__gte=today, starts_on__lte=sunday)
+        ),
+        all=Count("pk"),
+        first_due=Min("due_at", filter=waiting),
+    )
+    return Desk(**totals)

@@ -1,0 +1,86 @@
+"""« Télécharger mes données »: the parts of every app that keep something of one person, in one file."""
+
+import datetime
+from typing import Any
+
+from accounts import exports
+from accounts.models import HolderProfile, User
+from dossiers.models import Dossier, Transition
+from rights.statements import statement
+from support import exports as requests_for_help
+
+# The shape of the file. Another number where a name changes or goes away.
+VERSION = 1
+
+
+def everything_of(user: User, *, at: datetime.datetime) -> dict[str, Any]:
+    """Plain values that JSON can hold; amounts are whole euro cents, or hours where their unit says so."""
+    holder = HolderProfile.objects.filter(user=user).first()
+    return {
+        "version": VERSION,
+        "fait_le": at,
+        **exports.of_person(user),
+        "droits": _rights(holder, at=at) if holder else None,
+        "dossiers": _dossiers(holder) if holder else [],
+        "demandes_d_aide": requests_for_help.of_person(user),
+    }
+
+
+def _rights(holder: HolderProfile, *, at: datetime.datetime) -> dict[str, Any]:
+    found = statement(holder, at=at)
+    return {
+        "total_en_centimes": found.total_cents,
+        "heures": found.hours,
+        "poches": [
+            {
+                "nom": pocket.name,
+                "financeur": pocket.funder,
+                "unite": pocket.unit,
+                "solde": pocket.balance,
+                "reserve": pocket.reserved,
+                "expire_le": pocket.expires_on,
+            }
+            for pocket in found.pockets
+        ],
+        "mouvements": [
+            {
+                "enregistre_le": line.recorded_at,
+                "date_de_valeur": line.value_date,
+                "operation": line.words,
+                "motif": line.reason,
+                "poche": line.pocket,
+                "unite": line.unit,
+                "effet": line.effect,
+                "solde": line.balance,
+            }
+            for line in found.history[:]
+        ],
+    }
+
+
+def _dossiers(holder: HolderProfile) -> list[dict[str, Any]]:
+    """Two queries, however many."""
+    moves: dict[Any, list[dict[str, Any]]] = {}
+    for move in Transition.objects.filter(dossier__holder=holder).order_by("id"):
+        moves.setdefault(move.dossier_id, []).append(
+            {"le": move.at, "etat": move.get_to_state_display(), "par": move.role, "motif": move.reason}
+        )
+    dossiers = Dossier.objects.filter(holder=holder).select_related("provider__organisation", "offer")
+    return [
+        {
+            "numero": dossier.number,
+            "formation": dossier.offer.title,
+            "organisme": dossier.provider.organisation.name,
+            "etat": dossier.get_state_display(),
+            "projet": dossier.project,
+            "e_mail_de_contact": dossier.contact_email,
+            "telephone_de_contact": dossier.contact_phone,
+            "prix_demande_en_centimes": dossier.asked_price_cents,
+            "prix_propose_en_centimes": dossier.price_cents,
+            "debut": dossier.starts_on,
+            "fin": dossier.ends_on,
+            "cree_le": dossier.created_at,
+            "historique": moves.get(dossier.pk, []),
+        }
+        for dossier in dossiers.order_by("created_at", "id")
+    ]

@@ -1,0 +1,98 @@
+"""« Télécharger mes données »: everything of this person, nothing of others, to who types the password."""
+
+import json
+
+import pytest
+from django.urls import reverse
+
+from accounts import journal, nir, sign_ins
+from accounts.models import JournalEntry
+from portal import exports
+from tests.factories.accounts import PASSWORD, HolderFactory, MembershipFactory, UserFactory
+from tests.factories.dossiers import DossierFactory, admin_actor, holder_actor
+from tests.factories.notices import NoticeFactory
+from tests.factories.support import TicketFactory
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def holder(at):
+    found = HolderFactory(birth_name="Lefèvre", phone="06 12 34 56 78")
+    MembershipFactory(user=found.user, organisation__name="Atelier Nord")
+    DossierFactory(at=at, holder=found, accepted=True)
+    sign_ins.record(found.user, at=at, place=sign_ins.Place(browser="Firefox", system="Linux"))
+    journal.record(by=admin_actor(), action="holder_viewed", subject=found, at=at)
+    TicketFactory(by=holder_actor(found), words="Il me manque une année.")
+    return found
+
+
+@pytest.fixture
+def stranger(at):
+    """Whose things could leak."""
+    other = HolderFactory(birth_name="Étrangère", phone="07 98 76 54 32")
+    DossierFactory(at=at, holder=other, requested=True)
+    NoticeFactory(user=other.user)
+    TicketFactory(by=holder_actor(other), words="Ce que l’étrangère a écrit.")
+    return other
+
+
+def test_the_file_holds_everything_of_theirs_and_nothing_of_others(client, holder, stranger):
+    client.force_login(holder.user)
+    answer = client.post(reverse("my_data"), {"password": PASSWORD})
+    assert answer.status_code == 200
+    assert answer.headers["Content-Type"].startswith("application/json")
+    assert "attachment" in answer.headers["Content-Disposition"]
+    assert "no-store" in answer.headers["Cache-Control"]
+    found = json.loads(answer.content)
+    assert found["acces"]["adresse_e_mail"] == holder.user.email
+    assert found["compte_de_formation"]["telephone"] == "06 12 34 56 78"
+    assert [one["nom"] for one in found["organisations"]] == ["Atelier Nord"]
+    assert found["droits"]["mouvements"] and found["droits"]["poches"]
+    [dossier] = found["dossiers"]
+    assert dossier["historique"][-1]["etat"] == dossier["etat"]
+    assert found["connexions"][0]["appareil"] == "Firefox sur Linux"
+    assert found["avis"][0]["objet"]
+    assert [line["action"] for line in found["journal"]][:1] == ["holder_viewed"]
+    [ticket] = found["demandes_d_aide"]
+    assert ticket["echange"][0]["message"] == "Il me manque une année."
+    text = answer.content.decode()
+    assert "l’étrangère" not in text
+    assert "Étrangère" not in text and "07 98" not in text and stranger.user.email not in text
+    # Neither the number nor what opens the account.
+    assert nir.decrypt(holder.nir_encrypted) not in text
+    assert holder.user.password not in text and client.cookies["sessionid"].value not in text
+    assert JournalEntry.objects.filter(action="data_exported", user=holder.user).exists()
+
+
+def test_without_the_password_nothing_is_given(client, holder):
+    client.force_login(holder.user)
+    page = client.get(reverse("my_data"))
+    assert "06 12 34 56 78" not in page.text
+    refused = client.post(reverse("my_data"), {"password": "pas le bon du tout"})
+    assert refused.status_code == 422 and "ne convient pas" in refused.text
+    assert not JournalEntry.objects.filter(action="data_exported").exists()
+
+
+@pytest.mark.parametrize("who", ["member", "administrator", "newcomer"])
+def test_people_without_account_have_their_file_too(client, who):
+    user = {
+        "member": lambda: MembershipFactory().user,
+        "administrator": lambda: UserFactory(is_staff=True),
+        "newcomer": UserFactory,
+    }[who]()
+    client.force_login(user)
+    found = json.loads(client.post(reverse("my_data"), {"password": PASSWORD}).content)
+    assert (found["compte_de_formation"], found["droits"], found["dossiers"]) == (None, None, [])
+
+
+@pytest.mark.parametrize("size", [1, 3])
+def test_it_costs_the_same_however_much_there_is(at, size, django_assert_num_queries):
+    holder = HolderFactory()
+    for _ in range(size):
+        DossierFactory(at=at, holder=holder, requested=True)
+        MembershipFactory(user=holder.user)
+        NoticeFactory(user=holder.user)
+        TicketFactory(by=holder_actor(holder))
+    with django_assert_num_queries(14):
+        exports.everything_of(holder.user, at=at)
