@@ -198,7 +198,7 @@ def edit_session(session_id: UUID, *, by: Actor, at: datetime, fields: Mapping[s
         if promises.sessions_held([session.pk]):
             raise Refused(
                 _(
-                    "Des personnes ont un dossier sur cette session\u00a0: ses dates ne changent plus."
+                    "Des personnes ont un dossier sur cette session : ses dates ne changent plus."
                     " Fermez-la aux inscriptions et ajoutez-en une autre."
                 ),
                 field="starts_on",
@@ -328,7 +328,7 @@ def _write(offer: Offer, fields: dict[str, Any], *, by: Actor, at: datetime) -> 
     if promises.broken(offer, changed) and promises.offers_held([offer.pk]):
         raise Refused(
             _(
-                "Des personnes ont un dossier sur cette offre\u00a0: sa nature, sa certification, sa modalité"
+                "Des personnes ont un dossier sur cette offre : sa nature, sa certification, sa modalité"
                 " et sa commune ne changent plus. Dupliquez l’offre et masquez celle-ci."
             )
         )
@@ -381,7 +381,7 @@ def _check_dates(session: Session, *, on: date) -> None:
         furthest = on + timedelta(days=366 * FURTHEST_YEARS)
         if session.ends_on > furthest:
             raise Refused(
-                _("Vérifiez l’année\u00a0: la session doit finir avant le %(day)s.")
+                _("Vérifiez l’année : la session doit finir avant le %(day)s.")
                 % {"day": french.day(furthest)},
                 field="ends_on",
             )

@@ -41,14 +41,14 @@ class SearchForm(forms.Form):
         max_length=TEXT_MAX,
         required=False,
         help_text=_("Un métier, un diplôme, ou un numéro comme RNCP35809."),
-        error_messages={"max_length": _("Raccourcissez votre recherche\u00a0: 200 caractères au plus.")},
+        error_messages={"max_length": _("Raccourcissez votre recherche : 200 caractères au plus.")},
         widget=forms.TextInput(attrs={"type": "search", "autocomplete": "off"}),
     )
     town = forms.CharField(
         label=_("Commune ou code postal"),
         max_length=100,
         required=False,
-        error_messages={"max_length": _("Raccourcissez le nom de la commune\u00a0: 100 caractères au plus.")},
+        error_messages={"max_length": _("Raccourcissez le nom de la commune : 100 caractères au plus.")},
         widget=forms.TextInput(
             attrs={
                 "autocomplete": "off",
@@ -75,8 +75,8 @@ class SearchForm(forms.Form):
         choices=Offer.Mode,
         required=False,
         help_text=_(
-            "Une formation à distance n’a pas de lieu\u00a0: "
-            "cochez «\u00a0À distance\u00a0» pour la voir aussi."
+            "Une formation à distance n’a pas de lieu : "
+            "cochez « À distance » pour la voir aussi."
         ),
         error_messages={"invalid_choice": _("Cette modalité n’existe pas. Choisissez dans la liste.")},
         widget=forms.CheckboxSelectMultiple,
@@ -116,7 +116,7 @@ class SearchForm(forms.Form):
             alike = towns_like(text)
             words = _now("Cette commune n’est pas connue. Vérifiez son nom ou écrivez son code postal.")
             if alike:
-                words += " " + _now("Pensiez-vous à %(towns)s\u00a0?") % {"towns": ", ".join(map(str, alike))}
+                words += " " + _now("Pensiez-vous à %(towns)s ?") % {"towns": ", ".join(map(str, alike))}
             raise forms.ValidationError(words)
         return text
 
@@ -143,7 +143,7 @@ class SearchForm(forms.Form):
         query = self.query
         chips = []
         if query.text:
-            chips.append((f"«\u00a0{query.text}\u00a0»", self._without("q")))
+            chips.append((f"« {query.text} »", self._without("q")))
         if query.town:
             where = _now("%(km)s km autour de %(town)s") % {"km": query.radius_km, "town": query.town}
             chips.append((where, self._without("town", "radius")))
@@ -196,7 +196,7 @@ class OwnOffersForm(forms.Form):
         label=_("Intitulé ou numéro"),
         max_length=TEXT_MAX,
         required=False,
-        error_messages={"max_length": _("Raccourcissez votre recherche\u00a0: 200 caractères au plus.")},
+        error_messages={"max_length": _("Raccourcissez votre recherche : 200 caractères au plus.")},
         widget=forms.TextInput(attrs={"type": "search"}),
     )
     state = forms.ChoiceField(
@@ -248,7 +248,7 @@ class ImportForm(forms.Form):
             "required": _("Choisissez un fichier."),
             "empty": _("Ce fichier est vide. Choisissez-en un autre."),
             "missing": _("Choisissez un fichier."),
-            "max_length": _("Raccourcissez le nom du fichier\u00a0: 255 caractères au plus."),
+            "max_length": _("Raccourcissez le nom du fichier : 255 caractères au plus."),
         },
         widget=forms.FileInput(attrs={"accept": ".xml,.zip,.gz,application/xml,text/xml"}),
     )

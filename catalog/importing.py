@@ -127,7 +127,7 @@ def abandon(import_id: UUID, *, by: Actor, at: datetime) -> CatalogueImport:
     provider = _lock_provider(by)
     asked = _lock(import_id, provider)
     if asked.state not in {State.TO_CHECK, State.CHECKED, State.TO_APPLY, State.ABANDONED}:
-        raise Refused(_("Cet import est terminé\u00a0: il ne peut plus être abandonné."))
+        raise Refused(_("Cet import est terminé : il ne peut plus être abandonné."))
     if asked.state != State.ABANDONED:
         asked.state = State.ABANDONED
         asked.save(update_fields=["state"])
@@ -223,6 +223,7 @@ def _carry_out_one(import_id: UUID, *, at: datetime) -> bool:
         asked = _take(import_id)
         if asked is None:
             return False
+        _forget_progress(asked)
         try:
             with transaction.atomic():
                 STEPS[asked.state](asked, at=at)
@@ -250,7 +251,7 @@ def _begin(import_id: UUID) -> bool:
         asked.attempts = 0
         asked.error = _(
             "Le portail n’a pas réussi à traiter ce fichier. Rien n’a changé."
-            " Écrivez-nous\u00a0: nous regarderons."
+            " Écrivez-nous : nous regarderons."
         )
         asked.save(update_fields=["state", "attempts", "error"])
         log.error("catalogue import %s set aside after %s attempts", import_id, ATTEMPTS_MAX)
@@ -374,7 +375,7 @@ def _line_of(asked: CatalogueImport, step: str, outcome: edof.Outcome) -> Catalo
 def _words_of(fields: list[str], added: int, changed: int) -> str:
     """« Change : prix, lieu. 2 sessions ajoutées. »"""
     names = dict.fromkeys(str(SAID.get(name) or Offer._meta.get_field(name).verbose_name) for name in fields)
-    said = [_("Change\u00a0: %(names)s.") % {"names": ", ".join(names)}] if names else []
+    said = [_("Change : %(names)s.") % {"names": ", ".join(names)}] if names else []
     if added:
         said.append(ngettext("%(n)s session ajoutée.", "%(n)s sessions ajoutées.", added) % {"n": added})
     if changed:
@@ -444,6 +445,14 @@ def _progress(asked: CatalogueImport) -> Progress:
             log.warning("the progress of an import cannot be told", exc_info=True)
 
     return tell
+
+
+def _forget_progress(asked: CatalogueImport) -> None:
+    """What a worker that died had told."""
+    try:
+        cache.delete(_progress_key(asked))
+    except Exception:
+        log.warning("the progress of an import cannot be told", exc_info=True)
 
 
 def _progress_key(asked: CatalogueImport) -> str:

@@ -131,7 +131,7 @@ def _incomplete(offer: Offer) -> list[Remark]:
         (not offer.content, _("Décrivez le contenu de la formation."), Step.TEXTS, "content"),
         (
             offer.has_prerequisites and not offer.prerequisites,
-            _("Vous vérifiez des prérequis\u00a0: dites lesquels."),
+            _("Vous vérifiez des prérequis : dites lesquels."),
             Step.TEXTS,
             "prerequisites",
         ),
@@ -177,12 +177,12 @@ def _price_remarks(offer: Offer, *, on: date, rules: Rules) -> list[Remark]:
     }
     sentence = (
         _(
-            "Vérifiez le prix\u00a0: %(price)s. C’est plus du double du prix courant, %(middle)s,"
+            "Vérifiez le prix : %(price)s. C’est plus du double du prix courant, %(middle)s,"
             " pour %(count)s offres semblables."
         )
         if offer.price_cents > middle
         else _(
-            "Vérifiez le prix\u00a0: %(price)s. C’est moins de la moitié du prix courant, %(middle)s,"
+            "Vérifiez le prix : %(price)s. C’est moins de la moitié du prix courant, %(middle)s,"
             " pour %(count)s offres semblables."
         )
     )
@@ -211,7 +211,7 @@ def _twin_remarks(offer: Offer) -> list[Remark]:
     return [
         Remark(
             _(
-                "Vous publiez déjà une offre presque pareille\u00a0: «\u00a0%(title)s\u00a0»"
+                "Vous publiez déjà une offre presque pareille : « %(title)s »"
                 " (action %(number)s). Ajoutez-lui plutôt une session."
             )
             % {"title": twin[0], "number": twin[1]},
@@ -228,7 +228,7 @@ def _sessions_remarks(offer: Offer, sessions: Sequence[Session], *, on: date, ru
         return [
             Remark(
                 _(
-                    "Aucune session ne peut encore être demandée\u00a0: elles sont passées, fermées ou trop"
+                    "Aucune session ne peut encore être demandée : elles sont passées, fermées ou trop"
                     " proches. Ajoutez une session qui commence à partir du %(day)s."
                 )
                 % {"day": french.day(workdays.earliest_start(on, rules.earliest_start_days))},
@@ -270,7 +270,7 @@ def start_remarks(session: Session, *, on: date, rules: Rules) -> list[Remark]:
         return []
     return [
         Remark(
-            _("Personne ne pourra plus s’inscrire\u00a0: il faut commencer le %(day)s au plus tôt.")
+            _("Personne ne pourra plus s’inscrire : il faut commencer le %(day)s au plus tôt.")
             % {"day": french.day(first)},
             blocks=False,
             step=Step.SESSIONS,

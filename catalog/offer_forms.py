@@ -25,7 +25,7 @@ HOURS_MAX = 9999
 PLACES_MAX = 999
 
 NO_MARKUP = _("Écrivez sans balises comme <b> ou <p>. Sautez une ligne pour faire un paragraphe.")
-TOO_LONG = _("Raccourcissez ce texte\u00a0: %(limit_value)d caractères au plus.")
+TOO_LONG = _("Raccourcissez ce texte : %(limit_value)d caractères au plus.")
 
 
 class PlainText(WordsField):
@@ -168,7 +168,7 @@ class TextsForm(OfferForm):
     )
     expected_results = PlainText(
         label=_("Résultats attendus"),
-        help_text=_("Ce qui est remis à la fin\u00a0: certificat, examen, attestation."),
+        help_text=_("Ce qui est remis à la fin : certificat, examen, attestation."),
         required=False,
         rows=3,
     )
@@ -183,7 +183,7 @@ class TextsForm(OfferForm):
     )
     admission = PlainText(
         label=_("Comment on est admis"),
-        help_text=_("Par exemple\u00a0: un entretien de 30 minutes par téléphone."),
+        help_text=_("Par exemple : un entretien de 30 minutes par téléphone."),
         required=False,
         rows=3,
         max_length=SHORT_TEXT_MAX,
@@ -252,7 +252,7 @@ class PlaceForm(OfferForm):
             "required": _("Indiquez la durée en heures."),
             "invalid": _("Écrivez la durée en chiffres, par exemple 140."),
             "min_value": _("La durée est d’au moins une heure."),
-            "max_value": _("Indiquez une durée de 9\u202f999 heures au plus."),
+            "max_value": _("Indiquez une durée de 9 999 heures au plus."),
         },
         widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off"}),
     )
@@ -292,13 +292,13 @@ def _which_town(text: str) -> str:
     """Several towns may be meant, or none: which ones to write instead."""
     alike = find_towns(text, limit=5)
     if alike:
-        return _now("Plusieurs communes répondent. Écrivez la vôtre ainsi\u00a0: %(towns)s.") % {
+        return _now("Plusieurs communes répondent. Écrivez la vôtre ainsi : %(towns)s.") % {
             "towns": ", ".join(map(str, alike))
         }
     alike = towns_like(text)
     words = _now("Cette commune n’est pas connue. Vérifiez son nom ou écrivez son code postal.")
     if alike:
-        words += " " + _now("Pensiez-vous à %(towns)s\u00a0?") % {"towns": ", ".join(map(str, alike))}
+        words += " " + _now("Pensiez-vous à %(towns)s ?") % {"towns": ", ".join(map(str, alike))}
     return words
 
 
@@ -310,7 +310,7 @@ class PriceForm(OfferForm):
 
     price_cents = EurosField(
         label=_("Prix TTC, en euros"),
-        help_text=_("Tout compris pour une personne, par exemple 1\u202f450,00."),
+        help_text=_("Tout compris pour une personne, par exemple 1 450,00."),
         min_value=1,
     )
     vat_per_mille = forms.TypedChoiceField(
@@ -321,7 +321,7 @@ class PriceForm(OfferForm):
     )
     price_details = PlainText(
         label=_("Ce que le prix comprend"),
-        help_text=_("Par exemple\u00a0: supports, accès à la plateforme, passage de l’examen."),
+        help_text=_("Par exemple : supports, accès à la plateforme, passage de l’examen."),
         required=False,
         rows=3,
         max_length=SHORT_TEXT_MAX,
@@ -369,7 +369,7 @@ class PriceForm(OfferForm):
         rates = dict(VAT_RATES)
         rate = self.offer.vat_per_mille
         if rate not in rates:  # an import may have brought another one
-            rates[rate] = f"{rate / 10:g}\u00a0%".replace(".", ",")
+            rates[rate] = f"{rate / 10:g} %".replace(".", ",")
         self.fields["vat_per_mille"].choices = sorted(rates.items())
         self.fields["price_cents"].error_messages |= {
             "required": _("Indiquez le prix."),
@@ -434,7 +434,7 @@ class SessionForm(forms.Form):
     )
     details = PlainText(
         label=_("Précisions"),
-        help_text=_("Par exemple\u00a0: les lundis et mardis soir, de 18 h à 21 h."),
+        help_text=_("Par exemple : les lundis et mardis soir, de 18 h à 21 h."),
         required=False,
         rows=2,
         max_length=SUMMARY_MAX,

@@ -230,8 +230,7 @@ NIR_AT_ACTIVATION = env.bool("NIR_AT_ACTIVATION", default=not IS_PRODUCTION)
 
 # --- Words, dates ---------------------------------------------------------------------------
 LANGUAGE_CODE = "fr"
-# English joins with its catalogue (locale/en): until then a browser in English would read half of each.
-LANGUAGES = [("fr", _("Français"))]
+LANGUAGES = [("fr", _("Français")), ("en", _("Anglais"))]
 LOCALE_PATHS = [BASE_DIR / "locale"]
 USE_I18N = True
 USE_TZ = True

@@ -33,8 +33,8 @@ def request_tag(asked: JoinRequest) -> SafeString:
 def weight(size: int) -> str:
     """1 234 567 → « 1,2 Mo »; at least 1 Ko."""
     if size < 1_000_000:
-        return _("%(n)s\u00a0Ko") % {"n": max(1, round(size / 1000))}
-    return _("%(n)s\u00a0Mo") % {"n": f"{size / 1_000_000:.1f}".replace(".", ",")}
+        return _("%(n)s Ko") % {"n": max(1, round(size / 1000))}
+    return _("%(n)s Mo") % {"n": f"{size / 1_000_000:.1f}".replace(".", ",")}
 
 
 @register.filter

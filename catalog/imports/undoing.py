@@ -34,7 +34,7 @@ def _take_away(offer: Offer, sessions: list[Session], *, at: datetime) -> tuple[
         _close(sessions)
         offer.is_published, offer.updated_at = False, at
         offer.save(update_fields=["is_published", "updated_at"])
-        return Verdict.WITHDRAWN, _("Des personnes ont un dossier\u00a0: elle est masquée, sans disparaître.")
+        return Verdict.WITHDRAWN, _("Des personnes ont un dossier : elle est masquée, sans disparaître.")
     Session.objects.filter(pk__in=[session.pk for session in sessions]).delete()
     offer.delete()
     return Verdict.REMOVED, ""

@@ -104,7 +104,7 @@ def _tell(request: HttpRequest, action: str, done: list[Offer], refused: list[tu
         messages.success(request, words % {"n": count})
     for offer, why in refused[:REFUSALS_TOLD]:
         title = offer.title or _("Offre sans intitulé")
-        messages.warning(request, _("«\u00a0%(title)s\u00a0»\u00a0: %(why)s") % {"title": title, "why": why})
+        messages.warning(request, _("« %(title)s » : %(why)s") % {"title": title, "why": why})
     more = len(refused) - REFUSALS_TOLD
     if more > 0:
         words = ngettext("%(n)s autre offre n’a pas changé.", "%(n)s autres offres n’ont pas changé.", more)

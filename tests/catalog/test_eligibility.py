@@ -220,3 +220,10 @@ def test_the_first_session_that_can_still_be_got(rules):
         paused: None,
     }
     assert set(offer.sessions.obtainable(proposal, rules)) == {just, always}
+
+
+def test_a_draft_is_unfinished_rather_than_hidden(rules):
+    draft = OfferFactory(is_draft=True, is_published=False)
+    reasons = eligibility.refusals(eligibility.facts_of(draft), on=today(), rules=rules)
+    assert [why.code for why in reasons] == [eligibility.Code.DRAFT]
+    assert not Offer.objects.open_on(today(), rules).exists()

@@ -375,7 +375,7 @@ def test_progress_is_told_and_may_be_lost(send, at, monkeypatch):
         def get(self, *args):
             raise ConnectionError
 
-        set = get
+        set = delete = get
 
     monkeypatch.setattr(importing, "cache", Down())
     sent = send(training())

@@ -8,6 +8,7 @@ from collections import Counter
 
 # Long enough for a kill to fall between the mail that has left and the row that says so.
 USUAL_PAUSE = 0.02
+MOODS = ("slow", "drop", "hang", "later", "closed", "never")
 
 
 class Mailbox(socketserver.ThreadingTCPServer):
@@ -22,9 +23,9 @@ class Mailbox(socketserver.ThreadingTCPServer):
     daemon_threads = True
     request_queue_size = 50
 
-    def __init__(self, port=0):
+    def __init__(self, port, taken=None):
         super().__init__(("127.0.0.1", port), Talk)
-        self.taken, self.mood, self.counting = Counter(), "fine", threading.Lock()
+        self.taken, self.mood, self.counting = taken or Counter(), "fine", threading.Lock()
         threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
 
     @property

@@ -5,6 +5,7 @@ from collections import Counter
 from datetime import timedelta
 from statistics import median
 
+from django.db import connection
 from django.db.models import Count
 from django.db.models.functions import Lower
 from django.utils import timezone
@@ -12,6 +13,7 @@ from django.utils import timezone
 from dossiers.announcements import NOTICES
 from dossiers.models import Deadline, Dossier, FundingLine, Transition
 from dossiers.states import FINAL_STATES, State
+from notices import outbox
 from notices.models import Notice
 from portal import figures
 from rights import integrity
@@ -40,6 +42,40 @@ def waiting():
     at = timezone.now()
     clocks, mails = figures.overdue_clocks(at=at).count, figures.waiting_notices(at=at).count
     return f"{clocks} overdue clocks, {due_reminders()} reminders due, {mails} mails waiting"
+
+
+def mail_counts():
+    """How many notices wait, and how many were given up."""
+    return Notice.objects.waiting().count(), Notice.objects.exclude(given_up_at=None).count()
+
+
+def mail_everything():
+    """As time would: each notice that waits is tried at its moment, those given up once more by hand."""
+    given_up = list(Notice.objects.exclude(given_up_at=None))
+    for notice in given_up:
+        outbox.retry(notice, at=timezone.now())
+    for hours in range(1, 40):
+        outbox.deliver_due(at=timezone.now() + timedelta(hours=hours), limit=100_000)
+        if not Notice.objects.waiting().exists():
+            break
+        time.sleep(0.5)  # the worker is at it too: one of the two delivers
+    return len(given_up)
+
+
+def cut_connections():
+    """Every connection to the database but ours ends at once."""
+    patiently(is_calm)  # ours may be of before a restart
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+
+
+def drill_databases():
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT datname FROM pg_database WHERE datname LIKE 'drill%'")
+        return [name for (name,) in cursor.fetchall()]
 
 
 def due_reminders():

@@ -24,7 +24,9 @@ LIMIT = 180
 
 
 def main(words):
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--clocks", type=int, default=60, help="how many dossiers wait in each of two acts")
     options = parser.parse_args(words)
     with Stage() as stage:
@@ -41,7 +43,10 @@ def storm(stage, clocks):
     stage.start("worker")
     stage.start("beat")
     calm = wait_until_settled()
-    print(f"  one beat again        everything settled and mailed after {calm:.1f} s, start included", flush=True)
+    print(
+        f"  one beat again        everything settled and mailed after {calm:.1f} s, start included",
+        flush=True,
+    )
 
     for part in ("beat", "worker"):
         stage.stop(part)
@@ -53,9 +58,16 @@ def storm(stage, clocks):
     for number in range(WORKERS):
         stage.start_another("worker", f"worker-{number}")
     calm = wait_until_settled()
-    print(f"  all at once           everything settled and mailed after {calm:.1f} s, start included", flush=True)
+    print(
+        f"  all at once           everything settled and mailed after {calm:.1f} s, start included",
+        flush=True,
+    )
     time.sleep(ONE_MORE_ROUND)
-    found = [*proof.breaches(stage, memory), *proof.reminders_sent_once(), *proof.ended_ones_are_closed(memory)]
+    found = [
+        *proof.breaches(stage, memory),
+        *proof.reminders_sent_once(),
+        *proof.ended_ones_are_closed(memory),
+    ]
     return proof.tell(stage, memory, found, blows=0)
 
 

@@ -65,13 +65,22 @@ class Stage:
         stop([child for name, child in self.children.items() if name in servers])
         self.mailbox.stop()
 
+    def open_mailbox(self):
+        """A new mail server on the port of the one that was stopped; it goes on counting."""
+        self.mailbox = Mailbox(PORTS["mail"], self.mailbox.taken)
+
     def manage(self, *arguments):
         """The output of a management command; Trouble when it fails."""
+        code, said = self.try_to_manage(*arguments)
+        if code:
+            raise Trouble(f"manage.py {' '.join(map(str, arguments))} failed:\n{said}")
+        return said
+
+    def try_to_manage(self, *arguments):
+        """Its exit code, and all it said."""
         command = [PYTHON, ROOT / "manage.py", *arguments]
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-        if done.returncode:
-            raise Trouble(f"manage.py {' '.join(map(str, arguments))} failed:\n{done.stdout}{done.stderr}")
-        return done.stdout
+        done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        return done.returncode, done.stdout
 
     # --- Starting -------------------------------------------------------------------------------
 
@@ -85,7 +94,9 @@ class Stage:
         self.wait_for("web")
 
     def _start_postgres(self):
-        child, _ = start_postgres(self.postgres_folder, PASSWORD, self.log("postgres"), port=PORTS["postgres"])
+        child, _ = start_postgres(
+            self.postgres_folder, PASSWORD, self.log("postgres"), port=PORTS["postgres"]
+        )
         return child
 
     def _start_broker(self):
@@ -100,7 +111,9 @@ class Stage:
 
     def _start_worker(self, name="worker"):
         words = ["celery", "-A", "portal", "worker", "--concurrency", 2, "--loglevel", "INFO"]
-        return self._program(name, [*words, "--without-gossip", "--without-mingle", "--hostname", f"{name}@%h"])
+        return self._program(
+            name, [*words, "--without-gossip", "--without-mingle", "--hostname", f"{name}@%h"]
+        )
 
     def _start_beat(self, name="beat"):
         """`name` is also that of its schedule: what it remembers of the last runs."""
@@ -138,6 +151,14 @@ class Stage:
         """As an operator does, and no more of it."""
         stop([self.children.pop(part)])
 
+    def restart_what_ended(self, part):
+        """What a supervisor does. Whether the part had ended."""
+        if self.children[part].process.poll() is None:
+            return False
+        with contextlib.suppress(Trouble):  # not yet: it is asked again
+            self.start(part)
+        return True
+
     # --- Breaking -------------------------------------------------------------------------------
 
     def kill(self, part, how="all"):
@@ -165,6 +186,36 @@ class Stage:
                 )
             time.sleep(0.02)
         return True
+
+
+class SmallDisk:
+    """A file system of so many megabytes in the storm's folder; gone at the end. Trouble: it cannot be mounted."""
+
+    def __init__(self, name, megabytes):
+        self.path = FOLDER / name
+        self.path.mkdir()
+        words = ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m,mode=0711", "tmpfs", self.path]
+        done = subprocess.run(words, capture_output=True, text=True)
+        if done.returncode:
+            raise Trouble(done.stderr.strip())
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_error):
+        subprocess.run(["umount", "--lazy", self.path], check=True)
+
+    def fill(self):
+        """To the last byte."""
+        with contextlib.suppress(OSError), open(self.path / "filler", "wb", buffering=0) as file:
+            while True:
+                file.write(bytes(65_536))
+        with contextlib.suppress(OSError), open(self.path / "filler", "ab", buffering=0) as file:
+            while True:
+                file.write(bytes(512))
+
+    def free(self):
+        (self.path / "filler").unlink()
 
 
 def old_schedule(name, *, age):

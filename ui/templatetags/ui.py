@@ -118,7 +118,7 @@ def page_words() -> str:
         "over": _("{} signes de trop"),
         "copied": _("C’est copié."),
         "failed": _(
-            "Le portail ne répond pas. Vérifiez votre connexion, puis recommencez\u00a0: rien n’est perdu."
+            "Le portail ne répond pas. Vérifiez votre connexion, puis recommencez : rien n’est perdu."
         ),
         "denied": _("Cette action n’a pas été acceptée. Rechargez la page, puis recommencez."),
     }
