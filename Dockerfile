@@ -6,16 +6,22 @@ COPY requirements/run.txt /tmp/run.txt
 RUN python -m venv /opt/venv \
     && /opt/venv/bin/pip install --no-cache-dir --require-hashes -r /tmp/run.txt
 
+# pg_dump and pg_restore of the server's own version, for manage.py backup and restore.
+FROM postgres:18 AS postgres
+COPY docker/postgres_tools.sh /tmp/postgres_tools.sh
+RUN sh /tmp/postgres_tools.sh /usr/lib/postgresql/18/bin /opt/postgresql
+
 FROM python:3.11-slim
-ENV PATH=/opt/venv/bin:$PATH \
+ENV PATH=/opt/venv/bin:/opt/postgresql/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
     PORTAL_ENV=production \
     DJANGO_SETTINGS_MODULE=portal.settings \
     MEDIA_ROOT=/srv/media
 RUN useradd --system --uid 10001 --home-dir /srv/portal --shell /usr/sbin/nologin portal \
-    && install --directory --owner portal /srv/media
+    && install --directory --owner portal /srv/media /srv/backups /srv/state
 COPY --from=packages /opt/venv /opt/venv
+COPY --from=postgres /opt/postgresql /opt/postgresql
 WORKDIR /srv/portal
 COPY . .
 # Static files are gathered, compressed and named by their content once, here. The values below

@@ -74,10 +74,7 @@ class SearchForm(forms.Form):
         label=_("Modalité"),
         choices=Offer.Mode,
         required=False,
-        help_text=_(
-            "Une formation à distance n’a pas de lieu : "
-            "cochez « À distance » pour la voir aussi."
-        ),
+        help_text=_("Une formation à distance n’a pas de lieu : cochez « À distance » pour la voir aussi."),
         error_messages={"invalid_choice": _("Cette modalité n’existe pas. Choisissez dans la liste.")},
         widget=forms.CheckboxSelectMultiple,
     )

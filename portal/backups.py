@@ -41,8 +41,8 @@ FORMAT = 1
 LEFT_OUT = ("django_session",)
 # What a restored portal cannot do without, and where it is not.
 SECRETS = {
-    "NIR_KEYS": "reads the social-security numbers",
-    "SECRET_KEY": "signs sessions and the links of mails",
+    "NIR_KEYS": "lit les numéros de sécurité sociale",
+    "SECRET_KEY": "signe les sessions et les liens des courriels",
 }
 
 
@@ -86,11 +86,9 @@ def make(folder: Path, *, at: datetime, keep: int) -> Path:
         with _snapshot() as name:
             facts = _facts_of_database()
             named = _media_named_by_rows()
-            _run(
-                [pg_dump, "--format=custom", "--compress=6", "--no-owner", "--no-privileges"]
-                + [f"--snapshot={name}", f"--file={draft / DUMP}"]
-                + [f"--exclude-table-data={table}" for table in LEFT_OUT]
-            )
+            words = ["--format=custom", "--no-owner", "--no-privileges", f"--snapshot={name}"]
+            words += [f"--exclude-table-data={table}" for table in LEFT_OUT]
+            _run([pg_dump, *words, f"--file={draft / DUMP}"])
         packed = _pack_media(draft / MEDIA)
         manifest = Manifest(
             format=FORMAT,
@@ -170,7 +168,7 @@ def _media_named_by_rows() -> set[str]:
 
 
 def _pack_media(target: Path) -> set[str]:
-    """MEDIA_ROOT in one file; the names packed. A file removed while we pack is not there, as it should be."""
+    """MEDIA_ROOT in one file; the names packed. A file removed meanwhile is rightly not there."""
     root, packed = Path(settings.MEDIA_ROOT), set()
     with tarfile.open(target, "w") as archive:
         for path in sorted(root.rglob("*")) if root.is_dir() else ():
@@ -198,10 +196,6 @@ class Restored:
     migrations_to_apply: list[str]
     is_nir_readable: bool
 
-    @property
-    def is_sound(self) -> bool:
-        return not self.differences and not self.ledger_findings
-
 
 def read(folder: Path) -> Manifest:
     """The manifest of a backup whose files are what it says. BackupError: they are not."""
@@ -226,14 +220,10 @@ def restore(folder: Path) -> Restored:
     manifest = read(folder)
     _check_empty()
     _check_known(manifest)
-    _run(
-        [_program("pg_restore"), "--no-owner", "--no-privileges", "--exit-on-error", "--single-transaction"]
-        + [f"--dbname={connection.settings_dict['NAME']}", str(folder / DUMP)]
-    )
-    root = Path(settings.MEDIA_ROOT)
-    root.mkdir(parents=True, exist_ok=True)
-    with tarfile.open(folder / MEDIA) as archive:
-        archive.extractall(root, filter="data")
+    words = ["--no-owner", "--no-privileges", "--exit-on-error", "--single-transaction"]
+    name = connection.settings_dict["NAME"]
+    _run([_program("pg_restore"), *words, f"--dbname={name}", folder / DUMP])
+    _unpack_media(folder / MEDIA)
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")
     rows = count_rows()
@@ -253,6 +243,21 @@ def restore(folder: Path) -> Restored:
         migrations_to_apply=[str(migration) for migration, _backwards in plan],
         is_nir_readable=bool(set(manifest.nir_keys) & set(_nir_key_fingerprints())),
     )
+
+
+def _unpack_media(archive_path: Path) -> None:
+    """Plain files only, and only inside MEDIA_ROOT, whatever the archive says."""
+    root = Path(settings.MEDIA_ROOT).resolve()
+    root.mkdir(parents=True, exist_ok=True)
+    with tarfile.open(archive_path) as archive:
+        for member in archive:
+            target = (root / member.name).resolve()
+            content = archive.extractfile(member) if member.isreg() and root in target.parents else None
+            if content is None:
+                raise BackupError(f"{archive_path} contient autre chose que des fichiers : {member.name}")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with content, target.open("wb") as file:
+                shutil.copyfileobj(content, file)
 
 
 def _check_empty() -> None:
@@ -302,8 +307,8 @@ def _program(name: str) -> Path:
         if found and int(found[1]) >= wanted:
             return program
     raise BackupError(
-        f"{name} {wanted} est introuvable : indiquez son dossier dans PG_BIN, avec une version au moins égale "
-        "à celle du serveur."
+        f"{name} {wanted} est introuvable. Indiquez dans PG_BIN le dossier des programmes de PostgreSQL, "
+        "de la version du serveur ou d’une plus récente."
     )
 
 

@@ -1,8 +1,8 @@
 """Kombu's Redis transport, which outlives its broker.
 
-When the broker goes while a task runs, kombu gives the task back through a connection that is closed already, and
-fails on `None`: no error that Celery expects, so that the worker ends instead of waiting for the broker
-(shown by tools/storms/broker_flush.py). Said as what it is, a lost connection, both go on.
+When the broker goes while a task runs, kombu gives the task back through a connection that is closed
+already, and fails on `None`: no error that Celery expects, so that the worker ends instead of waiting for
+the broker (shown by tools/storms/broker_flush.py). Said as what it is, a lost connection, both go on.
 """
 
 from kombu.transport import redis as kombu_redis

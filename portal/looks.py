@@ -167,7 +167,8 @@ def _posted(request: HttpRequest, row: Model | None) -> dict[str, Any]:
 
 
 def _kept(words: str) -> str:
-    return NIR.sub("…", words)[:WORDS_KEPT]
+    """What somebody typed, as a JSON column can hold it: PostgreSQL has no null character."""
+    return NIR.sub("…", words.replace("\x00", "\ufffd"))[:WORDS_KEPT]
 
 
 def _write(

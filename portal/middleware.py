@@ -1,5 +1,6 @@
 """Around every request: its id, its one line in the log, and what people see while the database is away."""
 
+import errno
 import re
 import time
 import uuid
@@ -14,8 +15,8 @@ from django_structlog.middlewares import RequestMiddleware as StructlogMiddlewar
 HEADER = "X-Request-ID"
 # What a proxy may hand us as an id. Anything else could write lines of its own in the log.
 GOOD_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
-# It restarts, is full, cancels what takes too long or breaks a deadlock: later, the same click works.
-DATABASE_AWAY = (OperationalError, InterfaceError)
+# The disk where files or the journal of the database are written is full.
+NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
 # A restarted PostgreSQL answers again within seconds.
 RETRY_AFTER_SECONDS = 10
 
@@ -25,15 +26,15 @@ log = structlog.get_logger(__name__)
 class RequestMiddleware(StructlogMiddleware):
     """Bind `request_id` and `user_id` to every line written meanwhile, in this process and in its tasks.
 
-    The answer carries the id as `X-Request-ID`. A database that refuses, ends or hurries us is no fault
-    of the page: 503, and when to come back.
+    The answer carries the id as `X-Request-ID`. A database that refuses, ends or hurries us, or a full
+    disk, is no fault of the page: 503, and when to come back.
     """
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         request.began = time.monotonic()
         self.prepare(request)
         response = self.get_response(request)
-        if isinstance(getattr(request, "_raised_exception", None), DATABASE_AWAY):
+        if is_passing(getattr(request, "_raised_exception", None)):
             response = unavailable()
         response[HEADER] = request.id
         self.handle_response(request, response)
@@ -47,12 +48,12 @@ class RequestMiddleware(StructlogMiddleware):
 
     def _process_exception(self, request: HttpRequest, exception: Exception) -> None:
         """A restart of the database fails hundreds of requests at once: one line each, no traceback."""
-        if not isinstance(exception, DATABASE_AWAY):
+        if not is_passing(exception):
             super()._process_exception(request, exception)
             return
         request._raised_exception = exception
         asked = self.format_request(request)
-        log.error("database_away", code=503, request=asked, error=str(exception).split("\n")[0])
+        log.error("request_unavailable", code=503, request=asked, error=str(exception).split("\n")[0])
 
     @staticmethod
     def bind_user_id(request: HttpRequest) -> None:
@@ -64,7 +65,7 @@ class RequestMiddleware(StructlogMiddleware):
 
     @staticmethod
     def format_request(request: HttpRequest) -> str:
-        """« POST /mes-dossiers/<uuid:dossier_id>/envoyer »: the path itself may hold a secret. Binds its ids."""
+        """« POST /mes-dossiers/<uuid:dossier_id>/envoyer »: a path may hold a secret. Binds the ids in it."""
         duration = round((time.monotonic() - request.began) * 1000)
         structlog.contextvars.bind_contextvars(duration_ms=duration)
         match = request.resolver_match
@@ -73,6 +74,13 @@ class RequestMiddleware(StructlogMiddleware):
         ids = {name: str(value) for name, value in match.kwargs.items() if name.endswith("_id")}
         structlog.contextvars.bind_contextvars(**ids)
         return f"{request.method} /{match.route}"
+
+
+def is_passing(error: Exception | None) -> bool:
+    """Whether the same click works later: a database that restarts, is full, hurries or unties us."""
+    if isinstance(error, OSError):
+        return error.errno in NO_ROOM
+    return isinstance(error, OperationalError | InterfaceError)
 
 
 def unavailable() -> HttpResponse:

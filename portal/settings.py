@@ -13,7 +13,7 @@ from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
-from portal import logs
+from portal import database, logs
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
@@ -135,19 +135,6 @@ FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
 
 # --- Data -----------------------------------------------------------------------------------
 DATABASES = {"default": env.db("DATABASE_URL", engine="django.db.backends.postgresql")}
-# A page that reads for half a minute is a fault; commands and the worker may (manage.py, portal/worker.py).
-STATEMENT_SECONDS = env.int("STATEMENT_SECONDS", default=30)
-
-
-def database_limits(statement_seconds: int) -> str:
-    """What PostgreSQL is told of a connection. Nobody waits long for a lock: whoever holds it may be lost."""
-    return (
-        f"-c statement_timeout={statement_seconds}s -c lock_timeout=10s -c timezone=UTC"
-        f" -c idle_in_transaction_session_timeout={statement_seconds * 2}s"
-        " -c client_connection_check_interval=5s"
-    )
-
-
 DATABASES["default"] |= {
     "ATOMIC_REQUESTS": False,  # each verb opens its own transaction
     "CONN_MAX_AGE": 60,
@@ -159,7 +146,7 @@ DATABASES["default"] |= {
         "keepalives_interval": 10,
         "keepalives_count": 3,
         "tcp_user_timeout": 30_000,
-        "options": database_limits(STATEMENT_SECONDS),
+        "options": database.limits(env.int("STATEMENT_SECONDS", default=database.PAGE_SECONDS)),
     },
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
@@ -349,7 +336,7 @@ PORTAL_METRICS_TOKEN = env("PORTAL_METRICS_TOKEN", default="")
 if PORTAL_METRICS:
     if len(PORTAL_METRICS_TOKEN) < 20:
         raise ImproperlyConfigured("PORTAL_METRICS_TOKEN: at least 20 characters that nobody can guess.")
-    # The processes of the web server add up their figures in this folder; emptied at each start of the machine.
+    # The processes of the web server add up their figures in this folder.
     os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", str(BASE_DIR / ".var" / "metrics"))
     Path(os.environ["PROMETHEUS_MULTIPROC_DIR"]).mkdir(parents=True, exist_ok=True)
     INSTALLED_APPS.append("django_prometheus")

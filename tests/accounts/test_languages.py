@@ -15,7 +15,8 @@ from tests.factories.accounts import PASSWORD, UserFactory
 
 pytestmark = pytest.mark.django_db
 
-BOTH = override_settings(LANGUAGES=[("fr", "Français"), ("en", "English")])
+# An instance may speak French only.
+FRENCH_ONLY = override_settings(LANGUAGES=[("fr", "Français")])
 
 
 @pytest.fixture
@@ -43,20 +44,19 @@ def a_mail_to(user, monkeypatch):
 
 
 @pytest.mark.parametrize(("accepts", "language"), [("en-GB,en;q=0.9", "en"), ("fr", "fr"), ("de", "fr")])
-@BOTH
 def test_someone_new_has_the_language_of_the_page(client, accepts, language):
     form = {"email": "claire@exemple.fr", "password1": PASSWORD, "password2": PASSWORD}
     client.post(reverse("account_signup"), form, headers={"accept-language": accepts})
     assert User.objects.get().language == language
 
 
+@FRENCH_ONLY
 def test_while_the_portal_speaks_french_only_so_does_everyone(client):
     form = {"email": "claire@exemple.fr", "password1": PASSWORD, "password2": PASSWORD}
     client.post(reverse("account_signup"), form, headers={"accept-language": "en"})
     assert User.objects.get().language == "fr"
 
 
-@BOTH
 def test_choosing_a_language_is_kept_for_who_is_signed_in(client, english):
     client.post(reverse("set_language"), {"language": "fr"})
     english.refresh_from_db()
@@ -67,6 +67,7 @@ def test_choosing_a_language_is_kept_for_who_is_signed_in(client, english):
     assert english.language == "fr"
 
 
+@FRENCH_ONLY
 def test_a_language_that_is_not_spoken_yet_is_not_chosen(client):
     user = UserFactory()
     client.force_login(user)
@@ -76,7 +77,6 @@ def test_a_language_that_is_not_spoken_yet_is_not_chosen(client):
     assert 'id="id_language"' not in client.get(reverse("account")).text
 
 
-@BOTH
 def test_where_there_is_a_choice_the_account_offers_it(client, english):
     page = client.get(reverse("account")).text
     assert 'value="en" lang="en" selected' in page
@@ -88,7 +88,6 @@ def test_a_visitor_chooses_for_this_browser_only(client):
     assert client.cookies["django_language"].value == "fr"
 
 
-@BOTH
 def test_at_sign_in_the_pages_follow_the_person(client):
     user = UserFactory(language="en")
     client.post(reverse("account_login"), {"login": user.email, "password": PASSWORD})
@@ -100,15 +99,14 @@ def test_no_other_language_can_be_kept():
         profiles.choose_language(UserFactory(), "xx")
 
 
-@BOTH
 def test_a_mail_speaks_the_language_of_its_person(monkeypatch):
     assert a_mail_to(UserFactory(language="en"), monkeypatch) == "en"
 
 
-@BOTH
 def test_a_mailbox_hears_the_language_of_the_portal(monkeypatch):
     assert a_mail_to(None, monkeypatch) == "fr"
 
 
+@FRENCH_ONLY
 def test_until_english_is_spoken_mails_are_french(monkeypatch):
     assert a_mail_to(UserFactory(language="en"), monkeypatch) == "fr"

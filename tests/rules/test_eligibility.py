@@ -72,6 +72,7 @@ def test_open(facts):
 @pytest.mark.parametrize(
     ("facts", "code", "words"),
     [
+        (replace(TRAINING, is_draft=True, is_published=False), Code.DRAFT, "pas fini d’écrire"),
         (replace(TRAINING, is_published=False), Code.HIDDEN, "masqué"),
         (replace(TRAINING, is_provider_active=False), Code.PROVIDER_SUSPENDED, "suspendu"),
         (replace(TRAINING, qualiopi=frozenset()), Code.QUALIOPI_MISSING, "actions de formation"),

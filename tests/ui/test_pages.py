@@ -240,6 +240,7 @@ def test_a_page_for_another_role_says_so(client, db, rf):
 # --- Language ----------------------------------------------------------------------------------------
 
 
+@override_settings(LANGUAGES=[("fr", "Français")])
 def test_one_language_needs_no_switch(client, db):
     assert not read(client.get(reverse("help"))).xpath("//form[@class='languages']")
 

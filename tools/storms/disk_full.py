@@ -2,8 +2,8 @@
 
     sudo python3 dev.py run tools/storms/disk_full.py --rounds 3
 
-A small file system in memory stands for the disk: it takes root to mount one (code 2 without). While it is full,
-whoever clicks is told to come back; once it has room again, everything goes on without a person repairing data.
+A small file system in memory stands for the disk: it takes root to mount one (code 2 without). While it is
+full, whoever clicks is told to come back; with room again, everything goes on, and nobody repairs anything.
 """
 
 import argparse
@@ -44,7 +44,7 @@ def storm(stage, disk, backups, rounds):
     stage.wait_for("worker")
     recoveries = []
     with Crowd(stage) as crowd:
-        for number in range(1, rounds + 1):
+        for _number in range(rounds):
             crowd.leave_overdue(2)
             time.sleep(2)
             later = crowd.memory.statuses[503]

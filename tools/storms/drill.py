@@ -1,4 +1,4 @@
-"""The exercise: the demonstration is backed up while people work in it, and brought back into an empty database.
+"""The exercise: the demonstration is backed up while people work in it, and restored into an empty database.
 
     python3 dev.py run tools/storms/drill.py
 
@@ -41,9 +41,8 @@ def drill(stage):
         begun = time.monotonic()
         print(stage.manage("backup", kept), end="")
         took = time.monotonic() - begun
-        print(
-            f"  backup took {took:.1f} s; {len(crowd.memory.acknowledged) - before} changes were made meanwhile"
-        )
+        meanwhile = len(crowd.memory.acknowledged) - before
+        print(f"  backup took {took:.1f} s; {meanwhile} changes were made meanwhile")
     [backup] = kept.iterdir()
     found = list(crowd.memory.breaches)
     begun = time.monotonic()

@@ -2,9 +2,9 @@
 
     python3 dev.py run tools/storms/kills.py --target worker --rounds 200 --seed 1
 
-`--target` worker, postgres, web, beat, broker, or "any". Each round: people work, some clocks are already over,
-a random moment later the part is killed (with all its processes, or one of them; of PostgreSQL also the
-postmaster alone), started again as a supervisor would, and the first work done after it is timed.
+`--target` worker, postgres, web, beat, broker, or "any". Each round: people work, some clocks are already
+over, a random moment later the part is killed (with all its processes, or one of them; of PostgreSQL also
+the postmaster alone), started again as a supervisor would, and the first work done after it is timed.
 Ends with 1 when a promise was broken, and says which.
 """
 
@@ -35,7 +35,7 @@ def main(words):
     parser.add_argument("--clients", type=int, default=4)
     options = parser.parse_args(words)
     with Stage() as stage:
-        return storm(stage, options, random.Random(options.seed))
+        return storm(stage, options, random.Random(options.seed))  # noqa: S311 - to be played again
 
 
 def storm(stage, options, chance):

@@ -133,7 +133,7 @@ class Crowd:
         return self
 
     def __exit__(self, *_error):
-        """Each client ends the act it has begun: afterwards, what was not acknowledged is unknown to nobody."""
+        """Each client ends the act it has begun: whatever was asked has its answer afterwards."""
         self.ending.set()
         for thread in self.threads:
             thread.join(PATIENCE_SECONDS + 30)
@@ -150,7 +150,7 @@ class Crowd:
 
 
 def an_overdue_dossier(**state):
-    """In one transaction: its clocks are over from the first, and the job could be faster than these lines."""
+    """In one transaction: its clocks are over from the first, and the job is faster than these lines."""
     now = timezone.now()
     with transaction.atomic():
         session = SessionFactory(starts_on=in_business_days(now, 60), ends_on=in_business_days(now, 65))

@@ -2,8 +2,8 @@
 
     python3 dev.py run tools/storms/mail.py --seconds 8
 
-Nobody who clicks may notice; every notice must be mailed in the end, none twice. What is postponed is tried as
-its time comes (here: at once, at a later moment given to the same verb).
+Nobody who clicks may notice; every notice must be mailed in the end, none twice. What is postponed is tried
+as its time comes (here at once: a later moment is given to the same verb).
 """
 
 import argparse

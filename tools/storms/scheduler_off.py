@@ -2,8 +2,8 @@
 
     python3 dev.py run tools/storms/scheduler_off.py --clocks 120
 
-Real moves, done in the past: clocks ran out, reminders came due and a certification ended while nobody swept. All
-of it must be settled, once each. The schedule that beat finds says that it last ran three days ago.
+Real moves, done in the past: clocks ran out, reminders came due and a certification ended while nobody
+swept. All of it must be settled, once each. Beat finds a schedule that says it last ran three days ago.
 """
 
 import argparse

@@ -189,7 +189,7 @@ class Stage:
 
 
 class SmallDisk:
-    """A file system of so many megabytes in the storm's folder; gone at the end. Trouble: it cannot be mounted."""
+    """A file system of so many megabytes, in the storm's folder. Trouble: it cannot be mounted."""
 
     def __init__(self, name, megabytes):
         self.path = FOLDER / name

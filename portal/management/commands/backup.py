@@ -17,7 +17,7 @@ def at_least_one(text: str) -> int:
 
 
 class Command(BaseCommand):
-    help = "Sauvegarde la base et les fichiers reçus dans un nouveau dossier daté. Peut tourner portail ouvert."
+    help = "Sauvegarde la base et les fichiers reçus dans un nouveau dossier daté, portail ouvert ou non."
 
     def add_arguments(self, parser):
         parser.add_argument("folder", type=Path, help="où les sauvegardes sont gardées")
@@ -42,4 +42,4 @@ class Command(BaseCommand):
         for name in manifest.missing_media:
             self.stderr.write(self.style.ERROR(f"  Une ligne nomme un fichier absent : {name}"))
         if manifest.ledger["findings"]:
-            self.stderr.write(self.style.ERROR("  Le grand livre sauvegardé est faux : manage.py check_ledger"))
+            self.stderr.write(self.style.ERROR("  Ce grand livre est faux : manage.py check_ledger"))

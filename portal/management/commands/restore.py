@@ -18,8 +18,8 @@ from portal import backups
 
 class Command(BaseCommand):
     help = (
-        "Remet une sauvegarde dans une base VIDE et un MEDIA_ROOT vide, puis vérifie : empreintes, nombres de "
-        "lignes, grand livre, migrations. Code de sortie 1 si quelque chose manque."
+        "Remet une sauvegarde dans une base VIDE et un MEDIA_ROOT vide, puis vérifie : empreintes, nombres "
+        "de lignes, grand livre, migrations. Code de sortie 1 si quelque chose manque."
     )
     requires_system_checks = []
     requires_migrations_checks = False
@@ -35,8 +35,7 @@ class Command(BaseCommand):
     def handle(self, *, backup, drill, **options):
         others = backups.found_in(backup) if backup.is_dir() else []
         if others:
-            newest = others[-1].name
-            raise CommandError(f"{backup} contient {len(others)} sauvegardes. La plus récente : {backup / newest}")
+            raise CommandError(f"{backup} contient {len(others)} sauvegardes. La plus récente : {others[-1]}")
         try:
             if drill:
                 self.drill(backup)
@@ -49,24 +48,28 @@ class Command(BaseCommand):
         begun = time.monotonic()
         restored = backups.restore(backup)
         took = time.monotonic() - begun
+        manifest = restored.manifest
         self.stdout.write(
-            f"{restored.rows} lignes, {restored.manifest.media_files} fichiers, de {restored.manifest.made_at}, "
-            f"en {took:.1f} s."
+            f"{restored.rows} lignes, {manifest.media_files} fichiers, du {manifest.made_at}, en {took:.1f} s"
         )
-        for table, (wanted, found) in restored.differences.items():
-            self.stderr.write(self.style.ERROR(f"  {table} : {wanted} lignes sauvegardées, {found} restaurées"))
+        faults = [
+            f"{table} : {wanted} lignes sauvegardées, {found} restaurées"
+            for table, (wanted, found) in restored.differences.items()
+        ]
         if restored.ledger_findings:
-            self.stderr.write(self.style.ERROR(f"  Grand livre : {restored.ledger_findings} écarts"))
+            faults.append(f"Grand livre : {restored.ledger_findings} écarts")
         if not restored.is_nir_readable:
-            self.stderr.write(
-                self.style.ERROR("  Aucune clé de NIR_KEYS n’est celle de la sauvegarde : les numéros sont illisibles.")
-            )
+            faults.append("NIR_KEYS n’a pas la clé de la sauvegarde : les numéros sont illisibles.")
+        for fault in faults:
+            self.stderr.write(self.style.ERROR(f"  {fault}"))
         if restored.migrations_to_apply:
             count = len(restored.migrations_to_apply)
-            self.stdout.write(f"  Le code est plus récent : lancez manage.py migrate ({count} migrations).")
-        if not (restored.is_sound and restored.is_nir_readable):
+            self.stdout.write(f"  Le code est plus récent : lancez migrate ({count} migrations).")
+        if faults:
             raise SystemExit(1)
-        self.stdout.write(self.style.SUCCESS("  Mêmes nombres de lignes, grand livre juste, numéros lisibles."))
+        self.stdout.write(
+            self.style.SUCCESS("  Mêmes nombres de lignes, grand livre juste, numéros lisibles.")
+        )
 
     def drill(self, backup):
         """The same command, in a process of its own whose database and folder last for its time only."""
