@@ -13,4 +13,5 @@ log = logging.getLogger(__name__)
 @shared_task
 def deliver_due():
     report = outbox.deliver_due(at=timezone.now(), limit=500)
-    log.info("notices: %s", report)
+    if report != outbox.DeliveryReport():
+        log.info("notices: %s", report)

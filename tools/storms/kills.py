@@ -49,8 +49,10 @@ def storm(stage, options, chance):
             how = chance.choice(WAYS.get(part, ("all", "one")))
             crowd.leave_overdue(OVERDUE_EACH_ROUND)
             time.sleep(chance.uniform(0.1, LONGEST_CALM))
-            killed_at, wall = time.monotonic(), time.time()
-            if stage.kill(part, how):
+            killed_at = time.monotonic()
+            must_start = stage.kill(part, how)
+            wall = time.time()
+            if must_start:
                 stage.start(part)
             took = recovery(part, crowd.memory, killed_at=killed_at, wall=wall)
             if took is None:
