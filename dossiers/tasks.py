@@ -17,7 +17,9 @@ BATCH_LOT = 20
 def settle_overdue():
     report = deadlines.settle_overdue(at=timezone.now())
     if report != deadlines.Report():
-        log.info("settled %s, skipped %s, set aside %s", report.settled, report.skipped, len(report.set_aside))
+        log.info(
+            "settled %s, skipped %s, set aside %s", report.settled, report.skipped, len(report.set_aside)
+        )
 
 
 @shared_task

@@ -8,6 +8,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
@@ -38,6 +39,18 @@ def our_environment(**more):
     }
 
 
+def start(command, environment, log):
+    return subprocess.Popen(
+        command, cwd=ROOT, env=environment, stdout=log, stderr=log, start_new_session=True
+    )
+
+
+def end_with_its_children(process):
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
 @pytest.fixture
 def mail_server():
     server = MailServer()
@@ -60,7 +73,7 @@ def web(transactional_db, tmp_path):
     command += ["--port", str(port), "--workers", "1", "--blocking-threads", "1", "--no-ws"]
     command += ["--respawn-failed-workers", "--workers-kill-timeout", "30", "portal.wsgi:application"]
     with (tmp_path / "web.log").open("w") as log:
-        process = subprocess.Popen(command, cwd=ROOT, env=our_environment(), stdout=log, stderr=log)
+        process = start(command, our_environment(), log)
     address = f"http://127.0.0.1:{port}"
 
     def answers():
@@ -73,8 +86,7 @@ def web(transactional_db, tmp_path):
         wait_for(answers)
         yield process, address
     finally:
-        process.kill()
-        process.wait()
+        end_with_its_children(process)
 
 
 class NoRedirect(urllib.request.HTTPRedirectHandler):
@@ -146,9 +158,7 @@ def test_a_mail_that_was_begun_is_ended_before_the_worker_stops(transactional_db
     command = [sys.executable, "-m", "celery", "-A", "portal", "worker", "--beat", "--concurrency=1"]
     command += ["--without-gossip", "--without-mingle", f"--schedule={tmp_path / 'beat'}"]
     with (tmp_path / "worker.log").open("w") as log:
-        process = subprocess.Popen(
-            command, cwd=ROOT, env=environment, stdout=log, stderr=log, start_new_session=True
-        )
+        process = start(command, environment, log)
     try:
         assert begun.wait(60), (tmp_path / "worker.log").read_text()
         process.send_signal(signal.SIGTERM)
@@ -157,9 +167,7 @@ def test_a_mail_that_was_begun_is_ended_before_the_worker_stops(transactional_db
         go_on.set()
         assert process.wait(60) == 0
     finally:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+        end_with_its_children(process)
     first.refresh_from_db()
     assert first.delivered_at is not None
     assert [message["Message-ID"] for _to, message in mail_server.mails] == [f"<{first.pk}@exemple.invalid>"]
