@@ -25,8 +25,10 @@ os.environ["PORTAL_ENV"] = "test"
 os.environ.setdefault("SECRET_KEY", "for-tests-" * 6)
 os.environ.setdefault("NIR_KEYS", "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=")
 os.environ.setdefault("PORTAL_BASE_URL", "http://testserver")
-# Files that tests send: a folder of their own, which goes with the process that made it.
-if "MEDIA_ROOT" not in os.environ:
+# Files that tests send: a folder for each process of the run, which goes with the one that made it.
+# The Celery worker that a test starts has the folder of its test.
+if os.environ.get("PORTAL_TEST_MEDIA_OF") != os.environ.get("PYTEST_XDIST_WORKER", "main"):
+    os.environ["PORTAL_TEST_MEDIA_OF"] = os.environ.get("PYTEST_XDIST_WORKER", "main")
     os.environ["MEDIA_ROOT"] = tempfile.mkdtemp(prefix="portal-test-media-")
     atexit.register(shutil.rmtree, os.environ["MEDIA_ROOT"], ignore_errors=True)
 

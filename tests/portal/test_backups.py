@@ -17,6 +17,9 @@ from accounts.models import User
 from portal import backups
 from tests.factories.dossiers import DossierFactory
 
+# One after the other: databases made for a drill are seen by every process of the run.
+pytestmark = pytest.mark.xdist_group("backups")
+
 
 @pytest.fixture
 def media(settings, tmp_path):

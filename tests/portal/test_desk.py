@@ -66,9 +66,9 @@ def figure(title, user, *, at):
 def lost_notice(at, name="a"):
     return Notice.objects.create(
         email=f"{name}@exemple.invalid",
-        kind="ticket_received",
+        kind="password_changed",
         event_key=name,
-        facts={},
+        facts={"when": "lundi 23 novembre 2026 à 9 h"},
         created_at=at,
         given_up_at=at,
     )
