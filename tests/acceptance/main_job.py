@@ -123,10 +123,10 @@ def request_and_validate(story, holder, organisation, identity, *, validate=True
     story.step("the dossier is created and sent")
 
     organisation.open("/demandes")
-    organisation.press("Filtrer", q=identity["birth_name"], state="requested")
+    organisation.press("Chercher", q=identity["birth_name"])
     organisation.follow(f"{identity['first_names']} {identity['birth_name']}")
     organisation.press("Envoyer la proposition")
-    organisation.must_say("À valider par le titulaire")
+    organisation.must_say("Votre proposition est envoyée")
     story.step("the organisation proposes what was asked")
     holder.open(dossier)
     if validate:
