@@ -7,6 +7,7 @@ also takes the pictures: each scene at 1280 and 360 pixels, light and dark, with
 
 import html
 import re
+import time
 from collections import defaultdict
 from pathlib import Path
 
@@ -60,6 +61,7 @@ def stage(django_db_setup, django_db_blocker):
         call_command("load_demo", verbosity=0)
         yield Stage()
         call_command("flush", verbosity=0, interactive=False)
+        connection.close()  # opened beside the browser's loop: nobody else would close this one
 
 
 @pytest.fixture(scope="module")
@@ -69,10 +71,12 @@ def server(stage, django_db_blocker):
     running.stop()
     with django_db_blocker.unblock(), connection.cursor() as cursor:
         # Its threads are not waited for; a connection of theirs would keep the test database from going.
-        cursor.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
-        )
+        for _look in range(8):
+            cursor.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+            time.sleep(0.25)
 
 
 @pytest.fixture(scope="module")

@@ -8,16 +8,12 @@ import time
 
 import pytest
 import structlog
+from celery import current_app
 from django.conf import settings as real
-from django.db import transaction
 from django.urls import reverse
 
-from notices import outbox
-from notices.kinds import Kind
-from portal import health, logs, middleware
-from tests.factories.accounts import UserFactory
+from portal import figures, health, logs, middleware
 from tests.factories.dossiers import DossierFactory
-from tests.factories.notices import FACTS
 
 
 @pytest.fixture
@@ -114,12 +110,11 @@ def test_an_id_that_could_write_lines_of_its_own_is_not_taken(client, db, settin
 
 
 @pytest.mark.worker
-def test_what_a_task_says_carries_the_id_of_the_request_that_asked(request, monkeypatch, at, tmp_path):
+def test_what_a_task_says_carries_the_id_of_the_request_that_asked(request, monkeypatch, tmp_path):
     monkeypatch.setenv("LOG_LEVEL", "INFO")
     request.getfixturevalue("worker")
-    with structlog.contextvars.bound_contextvars(request_id="asked-by-0123"), transaction.atomic():
-        user = UserFactory()
-        outbox.write(kind=Kind.DOSSIER_REQUESTED, event_key="submit:1", at=at, facts=FACTS, user=user)
+    with structlog.contextvars.bound_contextvars(request_id="asked-by-0123"):
+        current_app.send_task(figures.LEDGER_CHECK)
     said = ""
     for _ in range(200):
         said = (tmp_path / "worker.log").read_text()
