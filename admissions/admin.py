@@ -32,13 +32,13 @@ from admissions.forms import (
     RefuseForm,
     SuspensionForm,
 )
-from admissions.guards import Refused
 from admissions.models import Document, JoinRequest, JoinStep, Measure, MeasureStep
 from admissions.states import FINAL_STATES, MOVES, MeasureState, State
 from admissions.templatetags.admissions import weight
 from catalog.models import Habilitation, Provider
 from ui import french
 from ui.admin import ReadOnly
+from ui.refusals import Refused
 
 
 def administrator(request: HttpRequest) -> Actor:

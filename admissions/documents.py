@@ -19,8 +19,8 @@ from django.utils.translation import gettext as _
 
 from accounts.actors import Actor
 from admissions import guards, permissions
-from admissions.guards import Refused
 from admissions.models import Document, JoinRequest, private_storage
+from ui.refusals import Refused
 
 # None is law: they stop abuse. A photo by a phone of today weighs 3 to 9 MB.
 SIZE_MAX = 10_000_000

@@ -8,7 +8,7 @@ from django.db.models import Case, F, Q, QuerySet, When
 from accounts.actors import Actor
 from admissions.models import JoinRequest, Measure
 from admissions.permissions import own_requests
-from admissions.states import FINAL_STATES, OPEN_MEASURES, MeasureState, State
+from admissions.states import OPEN_MEASURES, MeasureState, State
 
 WAITS_UNTIL = Case(
     When(state=State.SENT, then=F("receivable_due_at")),
@@ -30,11 +30,6 @@ def measures_to_decide(*, at: datetime) -> QuerySet[Measure]:
     may_be = Q(answer_due_at__lte=at) | Q(steps__verb="answer")
     found = Measure.objects.filter(undecided).filter(may_be).select_related("provider__organisation")
     return found.distinct().order_by("answer_due_at", "pk")
-
-
-def unfinished_of(actor: Actor) -> list[JoinRequest]:
-    """A person's own requests that are not over, the last touched first: for their home page."""
-    return list(own_requests(actor).exclude(state__in=FINAL_STATES).order_by("-touched_at", "pk"))
 
 
 def all_of(actor: Actor) -> list[JoinRequest]:

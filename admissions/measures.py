@@ -16,12 +16,12 @@ import rulebook
 from accounts import journal
 from accounts.actors import SYSTEM, Actor
 from admissions import announcements, guards, permissions
-from admissions.guards import Refused
 from admissions.models import Measure, MeasureStep
 from admissions.states import MEASURE_MOVES, OPEN_MEASURES, MeasureState, Side
 from catalog import publishing
 from catalog.models import Provider
 from rulebook import Rules, workdays
+from ui.refusals import Refused, StalePage
 
 
 def warn(provider_id: UUID, *, by: Actor, at: datetime, request_id: UUID, words: str) -> Measure:
@@ -212,7 +212,7 @@ def _begin(verb: str, measure_id: int, *, by: Actor, request_id: UUID) -> tuple[
     side = permissions.check_measure(verb, by, measure)
     done = MeasureStep.objects.filter(measure=measure, request_id=request_id).first()
     if done is not None and done.verb != verb:
-        raise guards.StalePage
+        raise StalePage
     return measure, side, done is not None
 
 

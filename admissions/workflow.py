@@ -24,12 +24,12 @@ from accounts.models import Membership, Organisation
 from accounts.permissions import NotAllowed
 from admissions import announcements, clocks, completeness, documents, guards, permissions, registers
 from admissions.completeness import Page
-from admissions.guards import Refused
 from admissions.models import Document, JoinRequest, JoinStep
 from admissions.states import MOVES, Motive, Side, State
 from catalog import search
 from catalog.models import Offer, Provider
 from rulebook import workdays
+from ui.refusals import Refused, StalePage
 
 __all__ = ["NotAllowed", "Refused"]
 
@@ -333,7 +333,7 @@ def _start(asked: JoinRequest, *, by: Actor, at: datetime, request_id: UUID) -> 
         # The same click from another connection was faster; else the name, or the number, is taken.
         done = JoinRequest.objects.filter(creation_request_id=request_id, author_id=asked.author_id).first()
         if done is None:
-            raise guards.StalePage from None
+            raise StalePage from None
         return done
     return asked
 
@@ -356,7 +356,7 @@ def _begin(verb: str, join_request_id: UUID, *, by: Actor, request_id: UUID) -> 
     permissions.check_may(verb, asked, by)
     done = JoinStep.objects.filter(join_request=asked, request_id=request_id).first()
     if done is not None and done.verb != verb:
-        raise guards.StalePage
+        raise StalePage
     return asked, done is not None
 
 

@@ -34,9 +34,10 @@ from dossiers.models import (
     Transition,
 )
 from dossiers.states import State
-from dossiers.workflow import NotAllowed, Refused
+from dossiers.workflow import NotAllowed
 from ui import french
 from ui.admin import ReadOnly
+from ui.refusals import Refused
 
 
 def admin_actor(request: HttpRequest) -> Actor:

@@ -24,11 +24,12 @@ from accounts.actors import Actor
 from accounts.listing import roles_of
 from accounts.permissions import NotAllowed
 from dossiers import clocks, guards, workflow
-from dossiers.guards import Judged, Refused
+from dossiers.guards import Judged
 from dossiers.models import Batch, BatchLine, Motive
 from dossiers.permissions import visible_dossiers
 from dossiers.states import ClockKind
 from rulebook import Rules, workdays
+from ui.refusals import Refused, StalePage
 
 log = logging.getLogger(__name__)
 
@@ -97,7 +98,7 @@ def prepare(answer: str, *, dossiers: Iterable[UUID], by: Actor, at: datetime, r
         if not is_new:
             # The same click from another connection was faster; else the name is taken.
             if batch.provider_id != by.organisation_id:
-                raise guards.StalePage
+                raise StalePage
             return batch
         BatchLine.objects.bulk_create(
             BatchLine(batch=batch, position=position, dossier_id=dossier_id)

@@ -20,8 +20,8 @@ from accounts.permissions import NotAllowed
 from dossiers import announcements, clocks, workflow
 from dossiers.models import Deadline, Dossier
 from dossiers.states import ClockKind, State
-from dossiers.workflow import Refused
 from rulebook import workdays
+from ui.refusals import Refused
 
 log = logging.getLogger(__name__)
 

@@ -20,26 +20,12 @@ from dossiers.models import Deadline, Dossier, Transition
 from dossiers.states import ANSWER_CLOCKS, CLOCK_OF, MOVES, State
 from rulebook import Rules, workdays
 from ui import french
+from ui.refusals import Refused
 
 # None is law: they stop slips and abuse.
 DRAFTS_MAX = 20
 SENDS_A_DAY_MAX = 20
 FURTHEST_YEARS = 5
-
-
-class Refused(Exception):
-    """The verb cannot be done now. `field`: the name of the form field it is about, if any."""
-
-    def __init__(self, message: str, *, field: str = ""):
-        self.message, self.field = message, field
-        super().__init__(message)
-
-
-class StalePage(Refused):
-    """The name of this request is missing, broken or taken: another page made it."""
-
-    def __init__(self):
-        super().__init__(_("Cette page n’est plus à jour. Rechargez-la avant de continuer."))
 
 
 def check_move(dossier: Dossier, verb: str) -> None:

@@ -16,10 +16,10 @@ import rulebook
 from accounts.actors import Actor
 from accounts.permissions import NotAllowed
 from dossiers import announcements, clocks, workflow
-from dossiers.guards import Refused
 from dossiers.models import Deadline, Dossier, Relief
 from dossiers.states import CLOCK_OF, ClockKind, State
 from rulebook import workdays
+from ui.refusals import Refused
 
 # Not law: it stops slips. An outage longer than four weeks takes two reliefs.
 EXTRA_DAYS_MAX = 20

@@ -26,11 +26,11 @@ from accounts.permissions import NotAllowed
 from catalog import eligibility, promises
 from catalog.models import Session
 from dossiers import announcements, clocks, funding, guards, permissions, terms
-from dossiers.guards import Refused
 from dossiers.models import Deadline, Dossier, FundingLine, Payment, Transition
 from dossiers.states import CLOCK_OF, MOVES, SILENT_PARTY, ClockKind, State
 from rights import ledger
 from rulebook import Rules, workdays
+from ui.refusals import Refused, StalePage
 
 __all__ = ["NotAllowed", "Refused"]
 
@@ -47,7 +47,7 @@ def create(session_id: UUID, *, by: Actor, at: datetime, request_id: UUID) -> Do
         if done:
             return done
         if not promises.hold(session_id):
-            raise guards.Refused(_("L’organisme a retiré cette session. Choisissez-en une autre."))
+            raise Refused(_("L’organisme a retiré cette session. Choisissez-en une autre."))
         session = Session.objects.select_related("offer__provider", "offer__certification").get(pk=session_id)
         today = workdays.paris_day(at)
         rules = rulebook.on(today)
@@ -74,7 +74,7 @@ def create(session_id: UUID, *, by: Actor, at: datetime, request_id: UUID) -> Do
             # The same click from another connection was faster; else the name, or the number, is taken.
             done = Dossier.objects.filter(creation_request_id=request_id, holder_id=by.holder_id).first()
             if done is None:
-                raise guards.StalePage from None
+                raise StalePage from None
             return done
     return dossier
 
@@ -588,7 +588,7 @@ def _begin(verb: str, dossier_id: UUID, *, by: Actor, request_id: UUID) -> tuple
     permissions.check_may(verb, dossier, by)
     done = Transition.objects.filter(dossier=dossier, request_id=request_id).first()
     if done is not None and done.verb != verb:
-        raise guards.StalePage
+        raise StalePage
     return dossier, done is not None
 
 

@@ -24,12 +24,13 @@ import rulebook
 from accounts.admin import administrator
 from rulebook import workdays
 from support import answers, listing, screen, workflow
-from support.guards import WORDS_MAX, Refused
+from support.guards import WORDS_MAX
 from support.models import AnswerModel, Entry, ScamReport, Ticket
 from support.states import MOVES, WAITING, State, Topic
 from ui import french
 from ui.admin import ReadOnly
 from ui.fields import WordsField
+from ui.refusals import Refused
 
 
 class WordsForm(forms.Form):

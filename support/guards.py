@@ -1,7 +1,6 @@
 """Is it possible now? Each check says, in one French sentence, why not and what to do."""
 
 from datetime import datetime, timedelta
-from uuid import UUID
 
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -9,6 +8,7 @@ from django.utils.translation import ngettext
 from accounts.actors import Actor
 from support.models import Entry, Ticket
 from support.states import MOVES, State
+from ui.refusals import Refused
 
 # None is law: they stop slips and floods.
 SUBJECT_MAX = 120
@@ -22,29 +22,8 @@ REPLIES_A_DAY_MAX = 20
 REOPEN_DAYS = 30
 
 
-class Refused(Exception):
-    """The verb cannot be done now. `field`: the name of the form field it is about, if any."""
-
-    def __init__(self, message: str, *, field: str = ""):
-        self.message, self.field = message, field
-        super().__init__(message)
-
-
 class TooMany(Refused):
     """A limit is reached: try later."""
-
-
-class StalePage(Refused):
-    """The name of this request is missing, broken or taken: another page made it."""
-
-    def __init__(self):
-        super().__init__(_("Cette page n’est plus à jour. Rechargez-la avant de continuer."))
-
-
-def check_request_id(request_id: UUID | None) -> UUID:
-    if request_id is None:
-        raise StalePage
-    return request_id
 
 
 def check_move(ticket: Ticket, verb: str) -> None:

@@ -22,9 +22,9 @@ from accounts.actors import Actor
 from accounts.permissions import NotAllowed
 from rulebook import workdays
 from support import announcements, guards, links, permissions
-from support.guards import Refused
 from support.models import Entry, ScamReport, Ticket
 from support.states import MOVES, State, Topic
+from ui.refusals import Refused, StalePage
 
 __all__ = ["NotAllowed", "Refused"]
 
@@ -78,7 +78,7 @@ def open(
             # The same click from another connection was faster; else the name, or the number, is taken.
             if done := _opened(by, request_id):
                 return done
-            raise guards.StalePage from None
+            raise StalePage from None
         if scam is not None:
             ScamReport.objects.create(ticket=ticket, **scam)
         _write(ticket, "open", by=by, at=at, request_id=request_id, words=words)

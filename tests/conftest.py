@@ -36,6 +36,11 @@ BROWSER_ARGUMENTS = [
     "--no-first-run",
 ]
 
+END_OTHER_SESSIONS = (
+    "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+    " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+)
+
 NO_SHARED_DATA = "les fichiers réels (../shared/data) sont absents"
 NO_BROWSER = "Chromium est absent (paquet « chromium », ou son chemin dans CHROMIUM)"
 
@@ -75,6 +80,14 @@ def _absent(reason, required_by):
 
 
 # --- The world outside ----------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup, django_db_blocker):
+    """The test database goes at the end: sessions that a server's thread left behind are ended first."""
+    yield
+    with django_db_blocker.unblock(), connection.cursor() as cursor:
+        cursor.execute(END_OTHER_SESSIONS)
 
 
 @pytest.fixture(scope="session")

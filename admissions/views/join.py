@@ -25,15 +25,14 @@ from admissions import completeness, documents, listing, registers, screen, work
 from admissions.completeness import Page
 from admissions.downloads import as_download, receipt_of
 from admissions.forms import FORMS, GiveUpForm, OrganisationForm, PageForm, SendForm, initial_of, read_codes
-from admissions.guards import Refused
 from admissions.models import Document, JoinRequest
 from admissions.permissions import own_requests
 from admissions.states import EDITABLE
-from admissions.uploads import DropTooBig
 from rulebook import workdays
 from ui import french
 from ui.htmx import page_or_fragment
-from ui.refusals import error_above, request_id_of
+from ui.refusals import Refused, error_above, request_id_of
+from ui.uploads import DropTooBig
 
 QUESTIONS = tuple(page for page in Page if page != Page.DOCUMENTS)
 
@@ -113,7 +112,7 @@ def join_page(request: HttpRequest, join_request_id: UUID, page: Page) -> HttpRe
 def join_documents(request: HttpRequest, join_request_id: UUID) -> HttpResponse:
     """The page of documents. Its upload handler must come before the body is read, so before the token is
     looked for, which the inner view demands."""
-    request.upload_handlers.insert(0, DropTooBig(request))
+    request.upload_handlers.insert(0, DropTooBig(request, size_max=documents.SIZE_MAX))
     return _documents(request, join_request_id)
 
 

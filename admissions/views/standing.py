@@ -11,12 +11,11 @@ import rulebook
 from accounts.permissions import provider_required
 from admissions import measures, screen
 from admissions.forms import AnswerForm
-from admissions.guards import Refused
 from admissions.models import Measure
 from admissions.permissions import is_manager
 from catalog.models import Provider
 from rulebook import workdays
-from ui.refusals import error_above, request_id_of
+from ui.refusals import Refused, error_above, request_id_of
 
 
 @provider_required

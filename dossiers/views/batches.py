@@ -18,10 +18,9 @@ from accounts.permissions import provider_required
 from dossiers import bulk, inbox
 from dossiers.forms import DurationForm, RefusalForm
 from dossiers.models import Batch, BatchLine
-from dossiers.views.requests import error_above
-from dossiers.workflow import Refused
 from rulebook import workdays
 from ui.htmx import page_or_fragment
+from ui.refusals import Refused, error_above
 
 Outcome = BatchLine.Outcome
 # A small batch is done before the page answers; a worker does the rest meanwhile.

@@ -27,10 +27,10 @@ from dossiers import calendar, guards, listing, screen, workflow
 from dossiers.forms import MyDossiersForm, ReasonForm, RequestForm, SendForm
 from dossiers.models import Dossier
 from dossiers.permissions import visible_dossiers
-from dossiers.views.requests import error_above, request_id_of, visible_dossier
-from dossiers.workflow import Refused
+from dossiers.views.requests import visible_dossier
 from rulebook import workdays
 from ui.htmx import page_or_fragment
+from ui.refusals import Refused, error_above, request_id_of
 
 PAGE = "dossiers/holder/dossier.html"
 FRAGMENT = "dossiers/holder/_dossier.html"

@@ -26,10 +26,10 @@ from dossiers.forms import BatchForm, InboxForm, ProposalForm, ReasonForm, Refus
 from dossiers.models import Dossier
 from dossiers.permissions import visible_dossiers
 from dossiers.states import State
-from dossiers.views.requests import error_above, request_id_of, visible_dossier
-from dossiers.workflow import Refused
+from dossiers.views.requests import visible_dossier
 from ui import french, spreadsheet
 from ui.htmx import page_or_fragment
+from ui.refusals import Refused, error_above, request_id_of
 
 PAGE = "dossiers/provider/dossier.html"
 FRAGMENT = "dossiers/provider/_dossier.html"

@@ -20,13 +20,14 @@ from dossiers.permissions import visible_dossiers
 from rulebook import workdays
 from support import answers, workflow
 from support.forms import ContactForm, ReportForm
-from support.guards import Refused, TooMany
+from support.guards import TooMany
 from support.models import Ticket
 from support.permissions import as_asker
 from support.states import SLUGS, Topic
-from support.views.thread import request_id_of, say, status_of
+from support.views.thread import say, status_of
 from ui import french
 from ui.htmx import page_or_fragment
+from ui.refusals import Refused, request_id_of
 
 # Session keys: what is being written, by topic; what a visitor has just sent.
 KEPT, SENT = "contact_kept", "contact_sent"

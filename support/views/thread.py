@@ -16,8 +16,9 @@ from django.utils.translation import gettext as _
 from accounts.actors import Actor
 from support import screen, workflow
 from support.forms import ReopenForm, ReplyForm
-from support.guards import Refused, StalePage, TooMany
+from support.guards import TooMany
 from support.models import Ticket
+from ui.refusals import Refused, request_id_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,14 +93,6 @@ def _do(
 
 
 # --- Shared with the pages where one begins to write ------------------------------------------------
-
-
-def request_id_of(request: HttpRequest) -> UUID:
-    """The hidden `request_id` made when the page was rendered. Refused: it is missing or broken."""
-    try:
-        return UUID(request.POST.get("request_id", ""))
-    except ValueError:
-        raise StalePage from None
 
 
 def say(refusal: Refused, form: Form | None) -> str:

@@ -13,12 +13,12 @@ from django.urls import reverse
 from accounts.actors import Actor, Role
 from accounts.permissions import NotAllowed
 from admissions import documents, reminders
-from admissions.guards import Refused
 from admissions.models import FOLDER, Document, JoinRequest, private_storage
 from admissions.states import State
 from tests.factories.accounts import UserFactory
 from tests.factories.admissions import PDF, JoinRequestFactory, a_file, a_picture, act, author_actor
 from tests.factories.dossiers import admin_actor
+from ui.refusals import Refused
 
 pytestmark = pytest.mark.django_db
 
@@ -204,6 +204,7 @@ def test_a_file_without_its_row_goes_the_next_day(at):
     storage = private_storage()
     lost = storage.save(f"{FOLDER}/perdu", ContentFile(b"x"))
     kept = JoinRequestFactory().documents.first().file.name
+    os.utime(storage.path(lost), (at.timestamp(), at.timestamp()))  # the disk has a clock of its own
     reminders.clear_away(at=at + timedelta(hours=1))
     assert storage.exists(lost)
     reminders.clear_away(at=at + timedelta(days=2))

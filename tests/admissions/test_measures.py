@@ -14,7 +14,6 @@ from accounts.actors import SYSTEM, VISITOR, Actor, Role
 from accounts.models import JournalEntry
 from accounts.permissions import NotAllowed
 from admissions import listing, measures
-from admissions.guards import Refused
 from admissions.models import Measure, MeasureStep
 from admissions.states import MEASURE_MOVES, MeasureState
 from catalog import publishing
@@ -26,6 +25,7 @@ from tests.factories.accounts import MembershipFactory, UserFactory
 from tests.factories.admissions import MeasureFactory
 from tests.factories.catalog import OfferFactory, ProviderFactory
 from tests.factories.dossiers import admin_actor
+from ui.refusals import Refused
 
 pytestmark = pytest.mark.django_db
 

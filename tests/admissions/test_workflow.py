@@ -11,7 +11,7 @@ from accounts.actors import SYSTEM, VISITOR, Actor, Role
 from accounts.models import JournalEntry, Membership, Organisation
 from accounts.permissions import NotAllowed
 from admissions import clocks, completeness, documents, workflow
-from admissions.guards import OPEN_REQUESTS_MAX, SENDS_A_DAY_MAX, Refused
+from admissions.guards import OPEN_REQUESTS_MAX, SENDS_A_DAY_MAX
 from admissions.models import Document, JoinRequest, JoinStep
 from admissions.states import EDITABLE, MOVES, WHOSE_TURN, Side, State
 from catalog.models import Offer, Provider
@@ -28,6 +28,7 @@ from tests.factories.admissions import (
 )
 from tests.factories.catalog import OfferFactory, ProviderFactory
 from tests.factories.dossiers import admin_actor
+from ui.refusals import Refused
 
 pytestmark = pytest.mark.django_db
 

@@ -37,6 +37,10 @@ def unguarded_ledger(transactional_db):
             yield
         finally:
             connection_created.disconnect(_strip_locks)
+            # This thread's own connection may have been opened meanwhile; the tests to come need its locks.
+            connection.execute_wrappers[:] = [
+                wrapper for wrapper in connection.execute_wrappers if wrapper is not _without_lock
+            ]
             with connection.cursor() as cursor:
                 cursor.execute("TRUNCATE rights_pocket CASCADE")
                 cursor.execute(f"ALTER TABLE rights_pocket ADD CONSTRAINT {NEVER_OVERDRAWN} {definition}")

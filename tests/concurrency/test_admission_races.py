@@ -7,7 +7,6 @@ import pytest
 
 from accounts.models import Membership, Organisation
 from admissions import measures, workflow
-from admissions.guards import Refused
 from admissions.models import JoinStep, Measure
 from admissions.states import State
 from catalog.models import Provider
@@ -15,6 +14,7 @@ from tests.concurrency.crowd import together
 from tests.factories.admissions import JoinRequestFactory
 from tests.factories.catalog import ProviderFactory
 from tests.factories.dossiers import admin_actor
+from ui.refusals import Refused
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -19,7 +19,6 @@ from catalog.models import Session
 from dossiers import clocks, workflow
 from dossiers.models import Deadline, Dossier, FundingLine, Transition
 from dossiers.states import ClockKind, State
-from dossiers.workflow import Refused
 from rights import integrity, ledger
 from rights.models import Movement
 from rulebook import workdays
@@ -28,6 +27,7 @@ from tests.factories.accounts import HolderFactory
 from tests.factories.catalog import SessionFactory
 from tests.factories.dossiers import DossierFactory, act, holder_actor, in_business_days, propose_as_asked
 from tests.factories.rights import CreditFactory
+from ui.refusals import Refused
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

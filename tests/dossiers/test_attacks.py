@@ -19,7 +19,6 @@ from dossiers import clocks, deadlines, guards, relief, workflow
 from dossiers.models import Deadline, Dossier, FundingLine, Payment, Relief, Transition
 from dossiers.states import CLOCK_OF, ClockKind, State
 from dossiers.views import holder as views
-from dossiers.workflow import Refused
 from notices.models import Notice
 from rights import integrity, ledger
 from rights.kinds import PocketKind
@@ -37,6 +36,7 @@ from tests.factories.dossiers import (
     provider_actor,
 )
 from tests.factories.rights import CreditFactory
+from ui.refusals import Refused
 
 pytestmark = pytest.mark.django_db
 

@@ -17,12 +17,12 @@ from dossiers import bulk, tasks, workflow
 from dossiers.bulk import Outcome
 from dossiers.models import Batch, BatchLine, Dossier, Transition
 from dossiers.states import State
-from dossiers.workflow import Refused
 from notices.models import Notice
 from rulebook import workdays
 from tests.factories.accounts import HolderFactory, MembershipFactory
 from tests.factories.catalog import SessionFactory
 from tests.factories.dossiers import DossierFactory, act, admin_actor, in_business_days, provider_actor
+from ui.refusals import Refused
 
 pytestmark = pytest.mark.django_db
 

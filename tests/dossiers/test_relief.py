@@ -10,10 +10,10 @@ from accounts.permissions import NotAllowed
 from dossiers import clocks, relief
 from dossiers.models import Deadline, FundingLine, Relief
 from dossiers.states import CLOCK_OF, ClockKind, State
-from dossiers.workflow import Refused
 from notices.models import Notice
 from rights import integrity, ledger
 from tests.factories.dossiers import DossierFactory, act, admin_actor, bring, holder_actor
+from ui.refusals import Refused
 
 pytestmark = pytest.mark.django_db
 

@@ -13,7 +13,6 @@ from catalog.models import Session
 from dossiers import workflow
 from dossiers.models import Deadline, Dossier, FundingLine, Payment, Transition
 from dossiers.states import CLOCK_OF, MOVES, ClockKind, State
-from dossiers.workflow import Refused
 from notices.models import Notice
 from rights import integrity, ledger
 from rights.kinds import PocketKind
@@ -31,6 +30,7 @@ from tests.factories.dossiers import (
     provider_actor,
 )
 from tests.factories.rights import CreditFactory
+from ui.refusals import Refused
 
 pytestmark = pytest.mark.django_db
 

@@ -11,13 +11,14 @@ from accounts.models import JournalEntry
 from accounts.permissions import NotAllowed
 from notices.models import Notice
 from support import guards, links, workflow
-from support.guards import Refused, TooMany
+from support.guards import TooMany
 from support.models import Entry, ScamReport, Ticket
 from support.states import BY_ADMIN, BY_ASKER, MOVES, State, Topic
 from tests.conftest import PARIS
 from tests.factories.accounts import MembershipFactory
 from tests.factories.dossiers import DossierFactory, holder_actor
 from tests.factories.support import TicketFactory, act, agent, asker_of
+from ui.refusals import Refused, StalePage
 
 pytestmark = pytest.mark.django_db
 FRIDAY = datetime(2026, 11, 20, 15, 30, tzinfo=PARIS)
@@ -54,7 +55,7 @@ def test_the_same_click_opens_one_ticket():
 
 def test_the_name_of_somebody_elses_request_opens_nothing():
     first = TicketFactory()
-    with pytest.raises(guards.StalePage):
+    with pytest.raises(StalePage):
         TicketFactory(request_id=first.creation_request_id)
 
 
