@@ -27,7 +27,7 @@ from accounts.models import (
     User,
 )
 from rulebook import workdays
-from ui.admin import ReadOnly
+from ui.admin import ReadOnly, ReadOnlyTable
 from ui.refusals import Refused
 
 # One way in for everyone, with its limits and its confirmed addresses.
@@ -62,9 +62,8 @@ class PasswordForm(AdminPasswordChangeForm):
         return user
 
 
-class MembershipInline(ReadOnly, admin.TabularInline):
+class MembershipInline(ReadOnlyTable):
     model = Membership
-    extra = 0
     fields = ("organisation", "role", "since")
     show_change_link = True
 
@@ -335,12 +334,30 @@ class InvitationAdmin(ReadOnly, admin.ModelAdmin):
     date_hierarchy = "created_at"
 
 
+UNKNOWN_SYSTEM = "inconnu"
+
+
+class SystemFilter(admin.SimpleListFilter):
+    title = _("système")
+    parameter_name = "systeme"
+
+    def lookups(self, request, model_admin):
+        systems = SignIn.objects.order_by("system").values_list("system", flat=True).distinct()
+        return [(system or UNKNOWN_SYSTEM, system or _("inconnu")) for system in systems]
+
+    def queryset(self, request, queryset):
+        wanted = self.value()
+        if wanted is None:
+            return queryset
+        return queryset.filter(system="" if wanted == UNKNOWN_SYSTEM else wanted)
+
+
 @admin.register(SignIn)
 class SignInAdmin(ReadOnly, admin.ModelAdmin):
     """Whose sign-ins one may read is personal data: a look at one person's is written down."""
 
     list_display = ("at", "user", "succeeded", "device", "network")
-    list_filter = ("succeeded", ("user", admin.EmptyFieldListFilter), "system")
+    list_filter = ("succeeded", ("user", admin.EmptyFieldListFilter), SystemFilter)
     list_select_related = ("user",)
     search_fields = ("user__email", "network")
     date_hierarchy = "at"

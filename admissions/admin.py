@@ -37,7 +37,7 @@ from admissions.states import FINAL_STATES, MOVES, MeasureState, State
 from admissions.templatetags.admissions import weight
 from catalog.models import Habilitation, Provider
 from ui import french
-from ui.admin import ReadOnly
+from ui.admin import ReadOnly, ReadOnlyTable
 from ui.refusals import Refused
 
 
@@ -121,11 +121,10 @@ class Acts:
         return render(request, "admissions/admin/act.html", context, status=status)
 
 
-class DocumentInline(ReadOnly, admin.TabularInline):
+class DocumentInline(ReadOnlyTable):
     model = Document
     fields = ["link", "content_type", "heavy", "added_at"]
     readonly_fields = ["link", "heavy"]
-    extra = 0
 
     @admin.display(description=gettext_lazy("taille"))
     def heavy(self, document):
@@ -137,11 +136,10 @@ class DocumentInline(ReadOnly, admin.TabularInline):
         return format_html('<a href="{}">{}</a>', url, document.file_name)
 
 
-class JoinStepInline(ReadOnly, admin.TabularInline):
+class JoinStepInline(ReadOnlyTable):
     model = JoinStep
     fields = ["at", "verb", "to_state", "side", "user", "words", "notes"]
     readonly_fields = ["notes"]
-    extra = 0
 
     @admin.display(description=gettext_lazy("notes"))
     def notes(self, step):
@@ -393,10 +391,9 @@ class DocumentAdmin(ReadOnly, admin.ModelAdmin):
 # --- Measures -------------------------------------------------------------------------------------------
 
 
-class MeasureStepInline(ReadOnly, admin.TabularInline):
+class MeasureStepInline(ReadOnlyTable):
     model = MeasureStep
     fields = ["at", "verb", "to_state", "side", "user", "words"]
-    extra = 0
 
 
 class DecideFilter(admin.SimpleListFilter):

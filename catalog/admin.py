@@ -23,7 +23,7 @@ from catalog.models import (
     Word,
 )
 from rulebook import workdays
-from ui.admin import ReadOnly
+from ui.admin import ReadOnly, ReadOnlyTable
 
 
 def _today():
@@ -93,9 +93,8 @@ class TownAdmin(ReadOnly, admin.ModelAdmin):
     search_fields = ["name", "name_key", "code"]
 
 
-class BlockInline(ReadOnly, admin.TabularInline):
+class BlockInline(ReadOnlyTable):
     model = CertificationBlock
-    extra = 0
 
 
 @admin.register(Certification)
@@ -222,9 +221,8 @@ class WordAdmin(ReadOnly, admin.ModelAdmin):
     search_fields = ["key"]
 
 
-class RefusalInline(ReadOnly, admin.TabularInline):
+class RefusalInline(ReadOnlyTable):
     model = ImportRefusal
-    extra = 0
 
 
 @admin.register(ImportRun)

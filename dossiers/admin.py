@@ -36,7 +36,7 @@ from dossiers.models import (
 from dossiers.states import State
 from dossiers.workflow import NotAllowed
 from ui import french
-from ui.admin import ReadOnly
+from ui.admin import ReadOnly, ReadOnlyTable
 from ui.refusals import Refused
 
 
@@ -45,24 +45,21 @@ def admin_actor(request: HttpRequest) -> Actor:
     return Actor(role=Role.ADMIN, user=request.user)
 
 
-class TransitionInline(ReadOnly, admin.TabularInline):
+class TransitionInline(ReadOnlyTable):
     model = Transition
     fields = ["at", "verb", "from_state", "to_state", "role", "user", "cause", "reason"]
-    extra = 0
 
 
-class DeadlineInline(ReadOnly, admin.TabularInline):
+class DeadlineInline(ReadOnlyTable):
     model = Deadline
     fields = ["kind", "opened_at", "last_day", "due_at", "closed_at", "outcome", "opened_by_relief"]
-    extra = 0
     ordering = ["id"]
 
 
-class FundingLineInline(ReadOnly, admin.TabularInline):
+class FundingLineInline(ReadOnlyTable):
     model = FundingLine
     fields = ["round", "position", "kind", "source", "amount", "reason"]
     readonly_fields = ["amount"]
-    extra = 0
 
     def get_queryset(self, request):
         return super().get_queryset(request).select_related("source__holder")
@@ -72,10 +69,9 @@ class FundingLineInline(ReadOnly, admin.TabularInline):
         return french.euros(line.amount_cents)
 
 
-class PaymentInline(ReadOnly, admin.TabularInline):
+class PaymentInline(ReadOnlyTable):
     model = Payment
     fields = ["reference", "amount_cents", "outcome", "reason", "at"]
-    extra = 0
 
 
 class PaymentForm(forms.Form):
@@ -341,11 +337,10 @@ class CalendarFeedAdmin(ReadOnly, admin.ModelAdmin):
     fields = ["user", "organisation", "made_at"]
 
 
-class BatchLineInline(ReadOnly, admin.TabularInline):
+class BatchLineInline(ReadOnlyTable):
     model = BatchLine
     fields = ["position", "dossier", "outcome", "obstacle", "done_at"]
     readonly_fields = fields
-    extra = 0
 
 
 @admin.register(Batch)

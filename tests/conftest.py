@@ -86,8 +86,10 @@ def _absent(reason, required_by):
 def django_db_setup(django_db_setup, django_db_blocker):
     """The test database goes at the end: sessions that a server's thread left behind are ended first."""
     yield
-    with django_db_blocker.unblock(), connection.cursor() as cursor:
-        cursor.execute(END_OTHER_SESSIONS)
+    with django_db_blocker.unblock():
+        connection.close()  # it may have been ended itself, as one of the others
+        with connection.cursor() as cursor:
+            cursor.execute(END_OTHER_SESSIONS)
 
 
 @pytest.fixture(scope="session")

@@ -65,7 +65,9 @@ class Visitor:
                 raise Failed(f"no field « {name} » beside « {button} » on {self.url}")
             form.fields[name] = value
         address = urllib.parse.urljoin(self.url, form.action or self.url)
-        data = urllib.parse.urlencode(form.form_values())
+        pressed = next(each for each in form.iter("button") if plain(button) in text_of(each))
+        named = [(pressed.get("name"), pressed.get("value", ""))] if pressed.get("name") else []
+        data = urllib.parse.urlencode([*form.form_values(), *named])
         if form.method == "GET":
             return f"{address.partition('?')[0]}?{data}", None
         return address, data.encode()

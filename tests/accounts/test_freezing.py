@@ -24,9 +24,10 @@ from ui.refusals import Refused
 pytestmark = pytest.mark.django_db
 
 TUESDAY = datetime.datetime(2026, 5, 12, 15, 0, tzinfo=workdays.PARIS)
+A_MINUTE_BEFORE = TUESDAY - datetime.timedelta(minutes=1)
 
 
-def frozen(holder, at=TUESDAY):
+def frozen(holder, at=A_MINUTE_BEFORE):
     return freezing.freeze(holder.pk, by=holder_actor(holder), at=at)
 
 
@@ -81,7 +82,7 @@ def test_a_thaw_that_was_asked_is_called_off_and_can_be_asked_again(holder):
 
 def test_what_the_portal_freezes_only_the_portal_thaws(holder):
     admin, by = admin_actor(), holder_actor(holder)
-    freezing.freeze(holder.pk, by=admin, at=TUESDAY, reason="Démarchage signalé.")
+    freezing.freeze(holder.pk, by=admin, at=A_MINUTE_BEFORE, reason="Démarchage signalé.")
     with pytest.raises(Refused, match="écrivez-nous"):
         freezing.ask_thaw(holder.pk, by=by, at=TUESDAY)
     # Frozen « again » by its holder, it does not become theirs to thaw.

@@ -1,6 +1,37 @@
-"""The administration: the desk of whoever is on duty, and its queue."""
+"""The administration: the desk of whoever is on duty, its queue, every list and one page of each."""
 
+from collections.abc import Callable
+
+from django.contrib import admin
+from django.urls import reverse
+
+from accounts.models import LoginSession
 from tests.scenes import ADMIN, Scene, page
+from tests.scenes.stage import CALM, Stage
+
+
+def first(options: admin.ModelAdmin) -> Callable[[Stage], str]:
+    """The page of the first row of a list, or the empty list."""
+
+    def where(stage: Stage) -> str:
+        meta = options.model._meta
+        row = options.model._default_manager.order_by("pk").first()
+        name = f"admin:{meta.app_label}_{meta.model_name}_"
+        return reverse(f"{name}change", args=[row.pk]) if row else reverse(f"{name}changelist")
+
+    return where
+
+
+def of_every_model() -> list[Scene]:
+    scenes = []
+    for model, options in admin.site._registry.items():
+        name = f"{model._meta.app_label}-{model._meta.model_name}"
+        address = f"admin:{name.replace('-', '_')}_changelist"
+        scenes.append(Scene(f"admin/list-{name}", ADMIN, page(address)))
+        if model is not LoginSession:  # its page would show a key: nobody opens it
+            scenes.append(Scene(f"admin/one-{name}", ADMIN, first(options)))
+    return scenes
+
 
 SCENES = [
     Scene(
@@ -18,4 +49,6 @@ SCENES = [
         page("admin:desk_decisions", "nature=avis"),
         shows=("Rien à décider",),
     ),
+    Scene("admin/desk-calm", CALM, page("admin:index"), shows=("Tout va bien", "Rien ne brûle")),
+    *of_every_model(),
 ]

@@ -2,7 +2,7 @@
 
 from django.urls import reverse
 
-from tests.scenes import CAMILLE, MEMBER, VISITOR, Scene, fill, page
+from tests.scenes import CAMILLE, MEMBER, VISITOR, Scene, fill, page, send
 
 LEA = "double@exemple.invalid"
 
@@ -23,6 +23,12 @@ def open_menu(shown):
 def open_filters(shown):
     shown.set_viewport_size({"width": 360, "height": 740})
     shown.locator(".filters__open").click()
+
+
+def too_old(shown):
+    """The token is gone, as after a night with the page open."""
+    shown.eval_on_selector("main [name=csrfmiddlewaretoken]", "field => { field.value = 'x'.repeat(64); }")
+    send(shown)
 
 
 def unlikely_key(stage):
@@ -59,4 +65,12 @@ SCENES = [
     ),
     Scene("shell/password-reset-sent", VISITOR, page("account_reset_password_done")),
     Scene("shell/address-to-confirm", VISITOR, page("account_email_verification_sent")),
+    # Pages of trouble, at addresses that only the scenes have (tests/browser/addresses.py).
+    Scene("trouble/page-too-old", VISITOR, page("account_reset_password"), then=too_old, status=403),
+    Scene("trouble/too-many", VISITOR, page("scene_too_many"), status=429, shows=("Attendez",)),
+    Scene("trouble/too-many-signed-in", CAMILLE, page("scene_too_many"), status=429),
+    Scene("trouble/broken", CAMILLE, page("scene_broken"), status=500, shows=("Rien n’est perdu",)),
+    Scene("trouble/database-away", CAMILLE, page("scene_away"), status=503, shows=("revient dans",)),
+    Scene("trouble/closed", VISITOR, page("scene_closed"), status=503, shows=("fermé pour entretien",)),
+    Scene("trouble/not-understood", VISITOR, page("scene_not_understood"), status=400),
 ]

@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
+from django.contrib.auth.models import Permission
 from django.db import transaction
 from django.utils import timezone
 
@@ -46,6 +47,7 @@ THREATENED = "menacee@exemple.invalid"
 SUSPENDED = "suspendue@exemple.invalid"
 BUSY = "affairee@exemple.invalid"
 WRITER = "redaction@exemple.invalid"
+CALM = "guichet-calme@exemple.invalid"
 
 
 class Stage:
@@ -59,6 +61,9 @@ class Stage:
             organisation=ProviderFactory(organisation__name="Atelier tout neuf").organisation,
             role="manager",
         )
+        # Somebody of the desk who follows sign-ins only: nobody is aimed at.
+        calm = UserFactory(email=CALM, is_staff=True)
+        calm.user_permissions.set(Permission.objects.filter(codename="view_signin"))
         with transaction.atomic():
             _frozen_people()
             _team()
