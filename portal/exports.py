@@ -5,6 +5,7 @@ from typing import Any
 
 from accounts import exports
 from accounts.models import HolderProfile, User
+from admissions import exports as requests_to_join
 from dossiers.models import Dossier, Transition
 from rights.statements import statement
 from support import exports as requests_for_help
@@ -23,6 +24,7 @@ def everything_of(user: User, *, at: datetime.datetime) -> dict[str, Any]:
         "droits": _rights(holder, at=at) if holder else None,
         "dossiers": _dossiers(holder) if holder else [],
         "demandes_d_aide": requests_for_help.of_person(user),
+        "demandes_de_referencement": requests_to_join.of_person(user),
     }
 
 

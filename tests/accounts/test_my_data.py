@@ -9,6 +9,7 @@ from accounts import journal, nir, sign_ins
 from accounts.models import JournalEntry
 from portal import exports
 from tests.factories.accounts import PASSWORD, HolderFactory, MembershipFactory, UserFactory
+from tests.factories.admissions import JoinRequestFactory
 from tests.factories.dossiers import DossierFactory, admin_actor, holder_actor
 from tests.factories.notices import NoticeFactory
 from tests.factories.support import TicketFactory
@@ -24,6 +25,7 @@ def holder(at):
     sign_ins.record(found.user, at=at, place=sign_ins.Place(browser="Firefox", system="Linux"))
     journal.record(by=admin_actor(), action="holder_viewed", subject=found, at=at)
     TicketFactory(by=holder_actor(found), words="Il me manque une année.")
+    JoinRequestFactory(author=found.user, name="Atelier des Lices")
     return found
 
 
@@ -34,6 +36,7 @@ def stranger(at):
     DossierFactory(at=at, holder=other, requested=True)
     NoticeFactory(user=other.user)
     TicketFactory(by=holder_actor(other), words="Ce que l’étrangère a écrit.")
+    JoinRequestFactory(author=other.user, name="École de l’étrangère")
     return other
 
 
@@ -56,6 +59,9 @@ def test_the_file_holds_everything_of_theirs_and_nothing_of_others(client, holde
     assert [line["action"] for line in found["journal"]][:1] == ["holder_viewed"]
     [ticket] = found["demandes_d_aide"]
     assert ticket["echange"][0]["message"] == "Il me manque une année."
+    [asked] = found["demandes_de_referencement"]
+    assert asked["reponses"]["nom de l’organisme"] == "Atelier des Lices"
+    assert {document["octets"] > 0 for document in asked["pieces"]} == {True}
     text = answer.content.decode()
     assert "l’étrangère" not in text
     assert "Étrangère" not in text and "07 98" not in text and stranger.user.email not in text
@@ -94,5 +100,6 @@ def test_it_costs_the_same_however_much_there_is(at, size, django_assert_num_que
         MembershipFactory(user=holder.user)
         NoticeFactory(user=holder.user)
         TicketFactory(by=holder_actor(holder))
-    with django_assert_num_queries(14):
+        JoinRequestFactory(author=holder.user)
+    with django_assert_num_queries(17):
         exports.everything_of(holder.user, at=at)
