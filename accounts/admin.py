@@ -83,6 +83,7 @@ class UserAdmin(DjangoUserAdmin):
     ordering = ("email",)
     readonly_fields = ("last_login", "date_joined", "former_email", "former_email_until")
     inlines = (MembershipInline,)
+    filter_horizontal = ()  # Django's two lists and their arrows cannot be read aloud, nor fit a phone
     fieldsets = (
         (None, {"fields": ("email", "password", "first_name", "last_name", "language")}),
         (
