@@ -36,14 +36,15 @@ TOO_WIDE = """() => {
   const root = document.scrollingElement;
   if (root.scrollWidth <= root.clientWidth) return [];
   return [...document.querySelectorAll("body *")]
-    .filter(each => !each.closest("[role=region] *") && each.getBoundingClientRect().right > root.clientWidth + 1)
+    .filter(each => each.getBoundingClientRect().right > root.clientWidth + 1)
+    .filter(each => !each.closest("[role=region] *"))  // a table that scrolls in its own frame
     .slice(0, 5).map(each => each.outerHTML.slice(0, 120));
 }"""
 # Words that a box hides: cut off, or pushed out of it. What is hidden on purpose is one pixel wide.
 CUT_OFF = """() => [...document.querySelectorAll("main *, header *, footer *")].filter(each => {
   const style = getComputedStyle(each);
   const hides = [style.overflowX, style.overflowY].some(way => way === "hidden" || way === "clip");
-  return hides && each.clientWidth > 1 && each.innerText && !each.closest("svg")
+  return hides && each.clientWidth > 1 && each.innerText && !each.closest("svg, select")
     && (each.scrollWidth > each.clientWidth + 1 || each.scrollHeight > each.clientHeight + 1);
 }).slice(0, 5).map(each => each.outerHTML.slice(0, 160))"""
 # What one taps is never too small for a finger, links inside a sentence aside.
