@@ -14,7 +14,12 @@ from django.urls import reverse
 from accounts import journal
 from accounts.actors import Actor, Role
 from accounts.models import ActivationAttempt, Membership, User
-from tests.factories.accounts import PASSWORD, HolderFactory, MembershipFactory, UserFactory
+from tests.factories.accounts import (
+    PASSWORD,
+    HolderFactory,
+    MembershipFactory,
+    UserFactory,
+)
 from tests.factories.catalog import OfferFactory, ProviderFactory
 from tests.factories.dossiers import DossierFactory
 
@@ -198,6 +203,15 @@ def test_at_a_computer_left_open_nobody_adds_an_address_without_the_password(cli
     assert answer.url.startswith(reverse("account_reauthenticate"))
     assert browser.post(answer.url, {"password": "pas le bon du tout"}).status_code == 422
     assert not mailoutbox and not EmailAddress.objects.filter(email="voleur@exemple.fr").exists()
+
+
+def test_a_session_key_that_nobody_was_given_is_a_visitor_on_every_page(client):
+    for name in ("home", "account_login", "search"):
+        for key in ('"abcdefgh\\000ijklmnopqrstuvwxyz01234"', "é" * 32, "a" * 5000, "A" * 32, "../" * 12):
+            answer = client.get(reverse(name), headers={"cookie": f"sessionid={key}"})
+            assert answer.status_code == 200, (name, key)
+    answer = client.get(reverse("account"), headers={"cookie": 'sessionid="abcdefgh\\000ijklmnopqrstuvwx"'})
+    assert answer.status_code == 302
 
 
 # --- The administration ---------------------------------------------------------------------------------
