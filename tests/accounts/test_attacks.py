@@ -13,7 +13,7 @@ from django.urls import reverse
 
 from accounts import journal
 from accounts.actors import Actor, Role
-from accounts.models import ActivationAttempt, Membership, User
+from accounts.models import ActivationAttempt, Invitation, Membership, User
 from tests.factories.accounts import (
     PASSWORD,
     HolderFactory,
@@ -212,6 +212,18 @@ def test_a_session_key_that_nobody_was_given_is_a_visitor_on_every_page(client):
             assert answer.status_code == 200, (name, key)
     answer = client.get(reverse("account"), headers={"cookie": 'sessionid="abcdefgh\\000ijklmnopqrstuvwx"'})
     assert answer.status_code == 302
+
+
+def test_an_invited_address_that_cannot_be_kept_is_told_beside_its_field(client_for):
+    provider = ProviderFactory()
+    boss = MembershipFactory(organisation=provider.organisation, role="manager").user
+    long = f"{'a' * 60}@{'.'.join(['b' * 60] * 4)}.fr"
+    for email in (long, "a\x00@exemple.fr", "x" * 5000, "🎓"):
+        typed = {"email": email, "role": "member"}
+        answer = client_for(boss).post(reverse("provider_team_invite"), typed)
+        assert answer.status_code == 422, email
+        assert 'href="#id_email"' in answer.text
+    assert not Invitation.objects.exists()
 
 
 # --- The administration ---------------------------------------------------------------------------------
