@@ -4,7 +4,7 @@ import pytest
 from allauth.account.internal.userkit import filter_users_by_email
 from allauth.account.models import EmailAddress
 from django.contrib.admin.models import LogEntry
-from django.contrib.auth.models import Permission
+from django.contrib.auth.models import Group, Permission
 from django.contrib.contenttypes.models import ContentType
 from django.db import transaction
 from django.db.models import ProtectedError
@@ -253,6 +253,22 @@ def test_who_may_change_people_makes_nobody_more_powerful_not_even_themselves(cl
     assert clerk.first_name == "Zoé"
     assert not clerk.is_superuser
     assert not clerk.has_perm("accounts.change_organisation")
+
+
+def test_who_may_change_groups_gives_themselves_nothing(client_for):
+    clerk = a_clerk(*(f"{verb}_group" for verb in ("add", "change", "delete", "view")))
+    group = Group.objects.create(name="aide")
+    clerk.groups.add(group)
+    power = Permission.objects.get(codename="reverse_movement")
+    for name, arguments in (("change", [group.pk]), ("add", []), ("delete", [group.pk])):
+        url = reverse(f"admin:auth_group_{name}", args=arguments)
+        typed = {"name": "autre", "permissions": [power.pk], "post": "yes"}
+        assert client_for(clerk).post(url, typed).status_code == 403, name
+    assert not User.objects.get(pk=clerk.pk).has_perm("rights.reverse_movement")
+    chief = client_for(UserFactory(is_staff=True, is_superuser=True))
+    url = reverse("admin:auth_group_change", args=[group.pk])
+    assert chief.post(url, {"name": "aide", "permissions": [power.pk]}).status_code == 302
+    assert User.objects.get(pk=clerk.pk).has_perm("rights.reverse_movement")
 
 
 @pytest.mark.parametrize("view", ["change", "delete", "password"])
