@@ -1,6 +1,8 @@
 """The administration of people, accounts and organisations. Every look at a holder is written down."""
 
+from allauth.account.admin import EmailAddressAdmin as AllauthEmailAddressAdmin
 from allauth.account.decorators import secure_admin_login
+from allauth.account.models import EmailAddress
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
@@ -118,8 +120,8 @@ class UserAdmin(DjangoUserAdmin):
         return self.inlines if obj else ()
 
 
-# Django registered its own as it was imported above: this one stands in its place.
-admin.site.unregister(Group)
+# Django and allauth have registered theirs as they were imported above: these stand in their place.
+admin.site.unregister([Group, EmailAddress])
 
 
 @admin.register(Group)
@@ -134,6 +136,13 @@ class GroupAdmin(DjangoGroupAdmin):
 
     def has_delete_permission(self, request, obj=None):
         return request.user.is_superuser
+
+
+@admin.register(EmailAddress)
+class EmailAddressAdmin(ReadOnly, AllauthEmailAddressAdmin):
+    """An address is confirmed by its owner alone, from their mailbox: it opens invitations and resets."""
+
+    actions = None
 
 
 class IsActivatedFilter(admin.SimpleListFilter):

@@ -17,6 +17,7 @@ from accounts.models import ActivationAttempt, Invitation, Membership, User
 from tests.factories.accounts import (
     PASSWORD,
     HolderFactory,
+    InvitationFactory,
     MembershipFactory,
     UserFactory,
 )
@@ -269,6 +270,25 @@ def test_who_may_change_groups_gives_themselves_nothing(client_for):
     url = reverse("admin:auth_group_change", args=[group.pk])
     assert chief.post(url, {"name": "aide", "permissions": [power.pk]}).status_code == 302
     assert User.objects.get(pk=clerk.pk).has_perm("rights.reverse_movement")
+
+
+def test_nobody_of_the_administration_confirms_an_address_in_the_place_of_its_owner(client_for, at):
+    """An address that is confirmed opens the invitations sent to it: the clerk would join the team."""
+    clerk = a_clerk(*(f"{verb}_emailaddress" for verb in ("add", "change", "delete", "view")))
+    invitation = InvitationFactory(email="dirigeante@lices.example")
+    own = EmailAddress.objects.create(user=clerk, email="dirigeante@lices.example", verified=False)
+    browser = client_for(clerk)
+    listed = reverse("admin:account_emailaddress_changelist")
+    assert browser.get(listed).status_code == 200
+    browser.post(listed, {"action": "make_verified", "_selected_action": [own.pk]})
+    typed = {"user": clerk.pk, "email": own.email, "verified": "on", "primary": ""}
+    for name, arguments in (("change", [own.pk]), ("add", []), ("delete", [own.pk])):
+        url = reverse(f"admin:account_emailaddress_{name}", args=arguments)
+        assert browser.post(url, typed | {"post": "yes"}).status_code == 403, name
+    own.refresh_from_db()
+    assert not own.verified
+    assert browser.post(reverse("invitation_accept", args=[invitation.pk])).status_code == 422
+    assert not Membership.objects.filter(user=clerk).exists()
 
 
 @pytest.mark.parametrize("view", ["change", "delete", "password"])
