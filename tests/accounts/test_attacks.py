@@ -110,6 +110,15 @@ def test_no_way_in_leads_out_of_the_portal(client, away):
         assert "javascript" not in answer.headers.get("Location", "")
 
 
+@pytest.mark.parametrize("back", [NUL, "mes-droits", "home", "-1", "a\r\nX: y"])
+def test_a_way_back_that_no_page_of_ours_wrote_is_no_fault(client_for, back):
+    membership = MembershipFactory(organisation=ProviderFactory().organisation)
+    typed = {"role": f"provider:{membership.organisation_id}", "next": back}
+    answer = client_for(membership.user).post(reverse("switch_role"), typed)
+    assert answer.status_code == 302
+    assert set(answer.url).isdisjoint("\r\n\0")
+
+
 def test_a_click_after_the_session_has_ended_leads_back_to_its_page_once_signed_in(client, at):
     dossier = DossierFactory(at=at, proposed=True)
     page = reverse("dossier", args=[dossier.pk])
