@@ -1,10 +1,14 @@
 """The administration of people, accounts and organisations. Every look at a holder is written down."""
 
+from allauth.account.admin import EmailAddressAdmin as AllauthEmailAddressAdmin
 from allauth.account.decorators import secure_admin_login
+from allauth.account.models import EmailAddress
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.forms import AdminPasswordChangeForm, AdminUserCreationForm, UserChangeForm
+from django.contrib.auth.models import Group
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.shortcuts import get_object_or_404, redirect
@@ -114,6 +118,31 @@ class UserAdmin(DjangoUserAdmin):
 
     def get_inlines(self, request, obj):
         return self.inlines if obj else ()
+
+
+# Django and allauth have registered theirs as they were imported above: these stand in their place.
+admin.site.unregister([Group, EmailAddress])
+
+
+@admin.register(Group)
+class GroupAdmin(DjangoGroupAdmin):
+    """A group is a bundle of powers: who changes one it belongs to would give them to itself."""
+
+    def has_add_permission(self, request):
+        return request.user.is_superuser
+
+    def has_change_permission(self, request, obj=None):
+        return request.user.is_superuser
+
+    def has_delete_permission(self, request, obj=None):
+        return request.user.is_superuser
+
+
+@admin.register(EmailAddress)
+class EmailAddressAdmin(ReadOnly, AllauthEmailAddressAdmin):
+    """An address is confirmed by its owner alone, from their mailbox: it opens invitations and resets."""
+
+    actions = None
 
 
 class IsActivatedFilter(admin.SimpleListFilter):

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts import matching, nir
 from accounts.activation import StatedIdentity
-from accounts.models import HolderProfile, Membership, Organisation
+from accounts.models import HolderProfile, Invitation, Membership, Organisation
 from accounts.profiles import OWN_FIELDS
 from accounts.validators import check_diploma_year, french_phone
 
@@ -249,6 +249,7 @@ class InvitationForm(forms.Form):
     email = forms.EmailField(
         label=EMAIL,
         help_text=_("L’adresse professionnelle de la personne. Elle reçoit un lien, valable deux semaines."),
+        max_length=Invitation._meta.get_field("email").max_length,
         widget=forms.EmailInput(attrs={"autocomplete": "off"}),
         error_messages={
             "required": _("Écrivez l’adresse de la personne à inviter."),

@@ -5,6 +5,7 @@ flight updates a row that is gone, and is refused.
 """
 
 import datetime
+import re
 
 from django.contrib.sessions.backends import db
 from django.db.models import QuerySet
@@ -14,9 +15,15 @@ from accounts.models import LoginSession, User
 # Keys of what a session holds: the person (Django's own name), and how they came in.
 WHO = "_auth_user_id"
 SIGN_IN = "sign_in"
+# What Django draws (SessionBase._get_new_session_key): anything else is nobody's.
+_KEY = re.compile(r"[a-z0-9]{32}", re.ASCII)
 
 
 class SessionStore(db.SessionStore):
+    def _validate_session_key(self, key):
+        # The cookie of a stranger may hold a null character, which PostgreSQL answers with an error.
+        return bool(key) and _KEY.fullmatch(key) is not None
+
     @classmethod
     def get_model_class(cls):
         return LoginSession

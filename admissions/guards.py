@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 from django.utils.translation import gettext as _
 
 from admissions import completeness, registers
-from admissions.models import Document, JoinRequest, JoinStep, Measure
+from admissions.models import Document, JoinRequest, JoinStep, Measure, MeasureStep
 from admissions.states import EDITABLE, FINAL_STATES, MEASURE_MOVES, MOVES, MeasureState, State
 from rulebook import Rules
 from ui import french
@@ -20,6 +20,7 @@ __all__ = ["Refused", "StalePage"]
 # None is law: they stop slips and abuse.
 OPEN_REQUESTS_MAX = 5
 SENDS_A_DAY_MAX = 5
+ANSWERS_A_DAY_MAX = 10
 WORDS_MAX = 5_000
 
 
@@ -114,6 +115,18 @@ def check_words(words: str, *, missing: str = "") -> None:
         raise Refused(sentence, field="words")
     if len(words) > WORDS_MAX:
         raise Refused(_("Raccourcissez ce texte : %s signes au plus.") % WORDS_MAX, field="words")
+
+
+def check_answers_today(measure: Measure, *, at: datetime) -> None:
+    """Each answer is mailed to everybody who decides, and to every manager. The measure is locked."""
+    recent = MeasureStep.objects.filter(
+        measure=measure, verb="answer", at__gt=at - timedelta(days=1), at__lte=at
+    )
+    if recent.count() >= ANSWERS_A_DAY_MAX:
+        raise Refused(
+            _("Vous avez répondu %s fois en un jour. Vous pourrez compléter votre réponse demain.")
+            % ANSWERS_A_DAY_MAX
+        )
 
 
 def check_could_answer(measure: Measure, *, has_answered: bool, at: datetime) -> None:

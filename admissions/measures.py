@@ -53,12 +53,13 @@ def suspend_at_once(
 
 
 def answer(measure_id: int, *, by: Actor, at: datetime, request_id: UUID, words: str) -> Measure:
-    """What the organisation has to say, as often as it wants until the decision. By one of its managers."""
+    """What the organisation has to say, in several times if it likes, until the decision. By a manager."""
     with transaction.atomic():
         measure, side, is_done = _begin("answer", measure_id, by=by, request_id=request_id)
         if not is_done:
             guards.check_measure_move(measure, "answer")
             guards.check_words(words, missing=_("Écrivez votre réponse."))
+            guards.check_answers_today(measure, at=at)
             _move(measure, "answer", side=side, by=by, at=at, request_id=request_id, words=words)
     return measure
 

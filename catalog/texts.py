@@ -3,10 +3,11 @@
 import html
 import re
 
-MARKUP = re.compile(r"</?[a-zA-Z!][^>]*>")
-_ENDS = re.compile(r"</(?:p|ul|ol|div|h[1-6])\s*>|<(?:ul|ol|p|div|h[1-6])\b[^>]*>", re.IGNORECASE)
-_BREAK = re.compile(r"<br\b[^>]*>", re.IGNORECASE)
-_ITEM = re.compile(r"<li\b[^>]*>", re.IGNORECASE)
+# A tag ends before the next one begins: looking further would take as long as the square of the text.
+MARKUP = re.compile(r"</?[a-zA-Z!][^<>]*>")
+_ENDS = re.compile(r"</(?:p|ul|ol|div|h[1-6])\s*>|<(?:ul|ol|p|div|h[1-6])\b[^<>]*>", re.IGNORECASE)
+_BREAK = re.compile(r"<br\b[^<>]*>", re.IGNORECASE)
+_ITEM = re.compile(r"<li\b[^<>]*>", re.IGNORECASE)
 
 
 def has_markup(text: str) -> bool:

@@ -145,7 +145,7 @@ class MovementAdmin(ReadOnlyAdmin):
         return [path("<int:pk>/corriger/", correct, name="rights_movement_reverse"), *super().get_urls()]
 
     def change_view(self, request, object_id, form_url="", extra_context=None):
-        movement = Movement.objects.filter(pk=object_id).first() if object_id.isdecimal() else None
+        movement = self.get_object(request, object_id)
         can_reverse = movement is not None and self._may_reverse(request) and self._is_reversible(movement)
         return super().change_view(
             request, object_id, form_url, (extra_context or {}) | {"can_reverse": can_reverse}

@@ -145,7 +145,7 @@ def a_ticket_of_the_organisation(world):
 
 
 def an_address(world):
-    ticket = TicketFactory(email="visiteur@exemple.fr")
+    ticket = TicketFactory(email=f"visiteur-{uuid4().hex}@exemple.fr")
     return [link_of(ticket, at=timezone.now()).rpartition("/")[2]]
 
 

@@ -3,7 +3,7 @@
 from allauth.core import ratelimit
 from django.conf import settings
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -72,5 +72,5 @@ def switch_role(request: HttpRequest) -> HttpResponse:
     messages.success(request, _("Vous agissez maintenant comme : {role}.").format(role=actor.label))
     back = request.POST.get("next", "")
     if url_has_allowed_host_and_scheme(back, {request.get_host()}, require_https=request.is_secure()):
-        return redirect(back)
+        return HttpResponseRedirect(back)  # as it is: redirect() would look for a page of that name
     return redirect("home")

@@ -211,7 +211,11 @@ def join_send(request: HttpRequest, join_request_id: UUID) -> HttpResponse:
 def join_withdraw(request: HttpRequest, join_request_id: UUID) -> HttpResponse:
     asked = _own(request, join_request_id)
     form = GiveUpForm(request.POST)
-    words = form.cleaned_data["words"] if form.is_valid() else request.POST.get("words", "")[:1000]
+    words = (
+        form.cleaned_data["words"]
+        if form.is_valid()
+        else request.POST.get("words", "")[:1000].replace("\0", "")
+    )
     withdraw = partial(workflow.withdraw, asked.pk, words=words)
     return _do(request, asked, withdraw, said=_("Votre demande est retirée."))
 

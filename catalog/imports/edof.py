@@ -47,7 +47,10 @@ RECRUITMENTS = {"1": Session.Recruitment.OPEN, "2": Session.Recruitment.CLOSED}
 # What may shape a text; no attribute, so no link, no style, no script.
 TAGS = {"p", "br", "ul", "ol", "li", "strong", "em"}
 SYNONYMS = {"b": "strong", "i": "em", "div": "p"}
-MARKUP = re.compile(r"</?[a-zA-Z][^>]*>")
+# A tag ends before the next one begins: looking for « > » beyond would take hours in a text full of « <a ».
+MARKUP = re.compile(r"</?[a-zA-Z][^<>]*>")
+# Longer is refused (edof_schema): cleaned no further, so that one text never keeps the worker.
+CLEANED_MAX = 10_000
 is_web_address = URLValidator(schemes=["http", "https"])
 
 
@@ -607,11 +610,11 @@ def _euros(cents: int) -> str:
 
 def rich(text: str) -> str:
     """An organisation's text, safe to show: TAGS only, no attribute; plain when it has no markup."""
-    text = text.strip()
+    text = text.strip()[:CLEANED_MAX]
     if not MARKUP.search(text):
         return text
     for theirs, ours in SYNONYMS.items():
-        text = re.sub(rf"<(/?){theirs}(?=[\s>/])[^>]*>", rf"<\1{ours}>", text, flags=re.IGNORECASE)
+        text = re.sub(rf"<(/?){theirs}(?=[\s>/])[^<>]*>", rf"<\1{ours}>", text, flags=re.IGNORECASE)
     text = nh3.clean(text, tags=TAGS, attributes={})
     text = re.sub(r"<(p|li|strong|em)>(?:\s|&nbsp;|<br>)*</\1>", "", text).strip()
     if MARKUP.search(text):

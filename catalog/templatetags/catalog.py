@@ -13,8 +13,8 @@ register = template.Library()
 
 # No link, no image, no attribute: an organisation's text explains, it does not lead people elsewhere.
 TAGS = {"p", "br", "ul", "ol", "li", "strong", "b", "em", "i", "sub", "sup"}
-HEADING = re.compile(r"<(/?)h[1-6]\b[^>]*>", re.IGNORECASE)
-MARKUP = re.compile(r"</?[a-z][^>]*>", re.IGNORECASE)
+HEADING = re.compile(r"<(/?)h[1-6]\b[^<>]*>", re.IGNORECASE)
+MARKUP = re.compile(r"</?[a-z][^<>]*>", re.IGNORECASE)
 
 
 @register.filter

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.http import HttpRequest, HttpResponse, QueryDict, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -67,7 +67,7 @@ def provider_density(request: HttpRequest) -> HttpResponse:
     back = request.POST.get("next", "")
     if not url_has_allowed_host_and_scheme(back, {request.get_host()}, require_https=request.is_secure()):
         back = reverse("provider_inbox")
-    response = redirect(back)
+    response = HttpResponseRedirect(back)  # as it is: redirect() would look for a page of that name
     density = "compact" if request.POST.get("density") == "compact" else "roomy"
     response.set_cookie(
         DENSITY_COOKIE, density, max_age=A_YEAR, secure=request.is_secure(), httponly=True, samesite="Lax"

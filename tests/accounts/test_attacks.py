@@ -4,7 +4,7 @@ import pytest
 from allauth.account.internal.userkit import filter_users_by_email
 from allauth.account.models import EmailAddress
 from django.contrib.admin.models import LogEntry
-from django.contrib.auth.models import Permission
+from django.contrib.auth.models import Group, Permission
 from django.contrib.contenttypes.models import ContentType
 from django.db import transaction
 from django.db.models import ProtectedError
@@ -13,8 +13,14 @@ from django.urls import reverse
 
 from accounts import journal
 from accounts.actors import Actor, Role
-from accounts.models import ActivationAttempt, Membership, User
-from tests.factories.accounts import PASSWORD, HolderFactory, MembershipFactory, UserFactory
+from accounts.models import ActivationAttempt, Invitation, Membership, User
+from tests.factories.accounts import (
+    PASSWORD,
+    HolderFactory,
+    InvitationFactory,
+    MembershipFactory,
+    UserFactory,
+)
 from tests.factories.catalog import OfferFactory, ProviderFactory
 from tests.factories.dossiers import DossierFactory
 
@@ -102,6 +108,15 @@ def test_no_way_in_leads_out_of_the_portal(client, away):
         answer = client.post(url, {"language": "fr", "role": "holder", "next": away})
         assert "ailleurs" not in answer.headers.get("Location", "")
         assert "javascript" not in answer.headers.get("Location", "")
+
+
+@pytest.mark.parametrize("back", [NUL, "mes-droits", "home", "-1", "a\r\nX: y"])
+def test_a_way_back_that_no_page_of_ours_wrote_is_no_fault(client_for, back):
+    membership = MembershipFactory(organisation=ProviderFactory().organisation)
+    typed = {"role": f"provider:{membership.organisation_id}", "next": back}
+    answer = client_for(membership.user).post(reverse("switch_role"), typed)
+    assert answer.status_code == 302
+    assert set(answer.url).isdisjoint("\r\n\0")
 
 
 def test_a_click_after_the_session_has_ended_leads_back_to_its_page_once_signed_in(client, at):
@@ -200,6 +215,27 @@ def test_at_a_computer_left_open_nobody_adds_an_address_without_the_password(cli
     assert not mailoutbox and not EmailAddress.objects.filter(email="voleur@exemple.fr").exists()
 
 
+def test_a_session_key_that_nobody_was_given_is_a_visitor_on_every_page(client):
+    for name in ("home", "account_login", "search"):
+        for key in ('"abcdefgh\\000ijklmnopqrstuvwxyz01234"', "é" * 32, "a" * 5000, "A" * 32, "../" * 12):
+            answer = client.get(reverse(name), headers={"cookie": f"sessionid={key}"})
+            assert answer.status_code == 200, (name, key)
+    answer = client.get(reverse("account"), headers={"cookie": 'sessionid="abcdefgh\\000ijklmnopqrstuvwx"'})
+    assert answer.status_code == 302
+
+
+def test_an_invited_address_that_cannot_be_kept_is_told_beside_its_field(client_for):
+    provider = ProviderFactory()
+    boss = MembershipFactory(organisation=provider.organisation, role="manager").user
+    long = f"{'a' * 60}@{'.'.join(['b' * 60] * 4)}.fr"
+    for email in (long, "a\x00@exemple.fr", "x" * 5000, "🎓"):
+        typed = {"email": email, "role": "member"}
+        answer = client_for(boss).post(reverse("provider_team_invite"), typed)
+        assert answer.status_code == 422, email
+        assert 'href="#id_email"' in answer.text
+    assert not Invitation.objects.exists()
+
+
 # --- The administration ---------------------------------------------------------------------------------
 
 
@@ -227,6 +263,41 @@ def test_who_may_change_people_makes_nobody_more_powerful_not_even_themselves(cl
     assert clerk.first_name == "Zoé"
     assert not clerk.is_superuser
     assert not clerk.has_perm("accounts.change_organisation")
+
+
+def test_who_may_change_groups_gives_themselves_nothing(client_for):
+    clerk = a_clerk(*(f"{verb}_group" for verb in ("add", "change", "delete", "view")))
+    group = Group.objects.create(name="aide")
+    clerk.groups.add(group)
+    power = Permission.objects.get(codename="reverse_movement")
+    for name, arguments in (("change", [group.pk]), ("add", []), ("delete", [group.pk])):
+        url = reverse(f"admin:auth_group_{name}", args=arguments)
+        typed = {"name": "autre", "permissions": [power.pk], "post": "yes"}
+        assert client_for(clerk).post(url, typed).status_code == 403, name
+    assert not User.objects.get(pk=clerk.pk).has_perm("rights.reverse_movement")
+    chief = client_for(UserFactory(is_staff=True, is_superuser=True))
+    url = reverse("admin:auth_group_change", args=[group.pk])
+    assert chief.post(url, {"name": "aide", "permissions": [power.pk]}).status_code == 302
+    assert User.objects.get(pk=clerk.pk).has_perm("rights.reverse_movement")
+
+
+def test_nobody_of_the_administration_confirms_an_address_in_the_place_of_its_owner(client_for, at):
+    """An address that is confirmed opens the invitations sent to it: the clerk would join the team."""
+    clerk = a_clerk(*(f"{verb}_emailaddress" for verb in ("add", "change", "delete", "view")))
+    invitation = InvitationFactory(email="dirigeante@lices.example")
+    own = EmailAddress.objects.create(user=clerk, email="dirigeante@lices.example", verified=False)
+    browser = client_for(clerk)
+    listed = reverse("admin:account_emailaddress_changelist")
+    assert browser.get(listed).status_code == 200
+    browser.post(listed, {"action": "make_verified", "_selected_action": [own.pk]})
+    typed = {"user": clerk.pk, "email": own.email, "verified": "on", "primary": ""}
+    for name, arguments in (("change", [own.pk]), ("add", []), ("delete", [own.pk])):
+        url = reverse(f"admin:account_emailaddress_{name}", args=arguments)
+        assert browser.post(url, typed | {"post": "yes"}).status_code == 403, name
+    own.refresh_from_db()
+    assert not own.verified
+    assert browser.post(reverse("invitation_accept", args=[invitation.pk])).status_code == 422
+    assert not Membership.objects.filter(user=clerk).exists()
 
 
 @pytest.mark.parametrize("view", ["change", "delete", "password"])

@@ -4,6 +4,7 @@ import io
 import os
 import stat
 import zipfile
+import zlib
 from datetime import timedelta
 
 import pytest
@@ -23,6 +24,7 @@ from ui.refusals import Refused
 pytestmark = pytest.mark.django_db
 
 HTML = b"<!DOCTYPE html><html><script>alert(1)</script></html>"
+ACTION = b"/OpenAction << /S /JavaScript /JS (app.alert\\(1\\)) >>"
 SVG = b'<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg" onload="alert(1)"></svg>'
 
 
@@ -31,6 +33,17 @@ def a_zip() -> bytes:
     with zipfile.ZipFile(content, "w") as archive:
         archive.writestr("a.txt", "a" * 100)
     return content.getvalue()
+
+
+def a_stream(content: bytes, dictionary: bytes) -> bytes:
+    """A PDF with one stream."""
+    objects = b"2 0 obj << %s /Length %d >> stream\n%s\nendstream endobj\n"
+    return PDF.replace(b"trailer", objects % (dictionary, len(content), content) + b"trailer")
+
+
+def packed(objects: bytes) -> bytes:
+    """A PDF whose objects lie in a stream, as most programs write them since 2003."""
+    return a_stream(zlib.compress(objects), b"/Type /ObjStm /N 1 /First 4 /Filter /FlateDecode")
 
 
 def stored(document) -> bytes:
@@ -73,6 +86,12 @@ def test_real_documents_are_kept_as_what_they_are(content, name, found, at):
         (b"MZ" + b"\0" * 200, "programme.pdf"),
         (PDF.replace(b"/Type", b"/OpenAction <</S /JavaScript /JS (app.alert\\(1\\))>> /Type"), "actif.pdf"),
         (PDF.replace(b"/Type", b"/Launch /Type"), "lance.pdf"),
+        (PDF.replace(b"/Type", ACTION.replace(b"Java", b"J#61v#61") + b"/Type"), "epele.pdf"),
+        (PDF.replace(b"/Type", b"/S /Rendition /JS (app.alert\\(1\\)) /Type"), "film.pdf"),
+        (packed(b"1 0 << /Type /Catalog " + ACTION + b" >>"), "range.pdf"),
+        (packed(ACTION).replace(b"/ObjStm", b"/O#62jStm"), "range-epele.pdf"),
+        (packed(ACTION).replace(zlib.compress(ACTION)[-4:], b"0000"), "somme-fausse.pdf"),
+        (packed(b" " * 20_000_000), "bombe.pdf"),
     ],
 )
 def test_everything_else_is_refused(content, name, at):
@@ -81,6 +100,14 @@ def test_everything_else_is_refused(content, name, at):
         documents.add(asked.pk, Document.Kind.EXTRACT, a_file(content, name), by=author_actor(asked), at=at)
     assert refusal.value.field == "extract"
     assert not Document.objects.exists()
+
+
+def test_a_scan_is_no_program_whatever_its_bytes_look_like(at):
+    """Among nine million bytes of a picture, « /JS » comes by chance."""
+    pixels = (b"\x07/JS(\xff\n/JS \x00stream\n" + bytes(range(256))) * 1000
+    kept = packed(b"1 0 << /Type /Catalog >>").replace(b"trailer", b"%%obj\ntrailer")
+    for content in (a_stream(pixels, b"/Subtype /Image /Filter /DCTDecode"), kept):
+        assert documents.check(a_file(content), kind="extract") == content
 
 
 def test_what_follows_a_picture_is_left_out(at):

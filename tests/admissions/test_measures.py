@@ -13,7 +13,7 @@ import rulebook
 from accounts.actors import SYSTEM, VISITOR, Actor, Role
 from accounts.models import JournalEntry
 from accounts.permissions import NotAllowed
-from admissions import listing, measures
+from admissions import guards, listing, measures
 from admissions.models import Measure, MeasureStep
 from admissions.states import MEASURE_MOVES, MeasureState
 from catalog import publishing
@@ -229,6 +229,18 @@ def test_an_answer_is_told_to_those_who_decide():
     told = set(Notice.objects.filter(kind="measure_answered").values_list("email", flat=True))
     assert decider.email in told
     assert onlooker.email not in told
+
+
+def test_answers_flood_nobody():
+    measure = MeasureFactory(at=MONDAY)
+    by = manager_of(measure.provider)
+    for _answer in range(guards.ANSWERS_A_DAY_MAX):
+        act("answer", measure, by=by)
+    with pytest.raises(Refused, match="demain"):
+        act("answer", measure, by=by)
+    act("answer", measure, by=by, at=OVER + timedelta(days=1))
+    told = Notice.objects.filter(kind="measure_answered", email=by.user.email)
+    assert told.count() == guards.ANSWERS_A_DAY_MAX + 1
 
 
 def test_what_the_administration_does_is_journalled():

@@ -300,6 +300,15 @@ def test_admitted_one_click_opens_the_space(client, author):
     assert "Vous n’agissez plus pour cet organisme" in page_of(client, "join_request", asked.pk)
 
 
+@pytest.mark.parametrize("words", ["avant\x00après", "x" * 5000])
+def test_giving_up_is_never_held_back_by_the_words_that_say_why(client, author, words):
+    asked = JoinRequestFactory(author=author, state="sent")
+    typed = {"request_id": uuid.uuid4(), "words": words}
+    assert client.post(reverse("join_withdraw", args=[asked.pk]), typed).status_code == 302
+    told = JoinStep.objects.get(join_request=asked, verb="withdraw").words
+    assert told == words.replace("\x00", "")[:1000]
+
+
 def test_withdrawn_twice_the_second_is_told(client, author):
     asked = JoinRequestFactory(author=author, state=State.SENT)
     address = reverse("join_withdraw", args=[asked.pk])

@@ -222,6 +222,10 @@ def test_the_density_is_remembered_by_the_browser_and_goes_nowhere_else(member_o
     )
     assert answer.url == reverse("provider_inbox")
     assert "table--compact" not in client.get(back).text
+    for forged in ("avant\x00après", "home", "-1", "a\r\nX: y"):
+        answer = client.post(reverse("provider_density"), {"density": "roomy", "next": forged})
+        assert answer.status_code == 302
+        assert set(answer.url).isdisjoint("\r\n\0")
 
 
 def test_each_tab_that_is_empty_says_what_comes_there(member_of, at):

@@ -199,3 +199,9 @@ def test_the_journal_of_a_reversal_is_kept_by_the_database(chief):
     line = JournalEntry.objects.get(action="reverse_movement")
     with pytest.raises(Exception, match="journal_is_append_only"), transaction.atomic():
         line.delete()
+
+
+@pytest.mark.parametrize("number", ["9" * 30, "9" * 5000, "-1", "%00", "x"])
+def test_a_movement_that_cannot_exist_is_no_fault(chief, number):
+    answer = chief.get(f"/administration/rights/movement/{number}/change/")
+    assert answer.status_code == 302  # Django's own « n'existe pas »

@@ -1,6 +1,7 @@
 """The portal's catalogue: what becomes an offer, what is refused and where, what is kept but hidden."""
 
 import datetime
+import time
 
 import pytest
 from django.db import connection
@@ -11,6 +12,8 @@ from catalog.imports import edof
 from catalog.imports.reading import Unusable
 from catalog.imports.report import Verdict
 from catalog.models import CertificationBlock, ImportRun, Offer, Session
+from catalog.templatetags.catalog import rich_text
+from catalog.texts import plain
 from rulebook import workdays
 from tests.catalog.imports import making
 from tests.catalog.imports.making import (
@@ -440,6 +443,17 @@ def test_a_licence_that_is_excluded_hides(load, provider):
 )
 def test_texts_are_cleaned(written, kept):
     assert edof.rich(written) == kept
+
+
+@pytest.mark.parametrize("piece", ["<a", "<div ", "</p", "<p ", "<b><p>", "<!--", "<p> "])
+def test_a_text_made_to_last_is_cleaned_at_once(piece):
+    """A megabyte of it kept the worker, and so every other organisation's import, for hours."""
+    began = time.process_time()
+    for text in (piece * 200_000, f"{piece * 200_000}>"):
+        kept = edof.rich(text)
+        assert rich_text(kept) is not None
+        assert plain(text) is not None
+    assert time.process_time() - began < 5
 
 
 def test_cleaning_reaches_every_text_of_the_file(load):
