@@ -6,6 +6,7 @@ act first (art. L. 121-2). So a suspension is announced, then decided; an urgent
 Dossiers already confirmed go on (catalog.publishing).
 """
 
+import logging
 from datetime import date, datetime
 from uuid import NAMESPACE_URL, UUID, uuid5
 
@@ -22,6 +23,8 @@ from catalog import publishing
 from catalog.models import Provider
 from rulebook import Rules, workdays
 from ui.refusals import Refused, StalePage
+
+log = logging.getLogger(__name__)
 
 
 def warn(provider_id: UUID, *, by: Actor, at: datetime, request_id: UUID, words: str) -> Measure:
@@ -145,15 +148,19 @@ def lift(measure_id: int, *, by: Actor, at: datetime, request_id: UUID, words: s
 
 
 def lift_ended(*, at: datetime) -> int:
-    """Lift every suspension whose last day is over; how many. Twice does nothing more."""
+    """Lift every suspension whose last day is over; how many. Twice does nothing more, and what refuses is
+    set aside: the others do not wait for it."""
     today = workdays.paris_day(at)
     ended = Measure.objects.filter(state=MeasureState.SUSPENDED, ends_on__lt=today).order_by("pk")
     lifted = 0
     for measure_id in list(ended.values_list("pk", flat=True)):
         request_id = uuid5(NAMESPACE_URL, f"measure:end:{measure_id}")
         words = _("La durée de la suspension est terminée.")
-        lift(measure_id, by=SYSTEM, at=at, request_id=request_id, words=words)
-        lifted += 1
+        try:
+            lift(measure_id, by=SYSTEM, at=at, request_id=request_id, words=words)
+            lifted += 1
+        except Exception:  # a fault of ours on one measure must not keep an organisation closed
+            log.exception("measure %s set aside", measure_id)
     return lifted
 
 

@@ -1,5 +1,7 @@
 """Who may see and who may act. `may` for buttons, `check` raises; one predicate behind both."""
 
+from uuid import UUID
+
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
@@ -60,12 +62,23 @@ def side_of(move: Move, actor: Actor) -> Side | None:
     return None
 
 
+def is_of(provider_id: UUID, actor: Actor) -> bool:
+    """This person belongs to that organisation, whatever role they act in now."""
+    return (
+        actor.user is not None
+        and Membership.objects.filter(organisation_id=provider_id, user_id=actor.user.pk).exists()
+    )
+
+
 def check_measure(verb: str, actor: Actor, measure: Measure | None = None) -> Side:
-    """The side that acts. NotAllowed: none. A measure that exists is answered by its own organisation."""
+    """The side that acts. NotAllowed: none. A measure that exists is answered by its own organisation, and
+    decided by nobody who belongs to it."""
     side = side_of(MEASURE_MOVES[verb], actor)
     is_foreign = (
         side == Side.ORGANISATION and measure is not None and measure.provider_id != actor.organisation_id
     )
     if side is None or is_foreign:
         raise NotAllowed(_("Seules les personnes responsables de l’organisme ou l’administration font cela."))
+    if side == Side.ADMIN and measure is not None and is_of(measure.provider_id, actor):
+        raise NotAllowed(_("Vous faites partie de cet organisme : une autre personne décide."))
     return side

@@ -1,5 +1,6 @@
 """Warned, suspended, reinstated: announced first, answered, decided with reasons, told."""
 
+import logging
 import re
 import uuid
 from datetime import UTC, date, datetime, timedelta
@@ -157,6 +158,33 @@ def test_a_suspension_ends_by_itself_after_its_last_day():
     assert "La durée de la suspension est terminée." in str(Notice.objects.get(kind="measure_lifted").facts)
     with pytest.raises(Refused, match="à venir"):
         MeasureFactory(verb="suspend_at_once", at=MONDAY, ends_on=date(2026, 11, 23))
+
+
+def test_one_that_refuses_does_not_keep_the_others_closed(monkeypatch, caplog):
+    for _suspended in range(2):
+        MeasureFactory(verb="suspend_at_once", at=MONDAY, ends_on=date(2026, 12, 1))
+    first, second = Measure.objects.order_by("pk")
+    lift = measures.lift
+
+    def refuse_the_first(measure_id, **words):
+        if measure_id == first.pk:
+            raise Refused("non")
+        return lift(measure_id, **words)
+
+    monkeypatch.setattr(measures, "lift", refuse_the_first)
+    with caplog.at_level(logging.CRITICAL):
+        assert measures.lift_ended(at=workdays.midnight_after(date(2026, 12, 1))) == 1
+    assert Measure.objects.get(pk=second.pk).state == "lifted"
+
+
+@pytest.mark.parametrize("verb", ["suspend", "confirm", "drop", "lift"])
+def test_nobody_decides_about_their_own_organisation(verb):
+    state = {"suspend": "intended", "confirm": "suspended", "drop": "warned", "lift": "suspended"}[verb]
+    measure, clerk = brought_to(state), admin_actor()
+    MembershipFactory(organisation=measure.provider.organisation, user=clerk.user)
+    with pytest.raises(NotAllowed, match="une autre personne"):
+        act(verb, measure, by=clerk)
+    assert Measure.objects.get(pk=measure.pk).state == measure.state
 
 
 def test_one_suspension_at_a_time_and_warnings_beside():
