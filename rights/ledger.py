@@ -1,4 +1,4 @@
-"""The money verbs: credit, reserve, pay in, release, reverse. The only way value moves.
+"""The money verbs: credit, reserve, pay in, release, reverse, adjust. The only way value moves.
 
 Units: euro cents, or whole hours for public agents; amounts are integers above zero.
 Signs: a movement takes its amount out of its source, into its target.
@@ -143,6 +143,13 @@ class Place(NamedTuple):
     expires_on: date | None = None
 
 
+def payer_of(kind: str, unit: str, label: str) -> Place:
+    """Who pays a purse of this kind: the funder it names, or the State."""
+    if kind in FUNDED_KINDS:
+        return Place(None, PocketKind.FUNDER.value, str(unit), label)
+    return Place(None, PocketKind.STATE.value, str(unit))
+
+
 CARD = Place(None, PocketKind.CARD.value, Unit.EUR_CENT.value)
 
 
@@ -241,9 +248,7 @@ class Credit:
 
     @property
     def payer(self) -> "Place":
-        if self.kind in FUNDED_KINDS:
-            return Place(None, PocketKind.FUNDER.value, str(self.unit), self.label)
-        return Place(None, PocketKind.STATE.value, str(self.unit))
+        return payer_of(self.kind, self.unit, self.label)
 
 
 def credit(
@@ -436,6 +441,44 @@ def reverse(*, movement: Movement, key: str, at: datetime, by: Actor, reason: st
     if held.balance < movement.amount:
         raise NotEnough(held, wanted=movement.amount, available=held.balance)
     return _post([counter])[0]
+
+
+@_in_transaction
+def adjust(
+    *,
+    pocket_id: uuid.UUID,
+    kind: MovementKind,
+    amount: int,
+    key: str,
+    at: datetime,
+    by: Actor,
+    reason: str,
+    formula: Sequence[tuple[str, str]] = (),
+) -> Movement:
+    """Add to a purse or take back from it, as two persons agreed (rights.adjustments, whose `key` it is).
+
+    It comes from, or goes back to, who pays such a purse. NotEnough: the holder has used it. KeyReused.
+    """
+    _check_amount(amount)
+    held = _lock([pocket_id])[pocket_id]
+    world = _opened({payer_of(held.kind, held.unit, held.label)}).popitem()[1]
+    is_up = kind == MovementKind.ADJUST_UP
+    movement = _movement(
+        kind,
+        source=world if is_up else pocket_id,
+        target=pocket_id if is_up else world,
+        amount=amount,
+        key=key,
+        at=at,
+        by=by,
+        reason=reason,
+        formula=formula,
+    )
+    if (done := _again(key, [movement])) is not None:
+        return done[0]
+    if not is_up and held.balance < amount:
+        raise NotEnough(held, wanted=amount, available=held.balance)
+    return _post([movement])[0]
 
 
 # --- Guards -----------------------------------------------------------------------------------------

@@ -159,8 +159,11 @@ def test_a_pocket_stays_what_it_is(purse, change):
         assert Pocket.objects.filter(pk=purse.pk).update(**change) == 1
 
 
-def test_what_a_pocket_is_called_may_change(purse):
-    assert Pocket.objects.filter(pk=purse.pk).update(label="Autre") == 1
+@pytest.mark.parametrize("change", [{"label": "Autre"}, {"expires_on": NOW.date()}], ids=str)
+def test_what_a_pocket_is_called_and_its_last_day_are_sealed_with_its_movements(purse, change):
+    with pytest.raises(IntegrityError) as refusal, transaction.atomic():
+        Pocket.objects.filter(pk=purse.pk).update(**change)
+    assert constraint_of(refusal) == "pocket_stays_what_it_is"
 
 
 def test_a_pocket_is_never_deleted(purse):
@@ -202,7 +205,11 @@ def test_a_purse_is_opened_once_even_without_label_or_last_day(purse):
     assert constraint_of(refusal) == "purse_is_opened_once"
     without_index("purse_is_opened_once")
     Pocket.objects.create(**again)
-    assert rules_broken() == {"purse_is_opened_once", "guard_is_in_place"}
+    assert rules_broken() == {
+        "purse_is_opened_once",
+        "pocket_is_opened_by_a_movement",
+        "guard_is_in_place",
+    }
 
 
 def test_a_world_pocket_is_opened_once(state):
@@ -360,7 +367,9 @@ def test_a_guard_that_was_taken_away_is_found(purse):
 
 
 def test_every_rule_of_the_check_is_worded():
-    assert set(integrity.RULES) == {*integrity._QUERIES, "guard_is_in_place"}
+    assert set(integrity.RULES) == {*integrity._queries(), "guard_is_in_place"}
+    assert len(integrity.RULES) >= 15
+    assert set(integrity.audit(verify_seals=True).rules) == {*integrity.RULES, *integrity.SEAL_RULES}
 
 
 def test_the_production_role_cannot_do_what_a_trigger_could_be_talked_out_of(purse, state):
@@ -381,6 +390,13 @@ def test_the_production_role_cannot_do_what_a_trigger_could_be_talked_out_of(pur
         "UPDATE rights_pocket SET kind = 'dif'",
         "DELETE FROM rights_pocket",
         "TRUNCATE rights_pocket CASCADE",
+        "UPDATE rights_seal SET hash = ''",
+        "DELETE FROM rights_seal",
+        "UPDATE rights_sealedmovement SET leaf = ''",
+        "DELETE FROM rights_sealedmovement",
+        "DELETE FROM rights_ledgercheck",
+        "UPDATE rights_adjustment SET amount = 1",
+        "DELETE FROM rights_adjustment",
     ):
         with (
             pytest.raises(ProgrammingError, match="permission denied"),
