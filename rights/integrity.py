@@ -124,11 +124,13 @@ _QUERIES = {
         SELECT 'movement:' || id, 'value date ' || value_date || ', recorded ' || recorded_at
         FROM rights_movement WHERE value_date < '{EARLIEST_VALUE}' OR recorded_at < '{EARLIEST_RECORD}'
         OR value_date > (recorded_at AT TIME ZONE 'Europe/Paris')::date + interval '{LATEST_VALUE}'""",
+    # Two joins, each by its own index: one with OR would compare every movement with every other.
     "movement_comes_after_what_it_undoes": f"""
         SELECT 'movement:' || m.id, m.kind || ' of ' || o.id FROM rights_movement m
-        JOIN rights_movement o ON o.id = m.reverses_id
-        OR (m.kind IN {_in(OUT_OF_RESERVED)} AND o.target_id = m.source_id AND o.kind IN {_in(INTO_RESERVED)})
-        WHERE m.id <= o.id""",
+        JOIN rights_movement o ON o.id = m.reverses_id WHERE m.id <= o.id
+        UNION ALL SELECT 'movement:' || m.id, m.kind || ' of ' || o.id FROM rights_movement m
+        JOIN rights_movement o ON o.target_id = m.source_id AND o.kind IN {_in(INTO_RESERVED)}
+        WHERE m.kind IN {_in(OUT_OF_RESERVED)} AND m.id <= o.id""",
     "movement_key_is_shaped": """
         SELECT 'movement:' || id, 'key « ' || key || ' »' FROM rights_movement
         WHERE key <> btrim(key) OR key ~ '[[:cntrl:]]'""",
