@@ -34,6 +34,7 @@ class Kind(models.TextChoices):
     REMINDER = "reminder", _("Rappel d’un délai")
     RELIEF_EXTENDED = "relief_extended", _("Délai prolongé")
     RELIEF_REINSTATED = "relief_reinstated", _("Dossier rétabli")
+    RIGHTS_ADJUSTED = "rights_adjusted", _("Régularisation de vos droits")
     TICKET_RECEIVED = "ticket_received", _("Demande d’aide reçue")
     TICKET_ANSWERED = "ticket_answered", _("Réponse à une demande d’aide")
     TICKET_CLOSED = "ticket_closed", _("Demande d’aide close")

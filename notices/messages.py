@@ -61,6 +61,7 @@ BUTTONS = {
     Kind.MEMBERSHIP_REMOVED: _("Voir mon compte"),
     Kind.TEAM_CHANGED: _("Voir l’équipe"),
     Kind.ORGANISATION_CHANGED: _("Voir les coordonnées"),
+    Kind.RIGHTS_ADJUSTED: _("Voir mes droits"),
     Kind.TICKET_RECEIVED: _("Suivre ma demande"),
     Kind.TICKET_ANSWERED: _("Lire l’échange, ou répondre"),
     Kind.TICKET_CLOSED: _("Lire l’échange"),

@@ -239,7 +239,7 @@ def restore(folder: Path) -> Restored:
         manifest=manifest,
         rows=sum(rows.values()),
         differences=differences,
-        ledger_findings=len(integrity.audit().findings),
+        ledger_findings=len(integrity.audit(verify_seals=True).findings),
         migrations_to_apply=[str(migration) for migration, _backwards in plan],
         is_nir_readable=bool(set(manifest.nir_keys) & set(_nir_key_fingerprints())),
     )

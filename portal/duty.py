@@ -27,9 +27,10 @@ from dossiers.states import ClockKind
 from dossiers.states import State as DossierState
 from notices.models import Notice
 from portal import figures
-from rights import integrity
+from rights import adjustments, integrity, seals
 from rulebook import workdays
 from support import listing as support
+from ui import french
 
 # A register comes every night: beyond a day and two hours, a night was missed.
 A_NIGHT_MISSED = timedelta(hours=26)
@@ -260,22 +261,43 @@ def _register(kind: ImportRun.Kind, run: ImportRun | None, *, at: datetime) -> F
 
 
 def _ledger(*, at: datetime) -> list[Figure]:
+    return [_last_check(at=at), _last_seal(at=at)]
+
+
+def _last_check(*, at: datetime) -> Figure:
     checked = integrity.last_check()
     title = _("Dernière vérification")
     if checked is None:
-        return [Figure(title, _("Inconnue"), note=_("Elle a lieu chaque nuit à 4 h."), level=Level.ALARM)]
+        return Figure(title, _("Inconnue"), note=_("Elle a lieu chaque nuit à 4 h."), level=Level.ALARM)
+    url = reverse("admin:rights_ledgercheck_change", args=[checked.pk])
     age = at - checked.at
     value = _ago(age.total_seconds())
     if checked.findings:
         words = ngettext("%(count)d anomalie trouvée.", "%(count)d anomalies trouvées.", checked.findings)
-        return [Figure(title, value, note=words % {"count": checked.findings}, level=Level.ALARM)]
+        return Figure(title, value, url, words % {"count": checked.findings}, Level.ALARM)
     if age > A_NIGHT_MISSED:
-        return [Figure(title, value, note=_("La dernière nuit a été manquée."), level=Level.ALARM)]
+        return Figure(title, value, url, _("La dernière nuit a été manquée."), Level.ALARM)
     words = ngettext(
         "%(count)d mouvement, tout est juste.", "%(count)d mouvements, tout est juste.", checked.movements
     )
-    url = reverse("admin:rights_movement_changelist")
-    return [Figure(title, value, url, words % {"count": checked.movements})]
+    return Figure(title, value, url, words % {"count": checked.movements})
+
+
+def _last_seal(*, at: datetime) -> Figure:
+    """A day is sealed within the hour after it: another day later, the job does not run."""
+    title = _("Dernier jour scellé")
+    due, url = seals.next_day(), _list("rights_seal")
+    if due is None:
+        return Figure(title, _("Aucun"), url, _("Rien n’est encore enregistré."))
+    last = due - timedelta(days=1)
+    is_late = at >= workdays.midnight_after(due) + timedelta(days=1)
+    return Figure(
+        title,
+        french.short_day(last),
+        url,
+        _("Les jours suivants attendent d’être scellés.") if is_late else "",
+        Level.ALARM if is_late else Level.GOOD,
+    )
 
 
 def _accounts(*, at: datetime) -> list[Figure]:
@@ -415,6 +437,17 @@ SOURCES: dict[str, Source] = {
         related=("proposed_by",),
         words=lambda row: f"{row} · {row.proposed_by}",
         url=lambda row: _list("dossiers_relief", id__exact=row.pk),
+    ),
+    "regularisation": Source(
+        label=gettext_lazy("Régularisation à confirmer"),
+        permission="rights.decide_adjustment",
+        # Whoever proposed it may not decide.
+        rows=lambda user, at: adjustments.to_decide(at=at).exclude(proposed_by=user),
+        since=F("proposed_at"),
+        until=F("expires_at"),
+        related=("pocket__holder", "proposed_by"),
+        words=lambda row: f"{adjustments.in_words(row)} · {row.pocket.holder} · {row.proposed_by}",
+        url=lambda row: reverse("admin:rights_adjustment_change", args=[row.pk]),
     ),
     "avis": Source(
         label=gettext_lazy("Avis abandonné"),

@@ -1,4 +1,9 @@
-"""The ledger, to look at. The one thing an admin does here is a counter-movement, through the ledger."""
+"""The ledger, to look at. What an admin does here goes through the ledger: a counter-movement, or an
+adjustment that another admin confirms. Nobody edits a balance.
+"""
+
+from functools import partial
+from uuid import uuid4
 
 from django import forms
 from django.contrib import admin, messages
@@ -7,16 +12,19 @@ from django.db import transaction
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path, reverse
 from django.utils import timezone
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext_lazy as _
 
 from accounts import journal
 from accounts.actors import Actor, Role
-from rights import ledger
-from rights.kinds import MovementKind
+from accounts.permissions import NotAllowed
+from rights import adjustments, ledger
+from rights.kinds import HOLDER_KINDS, MovementKind, Unit
 from rights.ledger import amount_in_words
-from rights.models import Movement, Pocket
+from rights.models import Adjustment, LedgerCheck, Movement, Pocket, Seal, SealedMovement
 from ui.admin import ReadOnly
+from ui.fields import EurosField
+from ui.refusals import Refused
 
 
 class ReadOnlyAdmin(ReadOnly, admin.ModelAdmin):
@@ -41,8 +49,36 @@ class ContentFilter(admin.SimpleListFilter):
         return queryset
 
 
+class ProposalForm(forms.Form):
+    """The amount is asked in the unit of the pocket: euros with cents, or whole hours."""
+
+    direction = forms.ChoiceField(
+        label=_("Sens"),
+        choices=Adjustment.Direction,
+        widget=forms.RadioSelect,
+        initial=Adjustment.Direction.UP,
+    )
+    reason = forms.CharField(
+        label=_("Motif"),
+        max_length=Adjustment._meta.get_field("reason").max_length,
+        help_text=_("Le titulaire le lira sur son relevé."),
+    )
+    request_id = forms.UUIDField(widget=forms.HiddenInput)
+    field_order = ["direction", "amount", "reason"]
+
+    def __init__(self, *args, unit, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.fields["amount"] = (
+            EurosField(label=_("Montant en euros"))
+            if unit == Unit.EUR_CENT
+            else forms.IntegerField(label=_("Nombre d’heures"), min_value=1)
+        )
+        self.order_fields(self.field_order)
+
+
 @admin.register(Pocket)
 class PocketAdmin(ReadOnlyAdmin):
+    change_form_template = "rights/admin/pocket.html"
     list_display = ["kind", "label", "holder", "amount", "expires_on", "funder_kind"]
     list_filter = ["kind", "unit", ContentFilter, "funder_kind", "expires_on"]
     search_fields = [
@@ -66,6 +102,79 @@ class PocketAdmin(ReadOnlyAdmin):
     def movements(self, pocket):
         url = f"{reverse('admin:rights_movement_changelist')}?q={pocket.pk}"
         return format_html('<a href="{}">{}</a>', url, _("Voir ses mouvements"))
+
+    # --- Propose an adjustment ---
+
+    def get_urls(self):
+        adjust = self.admin_site.admin_view(self.adjust_view)
+        return [path("<uuid:pk>/regulariser/", adjust, name="rights_pocket_adjust"), *super().get_urls()]
+
+    def change_view(self, request, object_id, form_url="", extra_context=None):
+        pocket = self.get_object(request, object_id)
+        can_adjust = (
+            pocket is not None
+            and pocket.kind in HOLDER_KINDS
+            and request.user.has_perm("rights.propose_adjustment")
+        )
+        return super().change_view(
+            request, object_id, form_url, (extra_context or {}) | {"can_adjust": can_adjust}
+        )
+
+    def adjust_view(self, request, pk):
+        if not request.user.has_perm("rights.propose_adjustment"):
+            raise PermissionDenied
+        pocket = get_object_or_404(Pocket.objects.select_related("holder"), pk=pk, kind__in=HOLDER_KINDS)
+        form = ProposalForm(request.POST or None, unit=pocket.unit, initial={"request_id": uuid4()})
+        if form.is_valid():
+            wanted = form.cleaned_data
+            try:
+                proposed = adjustments.propose(
+                    pocket.pk,
+                    direction=Adjustment.Direction(wanted["direction"]),
+                    amount=wanted["amount"],
+                    reason=wanted["reason"],
+                    request_id=wanted["request_id"],
+                    by=_admin(request),
+                    at=timezone.now(),
+                )
+            except (Refused, NotAllowed) as refusal:
+                _say(form, refusal)
+            else:
+                messages.success(
+                    request, _("La régularisation est proposée. Une autre personne doit la confirmer.")
+                )
+                return redirect("admin:rights_adjustment_change", proposed.pk)
+        note = _("%(pocket)s, qui contient %(amount)s. Rien ne bouge avant qu’une autre personne confirme.")
+        return _act_page(
+            self,
+            request,
+            form,
+            title=_("Proposer une régularisation"),
+            note=note % {"pocket": pocket, "amount": self.amount(pocket)},
+            back=reverse("admin:rights_pocket_change", args=[pocket.pk]),
+        )
+
+
+def _admin(request) -> Actor:
+    """In the admin one is an admin, whatever the role chosen on the other pages."""
+    return Actor(role=Role.ADMIN, user=request.user)
+
+
+def _say(form, refusal) -> None:
+    field = getattr(refusal, "field", "")
+    form.add_error(field if field in form.fields else None, refusal.message)
+
+
+def _act_page(model_admin, request, form, *, title, note, back):
+    """One act on one page: what it does, what it asks, and the way back."""
+    context = model_admin.admin_site.each_context(request) | {
+        "title": title,
+        "opts": model_admin.model._meta,
+        "form": form,
+        "note": note,
+        "back": back,
+    }
+    return render(request, "rights/admin/act.html", context, status=422 if form.errors else 200)
 
 
 class ReversalForm(forms.Form):
@@ -183,9 +292,7 @@ class MovementAdmin(ReadOnlyAdmin):
         )
 
     def _reverse(self, request, movement, reason):
-        # In the admin one is an admin, whatever the role chosen on the other pages.
-        by = Actor(role=Role.ADMIN, user=request.user)
-        at = timezone.now()
+        by, at = _admin(request), timezone.now()
         with transaction.atomic():
             is_second_click = not self._is_reversible(movement)
             counter = ledger.reverse(
@@ -200,3 +307,230 @@ class MovementAdmin(ReadOnlyAdmin):
                 at=at,
                 details={"movement": movement.pk, "counter_movement": counter.pk, "reason": reason},
             )
+
+
+# --- Adjustments --------------------------------------------------------------------------------------
+
+
+class ConfirmationForm(forms.Form):
+    """Nothing is asked: the click says it."""
+
+
+class RejectionForm(forms.Form):
+    reason = forms.CharField(
+        label=_("Raison"),
+        max_length=Adjustment._meta.get_field("answer").max_length,
+        help_text=_("La personne qui propose la lira."),
+    )
+
+
+class WaitingFilter(admin.SimpleListFilter):
+    title = _("attente")
+    parameter_name = "attente"
+
+    def lookups(self, request, model_admin):
+        return [("attend", _("à décider")), ("expiree", _("expirées"))]
+
+    def queryset(self, request, queryset):
+        waiting = queryset.filter(state=Adjustment.State.PROPOSED)
+        if self.value() == "attend":
+            return waiting.filter(expires_at__gt=timezone.now())
+        if self.value() == "expiree":
+            return waiting.filter(expires_at__lte=timezone.now())
+        return queryset
+
+
+@admin.register(Adjustment)
+class AdjustmentAdmin(ReadOnlyAdmin):
+    change_form_template = "rights/admin/adjustment.html"
+    list_display = [
+        "proposed_at",
+        "amount_shown",
+        "holder",
+        "pocket_kind",
+        "reason",
+        "proposed_by",
+        "state_shown",
+    ]
+    list_filter = [WaitingFilter, "state", "direction", "proposed_at"]
+    search_fields = [
+        "reason",
+        "answer",
+        "pocket__holder__reference",
+        "pocket__holder__birth_name",
+        "pocket__holder__used_name",
+        "proposed_by__email",
+    ]
+    search_help_text = _("Motif, nom ou référence du titulaire, adresse de qui propose")
+    list_select_related = ["pocket__holder", "proposed_by"]
+    fields = [
+        "pocket",
+        "holder",
+        "amount_shown",
+        "reason",
+        "state_shown",
+        "proposed_by",
+        "proposed_at",
+        "expires_at",
+        "decided_by",
+        "decided_at",
+        "answer",
+        "movement_shown",
+    ]
+    readonly_fields = fields
+
+    @admin.display(description=_("montant"), ordering="amount")
+    def amount_shown(self, adjustment):
+        return adjustments.in_words(adjustment)
+
+    @admin.display(description=_("titulaire"))
+    def holder(self, adjustment):
+        return adjustment.pocket.holder
+
+    @admin.display(description=_("droits"))
+    def pocket_kind(self, adjustment):
+        return adjustment.pocket.get_kind_display()
+
+    @admin.display(description=_("état"), ordering="state")
+    def state_shown(self, adjustment):
+        is_expired = adjustment.is_expired(timezone.now())
+        return _("Expirée") if is_expired else adjustment.get_state_display()
+
+    @admin.display(description=_("mouvement"))
+    def movement_shown(self, adjustment):
+        movement = Movement.objects.filter(key=f"adjustment:{adjustment.pk}").first()
+        if movement is None:
+            return "–"
+        url = reverse("admin:rights_movement_change", args=[movement.pk])
+        return format_html('<a href="{}">{}</a>', url, movement)
+
+    # --- Decide ---
+
+    def get_urls(self):
+        view = self.admin_site.admin_view
+        acts = [
+            path(
+                f"<int:pk>/{word}/",
+                view(partial(self.act_view, act=act)),
+                name=f"rights_adjustment_{act}",
+            )
+            for word, act in (("confirmer", "confirm"), ("refuser", "reject"), ("retirer", "withdraw"))
+        ]
+        return [*acts, *super().get_urls()]
+
+    def change_view(self, request, object_id, form_url="", extra_context=None):
+        adjustment = self.get_object(request, object_id)
+        acts = {f"can_{act}": True for act in self._open_acts(request, adjustment)} if adjustment else {}
+        return super().change_view(request, object_id, form_url, (extra_context or {}) | acts)
+
+    def _open_acts(self, request, adjustment):
+        """What this person may do of it now; the verbs judge again."""
+        if adjustment.state != Adjustment.State.PROPOSED:
+            return []
+        if adjustment.proposed_by == request.user:
+            return ["withdraw"]
+        is_open = not adjustment.is_expired(timezone.now())
+        return ["confirm", "reject"] if is_open and request.user.has_perm("rights.decide_adjustment") else []
+
+    def act_view(self, request, pk, *, act):
+        """Fetch · validate · one verb · answer."""
+        adjustment = get_object_or_404(
+            Adjustment.objects.select_related("pocket__holder", "proposed_by"), pk=pk
+        )
+        permission = "propose_adjustment" if act == "withdraw" else "decide_adjustment"
+        if not request.user.has_perm(f"rights.{permission}"):
+            raise PermissionDenied
+        titles = {
+            "confirm": _("Confirmer la régularisation"),
+            "reject": _("Refuser la régularisation"),
+            "withdraw": _("Retirer ma proposition"),
+        }
+        is_posted = request.method == "POST"
+        form = (RejectionForm if act == "reject" else ConfirmationForm)(request.POST if is_posted else None)
+        if is_posted and form.is_valid():
+            try:
+                getattr(adjustments, act)(
+                    adjustment.pk, **form.cleaned_data, by=_admin(request), at=timezone.now()
+                )
+            except (Refused, NotAllowed) as refusal:
+                _say(form, refusal)
+            else:
+                messages.success(request, _("C’est fait, et écrit dans le journal."))
+                return redirect("admin:rights_adjustment_change", adjustment.pk)
+        note = _("%(amount)s sur « %(pocket)s » de %(holder)s. Motif : %(reason)s. Proposée par %(who)s.")
+        return _act_page(
+            self,
+            request,
+            form,
+            title=titles[act],
+            note=note
+            % {
+                "amount": adjustments.in_words(adjustment),
+                "pocket": adjustment.pocket.get_kind_display(),
+                "holder": adjustment.pocket.holder,
+                "reason": adjustment.reason,
+                "who": adjustment.proposed_by,
+            },
+            back=reverse("admin:rights_adjustment_change", args=[adjustment.pk]),
+        )
+
+
+# --- Proofs -------------------------------------------------------------------------------------------
+
+
+@admin.register(Seal)
+class SealAdmin(ReadOnlyAdmin):
+    list_display = ["day", "count", "hash", "made_at"]
+    list_filter = ["day"]
+    date_hierarchy = "day"
+    search_fields = ["hash", "root", "day"]
+    search_help_text = _("Empreinte, racine ou jour (2026-03-10)")
+    fields = [
+        "day",
+        "count",
+        "first_id",
+        "last_id",
+        "root",
+        "previous_hash",
+        "hash",
+        "made_at",
+        "movements",
+    ]
+    readonly_fields = fields
+
+    def get_queryset(self, request):
+        return super().get_queryset(request).defer("branches")
+
+    @admin.display(description=_("mouvements"))
+    def movements(self, seal):
+        url = f"{reverse('admin:rights_sealedmovement_changelist')}?seal__day__exact={seal.pk}"
+        return format_html('<a href="{}">{}</a>', url, _("Voir ses mouvements"))
+
+
+@admin.register(SealedMovement)
+class SealedMovementAdmin(ReadOnlyAdmin):
+    list_display = ["movement", "seal", "position", "leaf_shown"]
+    list_filter = ["seal__day"]
+    search_fields = ["=movement__id", "movement__key", "movement__target__holder__reference"]
+    search_help_text = _("Numéro ou clé d’un mouvement, référence du compte d’un titulaire")
+    list_select_related = ["movement", "seal"]
+    fields = ["movement", "seal", "position", "leaf_shown"]
+    readonly_fields = fields
+
+    @admin.display(description=_("empreinte"))
+    def leaf_shown(self, place):
+        return bytes(place.leaf).hex()
+
+
+@admin.register(LedgerCheck)
+class LedgerCheckAdmin(ReadOnlyAdmin):
+    list_display = ["at", "movements", "pockets", "findings", "head_day", "head_hash"]
+    list_filter = ["at"]
+    search_fields = ["head_hash", "worst"]
+    search_help_text = _("Empreinte, règle ou ligne")
+    fields = ["at", "movements", "pockets", "findings", "worst_shown", "head_day", "head_hash"]
+    readonly_fields = fields
+
+    @admin.display(description=_("les premières anomalies"))
+    def worst_shown(self, check):
+        return format_html_join("", "<p>{} · {} · {}</p>", check.worst) or "–"

@@ -2,24 +2,43 @@
 
 A trigger can be stepped round (`set_config('pgtrigger.ignore', …)`, a restored dump, a careless
 migration). Each rule below is one statement, so it reads one consistent moment of a busy database.
+The seals of past days find what no rule can: a true-looking movement that is not the one recorded.
 """
 
 # ruff: noqa: S608, the queries are made of our own words only
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
 import pgtrigger
-from django.core.cache import cache
 from django.db import connection
 from django.utils.translation import gettext_lazy as _
 
-from rights.kinds import FAULTS, HOLDER_KINDS, INTO_RESERVED, WORLD_KINDS, PocketKind, Unit
-from rights.models import Movement, Pocket
+from rights import claims, seals
+from rights.kinds import (
+    ADJUSTMENTS,
+    EURO_KINDS,
+    FAULTS,
+    FUNDED_KINDS,
+    HOLDER_KINDS,
+    INTO_RESERVED,
+    OUT_OF_RESERVED,
+    WORLD_KINDS,
+    FunderKind,
+    MovementKind,
+    PocketKind,
+    Unit,
+)
+from rights.models import Adjustment, LedgerCheck, Movement, Pocket, Seal, SealedMovement
 
 MOST_FINDINGS = 1_000
 """By rule: a broken guard may touch every row, and nobody reads a million lines."""
+KEPT_FINDINGS = 50
+"""Of a nightly check, for whoever reads it in the administration."""
+# Not law: before the first of these nobody had a right to training in hours (DIF), before the second no
+# account held euros or hours (CPF); a later value date than the third is a slip.
+EARLIEST_VALUE, EARLIEST_RECORD, LATEST_VALUE = "2004-01-01", "2015-01-01", "366 days"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +62,7 @@ class Audit:
     rules: dict[str, int] = field(default_factory=dict)
 
 
-def _in(kinds: tuple) -> str:
+def _in(kinds: Iterable) -> str:
     return "(" + ", ".join(f"'{kind.value}'" for kind in kinds) + ")"
 
 
@@ -74,6 +93,64 @@ _QUERIES = {
         FROM rights_pocket p
         LEFT JOIN rights_movement m ON m.target_id = p.id AND m.kind IN {_in(INTO_RESERVED)}
         WHERE p.kind = '{PocketKind.RESERVED.value}' GROUP BY p.id HAVING count(m.id) <> 1""",
+    "pocket_is_of_a_known_kind": f"""
+        SELECT 'pocket:' || id, kind || ' in ' || unit || ', funder « ' || funder_kind || ' »'
+        FROM rights_pocket WHERE kind NOT IN {_in(PocketKind)} OR unit NOT IN {_in(Unit)}
+        OR funder_kind NOT IN ('', {_in(FunderKind)[1:-1]})""",
+    "pocket_of_euros_holds_no_hours": f"""
+        SELECT 'pocket:' || id, kind || ' in ' || unit FROM rights_pocket
+        WHERE kind IN {_in(EURO_KINDS)} AND unit <> '{Unit.EUR_CENT.value}'""",
+    "pocket_of_a_funder_only_names_its_kind": f"""
+        SELECT 'pocket:' || id, kind || ', funder « ' || funder_kind || ' »' FROM rights_pocket
+        WHERE funder_kind <> '' AND kind NOT IN {_in(FUNDED_KINDS)}""",
+    # Value comes with the pocket or not at all: one that was never moved was written by hand.
+    "pocket_is_opened_by_a_movement": f"""
+        SELECT 'pocket:' || id, kind || ', never moved' FROM rights_pocket p
+        WHERE balance = 0 AND kind <> '{PocketKind.RESERVED.value}' AND NOT EXISTS (
+            SELECT FROM rights_movement m WHERE m.source_id = p.id)
+        AND NOT EXISTS (SELECT FROM rights_movement m WHERE m.target_id = p.id)""",
+    # Numbers follow the locks of a pocket: what was there after each movement is the sum so far.
+    "pocket_was_never_overdrawn": f"""
+        SELECT 'movement:' || past.id, 'pocket ' || pocket_id || ' held ' || held FROM (
+            SELECT id, pocket_id, sum(amount) OVER (PARTITION BY pocket_id ORDER BY id) AS held FROM (
+                SELECT id, target_id AS pocket_id, amount FROM rights_movement
+                UNION ALL SELECT id, source_id, -amount FROM rights_movement) AS ends
+        ) AS past JOIN rights_pocket p ON p.id = pocket_id
+        WHERE held < 0 AND p.kind NOT IN {_in(WORLD_KINDS)}""",
+    "movement_is_of_a_known_kind": f"""
+        SELECT 'movement:' || id, 'kind ' || kind FROM rights_movement
+        WHERE kind NOT IN {_in(MovementKind)}""",
+    "movement_has_plausible_dates": f"""
+        SELECT 'movement:' || id, 'value date ' || value_date || ', recorded ' || recorded_at
+        FROM rights_movement WHERE value_date < '{EARLIEST_VALUE}' OR recorded_at < '{EARLIEST_RECORD}'
+        OR value_date > (recorded_at AT TIME ZONE 'Europe/Paris')::date + interval '{LATEST_VALUE}'""",
+    # Two joins, each by its own index: one with OR would compare every movement with every other.
+    "movement_comes_after_what_it_undoes": f"""
+        SELECT 'movement:' || m.id, m.kind || ' of ' || o.id FROM rights_movement m
+        JOIN rights_movement o ON o.id = m.reverses_id WHERE m.id <= o.id
+        UNION ALL SELECT 'movement:' || m.id, m.kind || ' of ' || o.id FROM rights_movement m
+        JOIN rights_movement o ON o.target_id = m.source_id AND o.kind IN {_in(INTO_RESERVED)}
+        WHERE m.kind IN {_in(OUT_OF_RESERVED)} AND m.id <= o.id""",
+    "movement_key_is_shaped": """
+        SELECT 'movement:' || id, 'key « ' || key || ' »' FROM rights_movement
+        WHERE key <> btrim(key) OR key ~ '[[:cntrl:]]'""",
+    "movement_formula_is_shaped": """
+        SELECT 'movement:' || id, 'formula ' || left(formula::text, 80) FROM rights_movement
+        WHERE formula <> '[]' AND CASE jsonb_typeof(formula) WHEN 'array' THEN EXISTS (
+            SELECT FROM jsonb_array_elements(formula) AS line WHERE CASE jsonb_typeof(line) WHEN 'array' THEN
+                jsonb_array_length(line) <> 2 OR jsonb_typeof(line -> 0) <> 'string'
+                OR jsonb_typeof(line -> 1) <> 'string' ELSE true END) ELSE true END""",
+    "movement_reversal_names_what_it_reverses": f"""
+        SELECT 'movement:' || id, kind || ' of ' || coalesce(reverses_id::text, 'nothing')
+        FROM rights_movement WHERE (kind = '{MovementKind.REVERSAL.value}') <> (reverses_id IS NOT NULL)""",
+    "adjustment_takes_two_persons": """
+        SELECT 'adjustment:' || id, state || ' by ' || coalesce(decided_by_id::text, 'nobody')
+        FROM rights_adjustment WHERE (state = 'proposed') <> (decided_by_id IS NULL)
+        OR (state IN ('confirmed', 'rejected') AND decided_by_id = proposed_by_id)""",
+    "adjustment_is_posted_once": f"""
+        SELECT 'adjustment:' || a.id, a.state || ', ' || count(m.id) || ' movements' FROM rights_adjustment a
+        LEFT JOIN rights_movement m ON m.key = 'adjustment:' || a.id AND m.kind IN {_in(ADJUSTMENTS)}
+        GROUP BY a.id HAVING count(m.id) <> CASE a.state WHEN 'confirmed' THEN 1 ELSE 0 END""",
     "movement_joins_two_pockets": """
         SELECT 'movement:' || m.id, 'from ' || m.source_id || ' to ' || m.target_id FROM rights_movement m
         LEFT JOIN rights_pocket s ON s.id = m.source_id LEFT JOIN rights_pocket t ON t.id = m.target_id
@@ -99,8 +176,20 @@ RULES = {
     "pocket_never_overdrawn": _("aucun solde n’est négatif"),
     "pocket_of_the_world_keeps_no_balance": _("seules les poches extérieures n’ont pas de solde"),
     "pocket_of_a_person_has_a_holder": _("seules les poches extérieures n’ont pas de titulaire"),
+    "pocket_was_never_overdrawn": _("aucun solde n’a jamais été négatif, à aucune date"),
+    "pocket_is_opened_by_a_movement": _("aucune poche n’est ouverte sans mouvement"),
+    "pocket_is_of_a_known_kind": _("chaque poche est d’une nature et d’une unité connues"),
+    "pocket_of_euros_holds_no_hours": _("ce qui se compte en euros ne contient pas d’heures"),
+    "pocket_of_a_funder_only_names_its_kind": _("seul ce qu’un financeur verse dit la sorte de financeur"),
     "purse_is_opened_once": _("aucune poche n’est ouverte deux fois"),
     "reserved_pocket_is_filled_once": _("chaque réservation est remplie une seule fois"),
+    "reserved_pocket_is_claimed": _("chaque somme réservée l’est pour un seul dossier"),
+    "movement_is_of_a_known_kind": _("chaque mouvement est d’une nature connue"),
+    "movement_has_plausible_dates": _("chaque mouvement a des dates plausibles"),
+    "movement_comes_after_what_it_undoes": _("ce qui rend ou corrige vient après ce qu’il défait"),
+    "movement_key_is_shaped": _("chaque clé est bien formée"),
+    "movement_formula_is_shaped": _("chaque calcul est une suite de lignes « quoi, combien »"),
+    "movement_reversal_names_what_it_reverses": _("chaque correction, et elle seule, dit ce qu’elle corrige"),
     "movement_joins_two_pockets": _("chaque mouvement relie deux poches"),
     "movement_amount_is_positive": _("chaque montant est positif"),
     "movement_passes_once_per_key": _("chaque clé n’est passée qu’une fois"),
@@ -110,9 +199,23 @@ RULES = {
     "movement_follows_its_route": _("chaque mouvement va d’une poche permise à une autre"),
     "movement_returns_to_its_source": _("ce qui est rendu retourne d’où il vient"),
     "movement_reverses_a_credit": _("chaque correction est son crédit, à l’envers"),
+    "movement_adjusts_by_two_persons": _("chaque régularisation est confirmée par une autre personne"),
+    "adjustment_takes_two_persons": _("personne ne décide de ce qu’il a proposé"),
+    "adjustment_is_posted_once": _("chaque régularisation confirmée a un seul mouvement"),
     "guard_is_in_place": _("chaque contrainte et chaque déclencheur est en place"),
 }
 """What each rule says, in words."""
+SEAL_RULES = {
+    "movement_is_as_sealed": _("chaque mouvement scellé est tel qu’il a été enregistré"),
+    "sealed_movements_are_all_there": _("aucun mouvement scellé ne manque"),
+    "movement_is_sealed": _("aucun mouvement n’a été glissé parmi ceux des jours scellés"),
+    "seal_is_its_movements": _("chaque sceau est celui de ses mouvements"),
+    "seal_is_its_hash": _("chaque sceau porte sa propre empreinte"),
+    "seals_are_chained": _("chaque sceau suit celui de la veille"),
+    "seal_of_every_day": _("aucun jour ne manque"),
+    "seals_are_those_seen_before": _("les sceaux vus par les vérifications passées sont toujours là"),
+}
+"""The same, for what only the seals can tell."""
 
 
 def check() -> list[Finding]:
@@ -120,8 +223,11 @@ def check() -> list[Finding]:
     return audit().findings
 
 
-def audit() -> Audit:
-    """Check every rule and count what was looked at. Reads only; needs no transaction."""
+def audit(*, verify_seals: bool = False) -> Audit:
+    """Check every rule and count what was looked at. Reads only; needs no transaction.
+
+    `verify_seals`: recompute the chain of days too, which reads every movement.
+    """
     with connection.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM rights_movement")
         movements = cursor.fetchone()[0]
@@ -133,36 +239,55 @@ def audit() -> Audit:
             owned=_totals(cursor, HOLDER_KINDS),
             reserved=_totals(cursor, (PocketKind.RESERVED,)),
         )
-        for rule, query in _QUERIES.items():
+        for rule, query in _queries().items():
             cursor.execute(f"{query} LIMIT {MOST_FINDINGS}")
             _note(found, rule, [Finding(rule, *row) for row in cursor.fetchall()])
         _note(found, "guard_is_in_place", list(_missing_guards(cursor)))
+    if verify_seals:
+        _note_seals(found)
     return found
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
-    """What is kept of the last nightly check: when, how many movements were read, how much is wrong."""
+def _queries() -> dict[str, str]:
+    claimed = " UNION ALL ".join(claims.CLAIMS) or "SELECT id FROM rights_pocket"
+    return _QUERIES | {
+        "reserved_pocket_is_claimed": f"""
+            SELECT 'pocket:' || p.id, 'balance ' || p.balance || ', claimed ' || count(claim.id) || ' times'
+            FROM rights_pocket p LEFT JOIN ({claimed}) AS claim (id) ON claim.id = p.id
+            WHERE p.kind = '{PocketKind.RESERVED.value}' GROUP BY p.id
+            HAVING count(claim.id) > 1 OR (count(claim.id) = 0 AND p.balance > 0)"""
+    }
 
-    at: datetime
-    movements: int
-    findings: int
+
+def _note_seals(found: Audit) -> None:
+    """In the order of days, so that the first finding of them is the first day that differs."""
+    found.rules.update(dict.fromkeys(SEAL_RULES, 0))
+    for each in seals.differences():
+        found.rules[each.rule] += 1
+        if found.rules[each.rule] <= MOST_FINDINGS:
+            subject = f"seal:{each.day}" if each.movement_id is None else f"movement:{each.movement_id}"
+            found.findings.append(Finding(each.rule, subject, f"{each.day}, {each.details}"))
 
 
 def nightly_check(*, at: datetime) -> Audit:
-    """Check, and keep the outcome for the operator's desk: unknown again if the cache is lost."""
-    found = audit()
-    cache.set(_LAST_CHECK, (at, found.movements, len(found.findings)), timeout=None)
+    """Check everything, and keep the outcome with the head of the chain, which later checks look for."""
+    found = audit(verify_seals=True)
+    head = seals.head()
+    LedgerCheck.objects.create(
+        at=at,
+        pockets=found.pockets,
+        movements=found.movements,
+        findings=len(found.findings),
+        worst=[[each.rule, each.subject, each.details] for each in found.findings[:KEPT_FINDINGS]],
+        head_day=head.day if head else None,
+        head_hash=head.hash if head else "",
+    )
     return found
 
 
-def last_check() -> Check | None:
-    """None: nobody knows."""
-    kept = cache.get(_LAST_CHECK)
-    return None if kept is None else Check(*kept)
-
-
-_LAST_CHECK = "ledger:last-check"
+def last_check() -> LedgerCheck | None:
+    """None: it was never checked."""
+    return LedgerCheck.objects.order_by("-at", "-pk").first()
 
 
 def _note(audit: Audit, rule: str, findings: list[Finding]) -> None:
@@ -180,7 +305,10 @@ def _totals(cursor, kinds: tuple) -> dict[str, int]:
 
 def _missing_guards(cursor) -> Iterator[Finding]:
     """Constraints and triggers that the models declare and this database lacks, or has switched off."""
-    for model in (Pocket, Movement):
+    cursor.execute("SHOW session_replication_role")
+    if (role := cursor.fetchone()[0]) != "origin":
+        yield Finding("guard_is_in_place", "session_replication_role", f"{role}: no trigger runs")
+    for model in (Pocket, Movement, Seal, SealedMovement, LedgerCheck, Adjustment):
         table = model._meta.db_table
         cursor.execute(
             "SELECT conname FROM pg_constraint WHERE conrelid = %s::regclass AND convalidated"

@@ -35,6 +35,8 @@ class PocketKind(models.TextChoices):
 P = PocketKind
 HOLDER_KINDS = (P.ANNUAL, P.INCREASE, P.DIF, P.VOLUNTEER, P.CREDIT, P.DOTATION, P.PROFESSIONAL_RISK, P.TOP_UP)
 WORLD_KINDS = (P.STATE, P.FUNDER, P.CARD, P.FORFEITED)
+# Never in hours.
+EURO_KINDS = (P.VOLUNTEER, P.CREDIT, P.PROFESSIONAL_RISK, P.TOP_UP, P.CARD)
 # Paid in by a funder; the State pays the rest.
 FUNDED_KINDS = (P.DOTATION, P.TOP_UP)
 
@@ -58,6 +60,8 @@ class MovementKind(models.TextChoices):
     RELEASE = "release", _("Retour")
     REFUND = "refund", _("Remboursement")
     REVERSAL = "reversal", _("Correction")
+    ADJUST_UP = "adjust_up", _("Régularisation en plus")
+    ADJUST_DOWN = "adjust_down", _("Régularisation en moins")
 
 
 M = MovementKind
@@ -67,10 +71,13 @@ ROUTES = {
     M.PAYMENT: ((P.CARD,), (P.RESERVED,)),
     M.RELEASE: ((P.RESERVED,), HOLDER_KINDS),
     M.REFUND: ((P.RESERVED,), (P.CARD,)),
+    M.ADJUST_UP: ((P.STATE, P.FUNDER), HOLDER_KINDS),
+    M.ADJUST_DOWN: (HOLDER_KINDS, (P.STATE, P.FUNDER)),
 }
 """A reversal has no way of its own: it goes its original backwards."""
 INTO_RESERVED = (M.RESERVE, M.PAYMENT)
 OUT_OF_RESERVED = (M.RELEASE, M.REFUND)
+ADJUSTMENTS = (M.ADJUST_UP, M.ADJUST_DOWN)
 
 
 def _sql(kinds: tuple) -> str:
@@ -97,5 +104,14 @@ FAULTS = {
         WHERE original.id = m.reverses_id AND original.kind = '{M.CREDIT.value}'
         AND original.source_id = m.target_id AND original.target_id = m.source_id
         AND original.amount = m.amount)""",
+    # Its key names a proposal that another person confirmed, of this amount, on this pocket.
+    "movement_adjusts_by_two_persons": f"""m.kind IN ({_sql(ADJUSTMENTS)}) AND NOT EXISTS (
+        SELECT FROM rights_adjustment adjustment
+        WHERE adjustment.id = CASE WHEN m.key ~ '^adjustment:[0-9]{{1,18}}$'
+            THEN split_part(m.key, ':', 2)::bigint END
+        AND adjustment.state = 'confirmed' AND adjustment.decided_by_id <> adjustment.proposed_by_id
+        AND adjustment.direction = m.kind AND adjustment.amount = m.amount
+        AND adjustment.pocket_id = CASE m.kind WHEN '{M.ADJUST_UP.value}'
+            THEN m.target_id ELSE m.source_id END)""",
 }
 FIRST_FAULT = "CASE " + " ".join(f"WHEN {fault} THEN '{name}'" for name, fault in FAULTS.items()) + " END"

@@ -1,4 +1,4 @@
-"""The money verbs: credit, reserve, pay in, release, reverse. The only way value moves.
+"""The money verbs: credit, reserve, pay in, release, reverse, adjust. The only way value moves.
 
 Units: euro cents, or whole hours for public agents; amounts are integers above zero.
 Signs: a movement takes its amount out of its source, into its target.
@@ -8,6 +8,7 @@ returns the first result; with another content it raises `KeyReused`. What is re
 money is refused before anything is written; the database would refuse it too (rights.models).
 """
 
+import json
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -18,7 +19,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, TypeVar
 
 from django.db import connection, transaction
 from django.utils.translation import gettext as _
-from psycopg.types.json import Jsonb
 
 from accounts.actors import Actor
 from rights.kinds import (
@@ -143,6 +143,13 @@ class Place(NamedTuple):
     expires_on: date | None = None
 
 
+def payer_of(kind: str, unit: str, label: str) -> Place:
+    """Who pays a purse of this kind: the funder it names, or the State."""
+    if kind in FUNDED_KINDS:
+        return Place(None, PocketKind.FUNDER.value, str(unit), label)
+    return Place(None, PocketKind.STATE.value, str(unit))
+
+
 CARD = Place(None, PocketKind.CARD.value, Unit.EUR_CENT.value)
 
 
@@ -241,9 +248,7 @@ class Credit:
 
     @property
     def payer(self) -> "Place":
-        if self.kind in FUNDED_KINDS:
-            return Place(None, PocketKind.FUNDER.value, str(self.unit), self.label)
-        return Place(None, PocketKind.STATE.value, str(self.unit))
+        return payer_of(self.kind, self.unit, self.label)
 
 
 def credit(
@@ -438,6 +443,44 @@ def reverse(*, movement: Movement, key: str, at: datetime, by: Actor, reason: st
     return _post([counter])[0]
 
 
+@_in_transaction
+def adjust(
+    *,
+    pocket_id: uuid.UUID,
+    kind: MovementKind,
+    amount: int,
+    key: str,
+    at: datetime,
+    by: Actor,
+    reason: str,
+    formula: Sequence[tuple[str, str]] = (),
+) -> Movement:
+    """Add to a purse or take back from it, as two persons agreed (rights.adjustments, whose `key` it is).
+
+    It comes from, or goes back to, who pays such a purse. NotEnough: the holder has used it. KeyReused.
+    """
+    _check_amount(amount)
+    held = _lock([pocket_id])[pocket_id]
+    world = _opened({payer_of(held.kind, held.unit, held.label)}).popitem()[1]
+    is_up = kind == MovementKind.ADJUST_UP
+    movement = _movement(
+        kind,
+        source=world if is_up else pocket_id,
+        target=pocket_id if is_up else world,
+        amount=amount,
+        key=key,
+        at=at,
+        by=by,
+        reason=reason,
+        formula=formula,
+    )
+    if (done := _again(key, [movement])) is not None:
+        return done[0]
+    if not is_up and held.balance < amount:
+        raise NotEnough(held, wanted=amount, available=held.balance)
+    return _post([movement])[0]
+
+
 # --- Guards -----------------------------------------------------------------------------------------
 
 
@@ -597,6 +640,7 @@ def _movement(
     if at.tzinfo is None:
         raise ValueError("a moment needs its time zone")
     return Movement(
+        id=None,
         kind=kind,
         source_id=source,
         target_id=target,
@@ -604,40 +648,47 @@ def _movement(
         key=key,
         reason=reason,
         formula=[list(line) for line in formula],
-        reverses=reverses,
+        # By their numbers: setting related rows costs as much as the rest together.
+        reverses_id=reverses.pk if reverses else None,
         value_date=value_date or paris_day(at),
         recorded_at=at,
-        recorded_by=by.user,
+        recorded_by_id=by.user.pk if by.user else None,
     )
+
+
+# One parameter, however many rows: thousands of them cost PostgreSQL more than the rows themselves.
+_INSERT = """
+    INSERT INTO rights_movement (kind, source_id, target_id, amount, key, reason, formula, reverses_id,
+        value_date, recorded_at, recorded_by_id)
+    SELECT * FROM json_to_recordset(%s::json) AS row (
+        kind text, source_id uuid, target_id uuid, amount bigint,
+        key text, reason text, formula jsonb, reverses_id bigint, value_date date, recorded_at timestamptz,
+        recorded_by_id bigint)
+    ON CONFLICT (key) DO NOTHING RETURNING key, id"""
 
 
 def _post(movements: list[Movement]) -> list[Movement]:
     """Write movements, or find those already written, perhaps just now by somebody else. KeyReused."""
     if not movements:
         return []
-    values: list[Any] = []
-    for movement in movements:
-        values += (
-            str(movement.kind),
-            movement.source_id,
-            movement.target_id,
-            movement.amount,
-            movement.key,
-            movement.reason,
-            Jsonb(movement.formula),
-            movement.reverses_id,
-            movement.value_date,
-            movement.recorded_at,
-            movement.recorded_by_id,
-        )
+    rows = [
+        {
+            "kind": str(movement.kind),
+            "source_id": str(movement.source_id),
+            "target_id": str(movement.target_id),
+            "amount": movement.amount,
+            "key": movement.key,
+            "reason": movement.reason,
+            "formula": movement.formula,
+            "reverses_id": movement.reverses_id,
+            "value_date": movement.value_date.isoformat(),
+            "recorded_at": movement.recorded_at.isoformat(),
+            "recorded_by_id": movement.recorded_by_id,
+        }
+        for movement in movements
+    ]
     with connection.cursor() as cursor:
-        cursor.execute(
-            "INSERT INTO rights_movement (kind, source_id, target_id, amount, key, reason, formula,"  # noqa: S608
-            " reverses_id, value_date, recorded_at, recorded_by_id) VALUES "
-            + ", ".join([f"({', '.join(['%s'] * 11)})"] * len(movements))
-            + " ON CONFLICT (key) DO NOTHING RETURNING key, id",
-            values,
-        )
+        cursor.execute(_INSERT, [json.dumps(rows, ensure_ascii=False)])
         written = dict(cursor.fetchall())
     for movement in movements:
         movement.pk = written.get(movement.key)

@@ -7,6 +7,8 @@ State, a card, what is forfeited) keep no balance, so they are never a hot row.
 
 TRUNCATE cannot be refused by a trigger without breaking tests: grants.sql takes it away in
 production, together with every UPDATE that could step round the triggers below.
+
+Below the ledger stand what proves it (seals, checks) and what corrects it (adjustments by two persons).
 """
 
 import uuid
@@ -16,6 +18,8 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from rights.kinds import (
+    ADJUSTMENTS,
+    EURO_KINDS,
     FIRST_FAULT,
     FUNDED_KINDS,
     INTO_RESERVED,
@@ -90,6 +94,10 @@ class Pocket(models.Model):
                 condition=models.Q(funder_kind="") | models.Q(kind__in=FUNDED_KINDS),
                 name="pocket_of_a_funder_only_names_its_kind",
             ),
+            models.CheckConstraint(
+                condition=~models.Q(kind__in=EURO_KINDS) | models.Q(unit=Unit.EUR_CENT),
+                name="pocket_of_euros_holds_no_hours",
+            ),
             models.UniqueConstraint(
                 fields=["holder", "kind", "unit", "label", "funder_kind", "expires_on"],
                 condition=~models.Q(kind__in=(PocketKind.RESERVED, *WORLD_KINDS)),
@@ -124,7 +132,10 @@ class Pocket(models.Model):
                 name="pocket_stays_what_it_is",
                 operation=pgtrigger.Update,
                 when=pgtrigger.Before,
-                condition=pgtrigger.AnyChange("id", "kind", "unit", "holder", "funder_kind"),
+                # All but the balance: each movement is sealed with the facts of its two pockets.
+                condition=pgtrigger.AnyChange(
+                    "id", "kind", "unit", "holder", "label", "funder_kind", "expires_on"
+                ),
                 func=_refusal("pocket_stays_what_it_is", "a pocket keeps its kind, its unit and its holder"),
             ),
             # Its movements would lose an end; an empty pocket harms nobody.
@@ -248,3 +259,259 @@ class Movement(models.Model):
 
     def __str__(self):
         return f"{self.get_kind_display()} · {self.key}"
+
+
+# --- What proves it -----------------------------------------------------------------------------------
+
+
+class Seal(models.Model):
+    """All that was recorded by the end of one day and not sealed before, as one chained hash (rights.seals).
+
+    `hash` covers every other column but `branches`, which only spares work (docs/adr/0007).
+    """
+
+    day = models.DateField(_("jour"), primary_key=True)
+    count = models.PositiveIntegerField(_("mouvements"))
+    first_id = models.BigIntegerField(_("premier mouvement"), null=True, blank=True)
+    last_id = models.BigIntegerField(_("dernier mouvement"), null=True, blank=True)
+    root = models.CharField(_("racine"), max_length=64)
+    previous_hash = models.CharField(_("empreinte de la veille"), max_length=64, blank=True)
+    hash = models.CharField(_("empreinte"), max_length=64, unique=True)
+    made_at = models.DateTimeField(_("fait le"))
+    branches = models.BinaryField(_("branches"), editable=False)
+
+    class Meta:
+        verbose_name = _("sceau")
+        verbose_name_plural = _("sceaux")
+        ordering = ["-day"]
+        triggers = [
+            pgtrigger.Trigger(
+                name="seal_follows_the_last",
+                operation=pgtrigger.Insert,
+                when=pgtrigger.Before,
+                declare=[("last", "rights_seal%ROWTYPE")],
+                # No clock is read here: `made_at` is told, and a day ends at midnight in Paris.
+                func=f"""
+                    SELECT * INTO last FROM rights_seal ORDER BY day DESC LIMIT 1;
+                    IF NEW.previous_hash <> coalesce(last.hash, '') OR NEW.day <> last.day + 1 THEN
+                        {_refusal("seal_follows_the_last", "a seal follows the one of the day before")}
+                    END IF;
+                    IF NEW.made_at < (NEW.day + 1)::timestamp AT TIME ZONE 'Europe/Paris' THEN
+                        {_refusal("seal_waits_for_the_end_of_its_day", "this day is not over")}
+                    END IF;
+                    IF NEW.count <> (SELECT count(*) FROM rights_sealedmovement WHERE seal_id = NEW.day) THEN
+                        {_refusal("seal_counts_its_movements", "a seal counts what it holds")}
+                    END IF;
+                    RETURN NEW;
+                """,  # noqa: S608, made of our own words only
+            ),
+            pgtrigger.Protect(name="seal_is_never_edited", operation=pgtrigger.Update | pgtrigger.Delete),
+        ]
+
+    def __str__(self):
+        return f"{self.day:%d/%m/%Y}"
+
+
+class SealedMovement(models.Model):
+    """The place of a movement in the seal of a day, and the hash of what it was then.
+
+    Which day a movement is sealed with is written, never guessed from its number: a number is drawn when
+    a movement is written, and its transaction may commit after those of higher numbers.
+    """
+
+    movement = models.OneToOneField(
+        "rights.Movement",
+        on_delete=models.PROTECT,
+        primary_key=True,
+        related_name="sealed",
+        verbose_name=_("mouvement"),
+    )
+    seal = models.ForeignKey(
+        "rights.Seal", on_delete=models.PROTECT, db_index=False, related_name="+", verbose_name=_("sceau")
+    )
+    position = models.PositiveIntegerField(_("rang"))
+    leaf = models.BinaryField(_("empreinte"), editable=False)
+
+    class Meta:
+        verbose_name = _("mouvement scellé")
+        verbose_name_plural = _("mouvements scellés")
+        ordering = ["seal", "position"]
+        constraints = [
+            models.UniqueConstraint(fields=["seal", "position"], name="sealed_movement_has_its_place")
+        ]
+        triggers = [
+            pgtrigger.Trigger(
+                name="sealed_day_is_closed",
+                level=pgtrigger.Statement,
+                operation=pgtrigger.Insert,
+                when=pgtrigger.After,
+                referencing=pgtrigger.Referencing(new="added"),
+                func=f"""
+                    IF EXISTS (
+                        SELECT FROM (SELECT DISTINCT seal_id FROM added) AS days
+                        JOIN rights_seal ON rights_seal.day = days.seal_id
+                    ) THEN
+                        {_refusal("sealed_day_is_closed", "nothing is added to a sealed day")}
+                    END IF;
+                    RETURN NULL;
+                """,  # noqa: S608, made of our own words only
+            ),
+            pgtrigger.Protect(
+                name="sealed_movement_is_never_edited", operation=pgtrigger.Update | pgtrigger.Delete
+            ),
+        ]
+
+    def __str__(self):
+        return f"{self.movement_id} · {self.seal_id}"
+
+
+class LedgerCheck(models.Model):
+    """The outcome of one check of the whole ledger (rights.integrity), and the last seal it saw.
+
+    A chain cut short at its end is sound in itself: only who remembers its head sees the cut.
+    """
+
+    at = models.DateTimeField(_("faite le"), db_index=True)
+    pockets = models.PositiveBigIntegerField(_("poches"))
+    movements = models.PositiveBigIntegerField(_("mouvements"))
+    findings = models.PositiveIntegerField(_("anomalies"))
+    worst = models.JSONField(
+        _("les premières anomalies"), default=list, blank=True, help_text=_("Règle, ligne et détail.")
+    )
+    head_day = models.DateField(_("dernier jour scellé"), null=True, blank=True)
+    head_hash = models.CharField(_("son empreinte"), max_length=64, blank=True)
+
+    class Meta:
+        verbose_name = _("vérification du registre")
+        verbose_name_plural = _("vérifications du registre")
+        ordering = ["-at", "-id"]
+        triggers = [
+            pgtrigger.Protect(
+                name="ledger_check_is_never_edited", operation=pgtrigger.Update | pgtrigger.Delete
+            ),
+        ]
+
+    def __str__(self):
+        return f"{self.at:%d/%m/%Y %H:%M}"
+
+
+# --- What corrects it -----------------------------------------------------------------------------------
+
+
+class Adjustment(models.Model):
+    """Rights added or taken back by the administration: one person proposes, another confirms.
+
+    Nobody edits a balance: the confirmation posts one movement, `adjustment:<id>`, which the ledger
+    refuses without it (rights.kinds.FAULTS). Amounts in `unit`s of the pocket.
+    """
+
+    class Direction(models.TextChoices):
+        UP = MovementKind.ADJUST_UP.value, _("Ajouter des droits")
+        DOWN = MovementKind.ADJUST_DOWN.value, _("Reprendre des droits")
+
+    class State(models.TextChoices):
+        PROPOSED = "proposed", _("Proposée")
+        CONFIRMED = "confirmed", _("Confirmée")
+        REJECTED = "rejected", _("Refusée")
+        WITHDRAWN = "withdrawn", _("Retirée")
+
+    pocket = models.ForeignKey(
+        "rights.Pocket", on_delete=models.PROTECT, related_name="adjustments", verbose_name=_("poche")
+    )
+    direction = models.CharField(_("sens"), max_length=20, choices=Direction)
+    amount = models.BigIntegerField(_("montant"))
+    reason = models.CharField(_("motif"), max_length=400, help_text=_("Le titulaire le lira sur son relevé."))
+    state = models.CharField(_("état"), max_length=10, choices=State, default=State.PROPOSED)
+    proposed_by = models.ForeignKey(
+        "accounts.User", on_delete=models.PROTECT, related_name="+", verbose_name=_("proposée par")
+    )
+    proposed_at = models.DateTimeField(_("proposée le"))
+    expires_at = models.DateTimeField(
+        _("à décider avant"), help_text=_("Passé ce moment, elle ne peut plus être confirmée.")
+    )
+    decided_by = models.ForeignKey(
+        "accounts.User",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("décidée par"),
+    )
+    decided_at = models.DateTimeField(_("décidée le"), null=True, blank=True)
+    answer = models.CharField(_("réponse"), max_length=400, blank=True)
+    request_id = models.UUIDField(unique=True, editable=False)
+
+    class Meta:
+        verbose_name = _("régularisation")
+        verbose_name_plural = _("régularisations")
+        ordering = ["-proposed_at", "-id"]
+        permissions = [
+            ("propose_adjustment", _("Peut proposer une régularisation")),
+            ("decide_adjustment", _("Peut décider de la régularisation d’un autre")),
+        ]
+        constraints = [
+            models.CheckConstraint(condition=models.Q(amount__gt=0), name="adjustment_amount_is_positive"),
+            models.CheckConstraint(
+                condition=models.Q(direction__in=ADJUSTMENTS), name="adjustment_has_a_direction"
+            ),
+            models.CheckConstraint(condition=~models.Q(reason=""), name="adjustment_has_a_reason"),
+            models.CheckConstraint(
+                condition=models.Q(state="proposed", decided_by__isnull=True, decided_at__isnull=True)
+                | models.Q(
+                    state__in=("confirmed", "rejected", "withdrawn"),
+                    decided_by__isnull=False,
+                    decided_at__isnull=False,
+                ),
+                name="adjustment_decision_is_whole",
+            ),
+            # Whoever proposed may only take it back; whoever decides is somebody else.
+            models.CheckConstraint(
+                condition=models.Q(state="proposed")
+                | models.Q(state="withdrawn", decided_by=models.F("proposed_by"))
+                | (
+                    models.Q(state__in=("confirmed", "rejected"))
+                    & ~models.Q(decided_by=models.F("proposed_by"))
+                ),
+                name="adjustment_takes_two_persons",
+                violation_error_message=_("Une autre personne que celle qui propose doit confirmer."),
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(state="confirmed") | models.Q(decided_at__lt=models.F("expires_at")),
+                name="adjustment_is_confirmed_in_time",
+                violation_error_message=_("Cette proposition est expirée."),
+            ),
+        ]
+        triggers = [
+            pgtrigger.Trigger(
+                name="adjustment_begins_as_a_proposal",
+                operation=pgtrigger.Insert,
+                when=pgtrigger.Before,
+                condition=pgtrigger.Q(new__state__df="proposed"),
+                func=_refusal("adjustment_begins_as_a_proposal", "an adjustment is proposed first"),
+            ),
+            pgtrigger.Trigger(
+                name="adjustment_stays_as_proposed",
+                operation=pgtrigger.Update,
+                when=pgtrigger.Before,
+                condition=pgtrigger.AnyChange(
+                    *("id", "pocket", "direction", "amount", "reason", "proposed_by", "proposed_at"),
+                    *("expires_at", "request_id"),
+                ),
+                func=_refusal("adjustment_stays_as_proposed", "what was proposed does not change"),
+            ),
+            pgtrigger.Trigger(
+                name="adjustment_is_decided_once",
+                operation=pgtrigger.Update,
+                when=pgtrigger.Before,
+                condition=pgtrigger.Q(old__state__df="proposed"),
+                func=_refusal("adjustment_is_decided_once", "a decision does not change"),
+            ),
+            pgtrigger.Protect(name="adjustment_is_never_deleted", operation=pgtrigger.Delete),
+        ]
+
+    def __str__(self):
+        return f"{self.get_direction_display()} · {self.pocket_id}"
+
+    def is_expired(self, at):
+        """Lateness is judged when a verb runs; until then nobody writes it."""
+        return self.state == self.State.PROPOSED and at >= self.expires_at

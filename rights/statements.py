@@ -40,6 +40,8 @@ HISTORY_KINDS = {
     MovementKind.RESERVE: gettext_lazy("Sommes réservées"),
     MovementKind.RELEASE: gettext_lazy("Sommes rendues"),
     MovementKind.REVERSAL: gettext_lazy("Corrections"),
+    MovementKind.ADJUST_UP: gettext_lazy("Régularisations en plus"),
+    MovementKind.ADJUST_DOWN: gettext_lazy("Régularisations en moins"),
 }
 # Of each purse, what came in lately; its own history has the rest.
 SOURCES_SHOWN = 12
@@ -323,4 +325,8 @@ def _words(kind: str, purse: Pocket, other: Pocket) -> str:
         return _("Rendu à votre compte : %(training)s") % {"training": other.label}
     if kind == MovementKind.REVERSAL:
         return _("Correction : des droits ajoutés par erreur ont été retirés")
+    if kind == MovementKind.ADJUST_UP:
+        return _("Régularisation : des droits ont été ajoutés par l’administration")
+    if kind == MovementKind.ADJUST_DOWN:
+        return _("Régularisation : des droits ont été repris par l’administration")
     return str(MovementKind(kind).label)

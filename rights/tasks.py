@@ -5,7 +5,7 @@ import logging
 from celery import shared_task
 from django.utils import timezone
 
-from rights import integrity
+from rights import integrity, seals
 
 logger = logging.getLogger(__name__)
 
@@ -17,3 +17,13 @@ def check_ledger() -> None:
     for finding in audit.findings:
         logger.error("ledger: %s · %s · %s", finding.rule, finding.subject, finding.details)
     logger.info("ledger: %s movements checked, %s findings", audit.movements, len(audit.findings))
+
+
+@shared_task
+def seal_ledger() -> None:
+    """After midnight: seal the days that are over. The hash in the log is a copy nobody here can change."""
+    done = seals.seal_due(
+        at=timezone.now(),
+        told=lambda seal: logger.info("ledger: %s sealed, %s movements, %s", seal, seal.count, seal.hash),
+    )
+    logger.info("ledger: %s days sealed", len(done))

@@ -5,4 +5,5 @@ from rights.views import holder
 urlpatterns = [
     path("mes-droits", holder.statement, name="rights"),
     path("mes-droits/releve.csv", holder.statement_file, name="rights_statement_file"),
+    path("mes-droits/releve.json", holder.statement_proof, name="rights_statement_proof"),
 ]

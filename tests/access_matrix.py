@@ -262,6 +262,7 @@ ROWS = (
     # --- rights
     Row("rights", "GET", None, LOGIN, 200, 200, 403, 403, 403),
     Row("rights_statement_file", "GET", None, LOGIN, 200, 200, 403, 403, 403),
+    Row("rights_statement_proof", "GET", None, LOGIN, 200, 200, 403, 403, 403),
     # --- dossiers: the holder
     Row("dossiers", "GET", None, LOGIN, 200, 200, 403, 403, 403),
     Row("dossier_create", "GET", a_session, LOGIN, 200, 200, 403, 403, 403),

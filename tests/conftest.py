@@ -19,6 +19,7 @@ from django.utils import timezone
 from playwright.sync_api import sync_playwright
 
 import rulebook
+from rights import claims
 from tests import guards
 from tests.factories.accounts import HolderFactory, MembershipFactory, UserFactory
 from tests.factories.catalog import ProviderFactory
@@ -159,6 +160,12 @@ def member(provider):
 @pytest.fixture
 def other_member(db):
     return MembershipFactory(organisation=ProviderFactory().organisation).user
+
+
+@pytest.fixture
+def the_ledger_alone(monkeypatch):
+    """Money is reserved without a dossier: nobody is asked to answer for it, as tests/dossiers does."""
+    monkeypatch.setattr(claims, "CLAIMS", [])
 
 
 @pytest.fixture

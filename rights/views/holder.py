@@ -12,7 +12,7 @@ from django.views.decorators.http import require_safe
 
 from accounts.actors import Role
 from accounts.permissions import holder_required
-from rights import statements
+from rights import evidence, statements
 from rights.forms import HistoryForm
 from rights.kinds import Unit
 from ui.htmx import page_or_fragment
@@ -86,6 +86,20 @@ def statement_file(request):
             ]
         )
     return response
+
+
+@require_safe
+@holder_required
+def statement_proof(request):
+    """The whole history with its hashes: whoever has the file can verify it without us (rights.evidence)."""
+    return HttpResponse(
+        evidence.write(request.actor.holder, at=timezone.now()),
+        content_type="application/json; charset=utf-8",
+        headers={
+            "Content-Disposition": 'attachment; filename="releve-de-droits.json"',
+            "X-Content-Type-Options": "nosniff",
+        },
+    )
 
 
 def _find(request, form: HistoryForm) -> statements.Statement:

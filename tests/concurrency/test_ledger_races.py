@@ -18,7 +18,7 @@ from rights.models import Movement, Pocket
 from tests.factories.accounts import HolderFactory
 from tests.factories.rights import CreditFactory, PurseFactory
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("the_ledger_alone")]
 PRICE = 100
 
 

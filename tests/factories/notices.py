@@ -27,6 +27,10 @@ FACTS = {
     "until": "mardi 26 mai 2026 à minuit",
     "when": "mardi 12 mai 2026 à 14 h 05",
     "to_email": "so…@exemple.fr",
+    "amount": "30,00 €",
+    "is_up": True,
+    "pocket": "Droits annuels",
+    "reason": "Heures oubliées",
 }
 
 

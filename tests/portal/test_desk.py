@@ -3,6 +3,7 @@
 import uuid
 from datetime import timedelta
 
+import pgtrigger
 import pytest
 from allauth.account.models import EmailAddress
 from django.apps import apps
@@ -21,11 +22,13 @@ from catalog.models import ImportRun
 from dossiers.models import Batch, BatchLine, CalendarFeed, Deadline, FirstSteps, Payment, Relief
 from notices.models import Notice
 from portal import duty, figures, looks
-from rights import integrity
+from rights import adjustments, integrity, seals
+from rights.models import LedgerCheck
 from support.models import ScamReport
 from tests.factories.accounts import HolderFactory, InvitationFactory, MembershipFactory, UserFactory
 from tests.factories.admissions import JoinRequestFactory
 from tests.factories.dossiers import DossierFactory
+from tests.factories.rights import CreditFactory
 from tests.factories.support import TicketFactory
 
 INDEX = reverse("admin:index")
@@ -85,14 +88,14 @@ def test_a_quiet_morning_says_so(admin_client_):
 
 def test_what_burns_stands_first(admin_client_, administrator, now):
     # Redis came back empty. Never `cache.clear()`: it empties what other processes of the run keep there.
-    cache.delete_many([figures._key(figures.SWEEP), integrity._LAST_CHECK])
+    cache.delete_many([figures._key(figures.SWEEP)])
     lost_notice(now)
     ImportRun.objects.filter(kind="certifications").update(error="fichier coupé")
     page = admin_client_.get(INDEX).content.decode()
     assert "Tout va bien." not in page
     assert "Vérifiez beat et le worker." in page
     alarms = {each.title: each.level for each in duty.desk(administrator, at=now).alarms}
-    assert alarms["Dernière vérification"] == duty.Level.ALARM
+    assert "Dernière vérification" not in alarms  # kept in the database: a lost cache forgets nothing of it
     assert alarms["Certifications"] == duty.Level.ALARM
     assert alarms["Avis abandonnés"] == duty.Level.WATCH
 
@@ -117,9 +120,26 @@ def test_a_missed_night_and_a_finding_raise_the_alarm(administrator, now, monkey
     assert figure(title, administrator, at=now + timedelta(hours=27)).level == duty.Level.ALARM
     wrong = integrity.Audit(pockets=1, movements=1, owned={}, reserved={})
     wrong.findings.append(integrity.Finding("rule", "pocket:1", ""))
-    monkeypatch.setattr(integrity, "audit", lambda: wrong)
+    monkeypatch.setattr(integrity, "audit", lambda **options: wrong)
     integrity.nightly_check(at=now)
     assert "1 anomalie" in figure(title, administrator, at=now).note
+
+
+def test_a_ledger_that_was_never_checked_raises_the_alarm(administrator, now):
+    with pgtrigger.ignore("rights.LedgerCheck:ledger_check_is_never_edited"):
+        LedgerCheck.objects.all().delete()
+    assert figure("Dernière vérification", administrator, at=now).level == duty.Level.ALARM
+
+
+def test_days_that_nobody_seals_raise_the_alarm(administrator, now):
+    title = "Dernier jour scellé"
+    assert figure(title, administrator, at=now).value == "Aucun"
+    CreditFactory(at=now - timedelta(days=3))
+    late = figure(title, administrator, at=now)
+    assert late.level == duty.Level.ALARM
+    assert "attendent d’être scellés" in late.note
+    seals.seal_due(at=now)
+    assert not figure(title, administrator, at=now).level
 
 
 def test_a_register_that_did_not_come_is_told(administrator, now):
@@ -245,6 +265,17 @@ def test_every_page_about_a_person_writes_a_line(label, admin_client_, administr
     CalendarFeed.objects.create(user=administrator, made_at=now)
     Payment.objects.create(dossier=dossier, reference="R1", amount_cents=1, outcome="refused", at=now)
     Relief.objects.create(kind="extend", reason="Panne", proposed_by=administrator, proposed_at=now)
+    credit = CreditFactory(at=now - timedelta(days=2))
+    seals.seal_due(at=now)
+    adjustments.propose(
+        credit.target_id,
+        direction=adjustments.Direction.UP,
+        amount=1,
+        reason="Oubli",
+        by=looks.Actor(role="admin", user=administrator),
+        at=now,
+        request_id=uuid.uuid4(),
+    )
     batch = Batch.objects.create(
         provider=dossier.provider,
         answer="propose",

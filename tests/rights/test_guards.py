@@ -12,12 +12,13 @@ from django.db import IntegrityError, connection, transaction
 from django.db.utils import ProgrammingError
 
 from accounts.actors import SYSTEM
-from rights import integrity, ledger
+from rights import claims, integrity, ledger
 from rights.kinds import MovementKind, PocketKind, Unit
 from rights.models import Movement, Pocket
 from tests.conftest import ROOT
 from tests.factories.accounts import HolderFactory
 from tests.factories.rights import CreditFactory, PurseFactory
+from tests.rights.test_seals import triggers_off
 
 pytestmark = pytest.mark.django_db
 NOW = datetime.datetime(2026, 5, 12, 10, tzinfo=datetime.UTC)
@@ -159,8 +160,11 @@ def test_a_pocket_stays_what_it_is(purse, change):
         assert Pocket.objects.filter(pk=purse.pk).update(**change) == 1
 
 
-def test_what_a_pocket_is_called_may_change(purse):
-    assert Pocket.objects.filter(pk=purse.pk).update(label="Autre") == 1
+@pytest.mark.parametrize("change", [{"label": "Autre"}, {"expires_on": NOW.date()}], ids=str)
+def test_what_a_pocket_is_called_and_its_last_day_are_sealed_with_its_movements(purse, change):
+    with pytest.raises(IntegrityError) as refusal, transaction.atomic():
+        Pocket.objects.filter(pk=purse.pk).update(**change)
+    assert constraint_of(refusal) == "pocket_stays_what_it_is"
 
 
 def test_a_pocket_is_never_deleted(purse):
@@ -202,7 +206,11 @@ def test_a_purse_is_opened_once_even_without_label_or_last_day(purse):
     assert constraint_of(refusal) == "purse_is_opened_once"
     without_index("purse_is_opened_once")
     Pocket.objects.create(**again)
-    assert rules_broken() == {"purse_is_opened_once", "guard_is_in_place"}
+    assert rules_broken() == {
+        "purse_is_opened_once",
+        "pocket_is_opened_by_a_movement",
+        "guard_is_in_place",
+    }
 
 
 def test_a_world_pocket_is_opened_once(state):
@@ -360,7 +368,9 @@ def test_a_guard_that_was_taken_away_is_found(purse):
 
 
 def test_every_rule_of_the_check_is_worded():
-    assert set(integrity.RULES) == {*integrity._QUERIES, "guard_is_in_place"}
+    assert set(integrity.RULES) == {*integrity._queries(), "guard_is_in_place"}
+    assert len(integrity.RULES) >= 15
+    assert set(integrity.audit(verify_seals=True).rules) == {*integrity.RULES, *integrity.SEAL_RULES}
 
 
 def test_the_production_role_cannot_do_what_a_trigger_could_be_talked_out_of(purse, state):
@@ -381,6 +391,13 @@ def test_the_production_role_cannot_do_what_a_trigger_could_be_talked_out_of(pur
         "UPDATE rights_pocket SET kind = 'dif'",
         "DELETE FROM rights_pocket",
         "TRUNCATE rights_pocket CASCADE",
+        "UPDATE rights_seal SET hash = ''",
+        "DELETE FROM rights_seal",
+        "UPDATE rights_sealedmovement SET leaf = ''",
+        "DELETE FROM rights_sealedmovement",
+        "DELETE FROM rights_ledgercheck",
+        "UPDATE rights_adjustment SET amount = 1",
+        "DELETE FROM rights_adjustment",
     ):
         with (
             pytest.raises(ProgrammingError, match="permission denied"),
@@ -394,3 +411,99 @@ def test_the_production_role_cannot_do_what_a_trigger_could_be_talked_out_of(pur
     CreditFactory(holder=purse.holder, amount=5)
     purse.refresh_from_db()
     assert purse.balance == 105
+
+
+# --- What only the check can tell -----------------------------------------------------------------
+
+
+def changed(table, change, row):
+    """As somebody who switched every trigger off would."""
+    with triggers_off() as cursor:
+        cursor.execute(f"UPDATE {table} SET {change} WHERE id = %s", [row.pk])
+
+
+@pytest.mark.parametrize(
+    ("change", "rule"),
+    [
+        ("value_date = '1999-01-01'", "movement_has_plausible_dates"),
+        ("value_date = recorded_at::date + 400", "movement_has_plausible_dates"),
+        ("value_date = 'infinity'", "movement_has_plausible_dates"),
+        ("recorded_at = '2001-01-01'", "movement_has_plausible_dates"),
+        ("key = ' ' || key", "movement_key_is_shaped"),
+        ("key = key || chr(10)", "movement_key_is_shaped"),
+        ("formula = '{}'", "movement_formula_is_shaped"),
+        ("""formula = '["a"]'""", "movement_formula_is_shaped"),
+        ("""formula = '[["a"]]'""", "movement_formula_is_shaped"),
+        ("""formula = '[["a", 1]]'""", "movement_formula_is_shaped"),
+        ("kind = 'gift'", "movement_is_of_a_known_kind"),
+    ],
+)
+def test_a_movement_that_no_verb_would_write_is_found(purse, change, rule):
+    changed("rights_movement", change, Movement.objects.get(target=purse))
+    assert rule in rules_broken()
+
+
+@pytest.mark.parametrize(
+    ("change", "rule"),
+    [
+        ("kind = 'treasure'", "pocket_is_of_a_known_kind"),
+        ("unit = 'dollar'", "pocket_is_of_a_known_kind"),
+        ("funder_kind = 'friend'", "pocket_is_of_a_known_kind"),
+    ],
+)
+def test_a_pocket_of_a_kind_that_does_not_exist_is_found(change, rule):
+    changed("rights_pocket", change, PurseFactory(kind=PocketKind.DOTATION, label="Région"))
+    assert rule in rules_broken()
+
+
+def test_what_is_counted_in_euros_holds_no_hours(purse):
+    with pytest.raises(IntegrityError) as refusal, transaction.atomic():
+        Pocket.objects.create(holder=purse.holder, kind=PocketKind.VOLUNTEER, unit=Unit.HOUR, balance=0)
+    assert constraint_of(refusal) == "pocket_of_euros_holds_no_hours"
+    without_constraint("pocket_of_euros_holds_no_hours")
+    Pocket.objects.create(holder=purse.holder, kind=PocketKind.VOLUNTEER, unit=Unit.HOUR, balance=0)
+    assert "pocket_of_euros_holds_no_hours" in rules_broken()
+
+
+def test_only_a_funder_s_gift_names_a_funder(purse):
+    without_constraint("pocket_of_a_funder_only_names_its_kind")
+    changed("rights_pocket", "funder_kind = 'opco'", purse)
+    assert "pocket_of_a_funder_only_names_its_kind" in rules_broken()
+
+
+def test_a_balance_that_was_negative_one_day_and_is_made_good_is_found(purse, reserved):
+    """The order of what happened changed: in the end every sum is the same."""
+    late = post(Movement.objects.get(target=purse).source, purse, amount=100)
+    credit, reservation = Movement.objects.exclude(pk=late.pk).order_by("pk")
+    changed("rights_movement", f"id = {late.pk + 10}", credit)
+    assert rules_broken() == {"pocket_was_never_overdrawn"}
+    assert reservation.source_id == purse.pk
+
+
+def test_what_gives_back_before_it_was_taken_is_found(purse, reserved):
+    ledger.release(reserved=[reserved.pk], key="r", at=NOW, by=SYSTEM, reason="")
+    changed("rights_movement", "id = -1", Movement.objects.get(key="r:1"))
+    assert "movement_comes_after_what_it_undoes" in rules_broken()
+
+
+def test_a_correction_that_names_nothing_is_found(purse):
+    without_constraint("movement_reversal_names_what_it_reverses", "rights_movement")
+    changed("rights_movement", "kind = 'reversal'", Movement.objects.get(target=purse))
+    assert "movement_reversal_names_what_it_reverses" in rules_broken()
+
+
+def test_a_reservation_that_nobody_answers_for_is_found(purse, reserved, monkeypatch):
+    """Here the claims of dossiers: none of them names this pocket, then one does, then two do."""
+    monkeypatch.setattr(claims, "CLAIMS", ["SELECT id FROM rights_pocket WHERE false"])
+    assert rules_broken() == {"reserved_pocket_is_claimed"}
+    claims.claim(f"SELECT '{reserved.pk}'::uuid")
+    assert rules_broken() == set()
+    claims.claim(f"SELECT '{reserved.pk}'::uuid AS again")
+    assert rules_broken() == {"reserved_pocket_is_claimed"}
+
+
+def test_a_session_in_which_no_trigger_runs_is_found(purse):
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL session_replication_role = replica")
+        assert "session_replication_role" in {finding.subject for finding in integrity.check()}
+        cursor.execute("SET LOCAL session_replication_role = origin")

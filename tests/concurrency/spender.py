@@ -1,0 +1,73 @@
+"""One process of a crowd that spends at once: threads with a connection each, let go round after round.
+
+Told by its lines of input: a pocket, a price and a round, once every thread is ready; answers with what came
+of it. `--unguarded`: as careless code would, read then write, without lock (the test takes the CHECK away).
+"""
+
+# ruff: noqa: E402, T201, a process of its own: Django is set up first, and it talks through its output
+
+import json
+import os
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+from uuid import UUID
+
+import django
+
+os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
+django.setup()
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.utils import timezone
+
+from accounts.actors import SYSTEM
+from rights import ledger
+from rights.models import Pocket
+
+PATIENCE_SECONDS = 60
+
+
+def read_without_lock(pocket_ids):
+    pockets = Pocket.objects.filter(pk__in=list(pocket_ids), balance__isnull=False).order_by("pk")
+    fields = ("id", "kind", "unit", "holder_id", "label", "expires_on", "balance")
+    return {row[0]: ledger.Held(*row) for row in pockets.values_list(*fields)}
+
+
+def spend(pocket, price, key):
+    """ "spent", or why not."""
+    try:
+        with transaction.atomic():
+            ledger.reserve(lines=[(pocket, price)], key=key, at=timezone.now(), by=SYSTEM, reason="Anglais")
+    except Exception as error:
+        return type(error).__name__
+    return "spent"
+
+
+def main(database, people):
+    settings.DATABASES["default"]["NAME"] = connection.settings_dict["NAME"] = database
+    together = Barrier(people, timeout=PATIENCE_SECONDS)
+
+    def connect():
+        connection.ensure_connection()
+        together.wait()
+
+    def one(number, order):
+        together.wait()
+        return spend(UUID(order["pocket"]), order["price"], f"{order['round']}:{os.getpid()}:{number}")
+
+    with ThreadPoolExecutor(people) as crowd:
+        list(crowd.map(lambda _number: connect(), range(people)))
+        print("ready", flush=True)
+        for line in sys.stdin:
+            order = json.loads(line)
+            outcomes = list(crowd.map(lambda number, order=order: one(number, order), range(people)))
+            print(json.dumps(outcomes), flush=True)
+        list(crowd.map(lambda _number: (together.wait(), connection.close()), range(people)))
+
+
+if __name__ == "__main__":
+    if "--unguarded" in sys.argv:
+        ledger._lock = read_without_lock
+    main(sys.argv[1], int(sys.argv[2]))
