@@ -6,7 +6,7 @@ from django.utils.translation import gettext_lazy as _
 
 class AccountsConfig(AppConfig):
     name = "accounts"
-    verbose_name = _("Comptes")
+    verbose_name = _("Personnes et organisations")
 
     def ready(self):
         # It listens to Django's signals: sign-ins are kept from the first one.

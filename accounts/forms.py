@@ -58,8 +58,9 @@ class ActivationForm(forms.Form):
         label=_("Numéro de sécurité sociale"),
         max_length=40,
         help_text=_(
-            "15 caractères, clé comprise, sur votre carte Vitale ou une fiche de paie. Il est chiffré, "
-            "et il faut l’écrire de nouveau après une erreur."
+            "15 caractères, clé comprise, sur votre carte Vitale ou une fiche de paie. Nous ne le demandons "
+            "jamais par téléphone ni par message. Il est chiffré, et il faut l’écrire de nouveau après une "
+            "erreur."
         ),
         widget=SecretTextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
         error_messages={"required": _("Écrivez votre numéro de sécurité sociale.")},

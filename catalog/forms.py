@@ -57,6 +57,8 @@ class SearchForm(forms.Form):
                 "hx-trigger": "input changed delay:250ms",
                 "hx-target": "#communes",
                 "hx-push-url": "false",
+                # A queue of its own: in the form's, a late suggestion would abort the search itself.
+                "hx-sync": "this:replace",
             }
         ),
     )

@@ -32,6 +32,11 @@ class Shelf:
     drafts: int
     reasons: list[tuple[str, int]]
 
+    @property
+    def other_hidden(self) -> int:
+        """Those whose reason is not shown: the figures of the card add up."""
+        return self.hidden - sum(count for _reason, count in self.reasons)
+
 
 def of_provider(actor: Actor, *, at: datetime) -> dict[str, Any]:
     """What templates/portal/provider_home.html reads."""

@@ -244,7 +244,7 @@ def _register(kind: ImportRun.Kind, run: ImportRun | None, *, at: datetime) -> F
     address = _list("catalog_importrun", kind__exact=kind.value)
     is_nightly = kind != ImportRun.Kind.CATALOGUE
     if run is None:
-        return Figure(title, _("Jamais"), address, level=Level.WATCH if is_nightly else Level.GOOD)
+        return Figure(title, _("Aucun import"), address, level=Level.WATCH if is_nightly else Level.GOOD)
     address = reverse("admin:catalog_importrun_change", args=[run.pk])
     age = at - run.started_at
     value = _ago(age.total_seconds())

@@ -34,7 +34,7 @@ def home(request):
     if actor.is_holder:
         return render(request, "portal/holder_home.html", holder_home.of_holder(request, at=at))
     if not actor.is_provider:
-        return render(request, "portal/home_without_account.html")
+        return render(request, "portal/home_without_account.html", {"asks_nir": settings.NIR_AT_ACTIVATION})
     return render(request, "portal/provider_home.html", desk.of_provider(actor, at=at))
 
 

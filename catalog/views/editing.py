@@ -202,7 +202,7 @@ def sessions(request: HttpRequest, offer_id: UUID) -> HttpResponse:
     form = SessionForm(_posted(request))
     if form.is_valid():
         try:
-            editing.add_session(
+            added = editing.add_session(
                 offer.pk,
                 by=request.actor,
                 at=timezone.now(),
@@ -212,7 +212,12 @@ def sessions(request: HttpRequest, offer_id: UUID) -> HttpResponse:
         except Refused as refusal:
             say(refusal, form)
         else:
-            messages.success(request, _("La session est ajoutée."))
+            rules = _rules()
+            if added.earliest_start(rules.day, rules):
+                messages.success(request, _("La session est ajoutée."))
+            else:
+                words = _("La session est ajoutée, mais personne ne peut la demander : lisez son état.")
+                messages.warning(request, words)
             return redirect("provider_offer_sessions", offer.pk)
     rules = _rules()
     context = {
@@ -447,6 +452,7 @@ def _offer_page(request: HttpRequest, offer: Offer, *, refusal: Refused | None =
         "is_open": offer.is_published and not any(remark.blocks for remark in remarks),
         "blocking": [pair for pair in told if pair[0].blocks],
         "advice": [pair for pair in told if not pair[0].blocks],
+        "is_requestable": any(session.earliest_start(rules.day, rules) for session in sessions),
         "sessions": listing.own_sessions(offer, on=rules.day, rules=rules)[: listing.SESSIONS_MAX],
         "links": {each.name.lower(): _step_url(offer, each) for each in Step},
         "breadcrumbs": [(_("Mes offres"), reverse("provider_offers")), (_title(offer), None)],

@@ -95,6 +95,13 @@ def logins() -> list[Login]:
     ]
 
 
+def played_organisations() -> list[str]:
+    """The organisations that the shown logins act for: a request sent to another one, nobody here answers."""
+    emails = [login.email for login in logins()]
+    own = Organisation.objects.filter(memberships__user__email__in=emails).distinct()
+    return list(own.order_by("name").values_list("name", flat=True))
+
+
 def waiting_identity(*, on: date) -> StatedIdentity | None:
     """Who a visitor may pretend to be: the first account that still waits; None when all are taken."""
     for order, (key, words) in enumerate(facts("people")["holders"].items(), start=1):

@@ -334,6 +334,18 @@ def test_sessions_are_added_closed_edited_and_deleted(member_client, draft):
     assert not Session.objects.exists()
 
 
+def test_a_session_too_near_is_said_when_it_is_added_and_before_publishing(member_client, draft):
+    """The draft is complete, and nobody could enrol: « Tout est prêt » would be false."""
+    TownFactory()
+    for step, words in (("textes", TEXTS), ("lieu", PLACE), ("prix", PRICE)):
+        post(member_client, "provider_offer_step", draft.pk, step, **words)
+    near = {"starts_on": in_days(2).isoformat(), "ends_on": in_days(9).isoformat()}
+    post(member_client, "provider_offer_sessions", draft.pk, entry="dates", **near)
+    assert "mais personne ne peut la demander" in page_of(member_client, "provider_offer_sessions", draft.pk)
+    page = page_of(member_client, "provider_offer", draft.pk)
+    assert "personne ne pourra s’inscrire" in page and "Tout est prêt" not in page
+
+
 def test_a_session_with_dossiers_says_so_and_keeps_its_dates(member_client, provider):
     session = SessionFactory(offer__provider=provider)
     DossierFactory(session=session)

@@ -1,5 +1,6 @@
 """The catalogue that everyone sees, without signing in."""
 
+import re
 import uuid
 
 import pytest
@@ -153,6 +154,13 @@ def test_suggested_towns_are_few_and_harmless(client):
     assert "<b>" not in page
     for typed in ("s", "", "\0", "%", "x" * 10_000):
         assert "<option" not in client.get(reverse("town_suggestions"), {"town": typed}).content.decode()
+
+
+def test_a_suggestion_that_comes_late_does_not_abort_the_search(client):
+    """Whoever types a town and presses Enter at once: each of the two requests has a queue of its own."""
+    page = client.get(reverse("search")).content.decode()
+    (town,) = re.findall(r"<input[^>]*hx-get[^>]*>", page)
+    assert 'hx-sync="this:replace"' in town
 
 
 @pytest.mark.parametrize("name", ["search", "town_suggestions"])

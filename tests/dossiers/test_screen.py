@@ -344,3 +344,18 @@ def test_a_dossier_takes_the_same_queries_whatever_its_money_has_lines(
     # session, person, roles (two), dossier, clock, history, lines, its dates, unread notices
     with django_assert_num_queries(10):
         client.get(reverse("dossier", args=[dossier.pk]))
+
+
+def test_who_has_to_act_is_spoken_to_and_the_others_read_a_name(at):
+    dossier = DossierFactory(at=at, requested=True)
+    fresh = Dossier.objects.get(pk=dossier.pk)
+    asked = screen.of(fresh, actor=provider_actor(dossier.provider), at=at).sentence
+    assert asked.startswith("C’est à vous\u00a0: répondez")
+    assert dossier.provider.organisation.name in shown(dossier, at).sentence
+    dossier = DossierFactory(at=at, proposed=True)
+    assert shown(dossier, at).sentence.startswith("C’est à vous\u00a0: validez ou refusez")
+    fresh = Dossier.objects.get(pk=dossier.pk)
+    assert (
+        dossier.holder.display_name
+        in screen.of(fresh, actor=provider_actor(dossier.provider), at=at).sentence
+    )

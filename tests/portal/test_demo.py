@@ -213,6 +213,7 @@ def test_the_logins_shown_open(demo, client):
         "Administration",
         "Administration (2e personne)",
     ]
+    assert "Atelier des Lices (démonstration), " in run("demo_logins")
     for _role, email, password in shown:
         assert password == PASSWORD
         assert client.login(username=email, password=password)

@@ -210,7 +210,8 @@ def _errors_of(form):
     for bound_field in form:
         for message in bound_field.errors:
             target = "" if bound_field.is_hidden else _first_input_id(bound_field)
-            yield target, bound_field.label, message
+            # A box to tick has a whole sentence as label: the line goes on after it.
+            yield target, str(bound_field.label).removesuffix("."), message
 
 
 def _first_input_id(bound_field: BoundField) -> str:

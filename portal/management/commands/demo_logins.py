@@ -21,6 +21,8 @@ class Command(BaseCommand):
         for login in found:
             password = login.password or "(mot de passe changé)"
             self.stdout.write(f"{login.role:{width}}  {login.email:{mail_width}}  {password}")
+        played = ", ".join(people.played_organisations())
+        self.stdout.write(f"Pour jouer les deux côtés, envoyez une demande à : {played}")
         waiting = people.waiting_identity(on=workdays.paris_day(timezone.now()))
         if waiting is None:
             self.stdout.write("Tous les comptes de démonstration sont activés.")
@@ -28,5 +30,5 @@ class Command(BaseCommand):
         self.stdout.write(
             "Compte à activer, avec une adresse e-mail de votre choix : "
             f"{waiting.family_name}, {waiting.first_names}, née ou né le {waiting.birth_date:%d/%m/%Y}, "
-            f"n° {waiting.nir}"
+            f"numéro de sécurité sociale {waiting.nir}"
         )
