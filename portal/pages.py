@@ -3,8 +3,9 @@
 import structlog
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
-from django.http import JsonResponse
+from django.http import Http404, JsonResponse
 from django.shortcuts import redirect, render
+from django.template import TemplateDoesNotExist
 from django.templatetags.static import static
 from django.urls import reverse
 from django.utils import timezone
@@ -49,6 +50,17 @@ def accessibility(request):
 def legal_notice(request):
     context = {"contact_email": settings.PORTAL_CONTACT_EMAIL, "publisher": settings.PORTAL_PUBLISHER}
     return render(request, "portal/legal_notice.html", context)
+
+
+@require_safe
+@login_not_required
+def terms(request, version: str = ""):
+    """What is accepted with a request, in the version of today or in the one that a dossier keeps."""
+    today = rulebook.on(workdays.paris_day(timezone.now())).terms_version
+    try:
+        return render(request, f"portal/terms/{version or today}.html")
+    except TemplateDoesNotExist:
+        raise Http404 from None
 
 
 @require_safe

@@ -175,6 +175,8 @@ ROWS = (
     Row("help", "GET", None, 200, 200, 200, 200, 200, 200),
     Row("accessibility", "GET", None, 200, 200, 200, 200, 200, 200),
     Row("legal_notice", "GET", None, 200, 200, 200, 200, 200, 200),
+    Row("terms", "GET", None, 200, 200, 200, 200, 200, 200),
+    Row("terms_version", "GET", lambda world: ["1"], 200, 200, 200, 200, 200, 200),
     Row("personal_data", "GET", None, 200, 200, 200, 200, 200, 200),
     Row("set_language", "POST", None, 302, 302, 302, 302, 302, 302),
     Row("robots", "GET", None, 200, 200, 200, 200, 200, 200),

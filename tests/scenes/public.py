@@ -24,6 +24,7 @@ SCENES = [
     Scene("public/help", VISITOR, page("help")),
     Scene("public/accessibility", VISITOR, page("accessibility")),
     Scene("public/legal-notice", VISITOR, page("legal_notice")),
+    Scene("public/terms", VISITOR, page("terms"), shows=("Version 1",)),
     Scene("public/personal-data", VISITOR, page("personal_data")),
     Scene("public/not-found", VISITOR, lambda stage: "/nulle-part", status=404),
     Scene("public/sign-in", VISITOR, page("account_login")),

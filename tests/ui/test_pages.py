@@ -19,7 +19,7 @@ from support.answers import days_in_words
 from tests.factories.accounts import HolderFactory, MembershipFactory, UserFactory
 from tests.factories.dossiers import DossierFactory
 
-PUBLIC = ["home", "help", "accessibility", "legal_notice", "personal_data"]
+PUBLIC = ["home", "help", "accessibility", "legal_notice", "terms", "personal_data"]
 VOID = "area base br col embed hr img input link meta source track wbr path circle rect use".split()  # noqa: SIM905
 
 
@@ -82,6 +82,15 @@ def test_public_page(client, db, name):
     policy = response["Content-Security-Policy"]
     assert "script-src 'self'" in policy
     assert "unsafe" not in policy
+
+
+def test_the_conditions_of_a_dossier_stay_readable(client, rules):
+    """Whoever ticks « j’accepte les conditions » can read them, and those of a dossier of before."""
+    assert (
+        client.get(reverse("terms")).text
+        == client.get(reverse("terms_version", args=[rules.terms_version])).text
+    )
+    assert client.get(reverse("terms_version", args=["0"])).status_code == 404
 
 
 @pytest.mark.parametrize("name", [*PUBLIC, "robots", "live", "ready"])
