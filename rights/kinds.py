@@ -42,6 +42,19 @@ class Measure(models.TextChoices):
     PAY_CENTS = "pay_cents", _("rémunération en centimes")
 
 
+class DeclarationKind(models.TextChoices):
+    LOW_QUALIFIED = "low_qualified", _("Sans diplôme de niveau 3")
+    BOE = "boe", _("Bénéficiaire de l’obligation d’emploi")
+    # Where a public and a private activity weigh the same in a year, the holder chooses the unit.
+    PREFERS_HOURS = "prefers_hours", _("Heures plutôt qu’euros, à activités égales")
+
+
+class DeclarationState(models.TextChoices):
+    PROPOSED = "proposed", _("À examiner")
+    CONFIRMED = "confirmed", _("Confirmée")
+    REFUSED = "refused", _("Refusée")
+
+
 class PocketKind(models.TextChoices):
     # What a holder owns: purses
     ANNUAL = "annual", _("Droits annuels")

@@ -1,0 +1,537 @@
+"""Credits a year of work to everyone who has statements of it: set-wise, lot by lot, resumable.
+
+One query lists the holders whose statements or declarations are not those of their last `YearlyCredit`; a
+second run finds nobody. Each lot is one transaction: open and lock the capped pockets (docs/locks.md),
+compute in Python (rights.crediting), COPY, post with one statement. A `YearlyCredit` is written with its
+movements or not at all, under a unique key: a run that was killed goes on where it stopped, and of two
+runs at once the second finds the work done.
+
+A statement that changed gives a next version: the movements of the one before are reversed and the right
+amount credited, in one statement, so that only the difference must be there. Where the holder has already
+used it, nothing is written: the correction waits, is reported, and each later run tries again.
+"""
+
+import datetime
+import json
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import NamedTuple
+
+from django.db import connection, transaction
+from django.utils.translation import gettext as _
+
+import rulebook
+from accounts.actors import Actor
+from rights import crediting
+from rights.crediting import Account, Line, NotCreditable, Result, Situation
+from rights.kinds import DeclarationKind, Measure, MovementKind, PocketKind, Unit, WorkStatus
+from rights.ledger import amount_in_words, state_pocket
+from rulebook.rules import CreditingRules, NoRuleInForce
+from rulebook.workdays import paris_day
+
+LOT = 5_000
+MOST_KEPT = 1_000
+"""Of those who wait or are refused, how many the report names; all are counted."""
+
+
+class YearRefused(Exception):
+    """This year cannot be credited; the message is French, and nothing was written."""
+
+
+@dataclass
+class Report:
+    """What a run did. Amounts by unit. `waiting`, `refused`: (reference of the account, why)."""
+
+    year: int
+    seen: int = 0
+    credited: int = 0
+    corrected: int = 0
+    movements: int = 0
+    given: dict[str, int] = field(default_factory=lambda: {unit.value: 0 for unit in Unit})
+    lost: dict[str, int] = field(default_factory=lambda: {unit.value: 0 for unit in Unit})
+    waiting_count: int = 0
+    refused_count: int = 0
+    waiting: list[tuple[str, str]] = field(default_factory=list)
+    refused: list[tuple[str, str]] = field(default_factory=list)
+
+
+class Work(NamedTuple):
+    """One holder to credit: what is said of them, and the last version of this year, if any."""
+
+    holder_id: uuid.UUID
+    reference: str
+    birth_date: datetime.date
+    status: str
+    statements: str
+    statement_ids: list[int]
+    declaration_ids: list[int]
+    kinds: list[str]
+    version: int
+    unit: str | None
+    annual: int
+    increase: int
+    balance_before: int
+
+
+class Purse(NamedTuple):
+    """A capped pocket, under lock."""
+
+    id: uuid.UUID
+    balance: int
+
+
+class Posting(NamedTuple):
+    """One movement to write."""
+
+    holder_id: uuid.UUID
+    kind: str
+    key: str
+    source_id: uuid.UUID
+    target_id: uuid.UUID
+    amount: int
+    reason: str
+    formula: str
+    reverses_id: int | None
+
+
+def credit_year(
+    year: int,
+    *,
+    at: datetime.datetime,
+    by: Actor,
+    lot: int = LOT,
+    progress: Callable[[int], object] = lambda holders: None,
+) -> Report:
+    """Credit the year to all who have statements of it and were not credited from these. YearRefused.
+
+    Not inside a transaction: each lot is one. `progress(n)` is told of each n holders done.
+    """
+    if year >= paris_day(at).year:
+        raise YearRefused(_("L’année %s n’est pas finie : elle se crédite à partir du 1er janvier.") % year)
+    try:
+        rules = rulebook.crediting_on(datetime.date(year, 12, 31))
+    except NoRuleInForce:
+        raise YearRefused(_("En %s, le compte n’existait pas encore.") % year) from None
+    report = Report(year)
+    run = _Run(year, rules, at, by, report)
+    for works in _to_do(year, lot):
+        with transaction.atomic():
+            run.credit(works)
+        report.seen += len(works)
+        progress(len(works))
+    return report
+
+
+# --- Who ------------------------------------------------------------------------------------------
+
+# Everything a lot needs is read here, once for the whole year. `ids` comparison is what makes a run
+# idempotent: a statement is never edited, so other content has another id.
+_TO_DO = """
+    WITH said AS (
+        SELECT holder_id, array_agg(id ORDER BY id) AS ids,
+               jsonb_agg(jsonb_build_array(status, measure, (worked * 100)::bigint, (reference * 100)::bigint,
+                   absences, agreed_cents, boe, is_paid_up) ORDER BY id) AS statements
+        FROM rights_yearlystatement
+        WHERE year = %(year)s AND superseded_at IS NULL GROUP BY holder_id
+    ), declared AS (
+        SELECT holder_id, array_agg(id ORDER BY id) AS ids, array_agg(kind ORDER BY id) AS kinds
+        FROM rights_declaration
+        WHERE state = 'confirmed' AND from_year <= %(year)s AND coalesce(until_year, %(year)s) >= %(year)s
+        GROUP BY holder_id
+    ), last AS (
+        SELECT DISTINCT ON (holder_id) * FROM rights_yearlycredit
+        WHERE year = %(year)s ORDER BY holder_id, version DESC
+    )
+    SELECT said.holder_id, holder.reference, holder.birth_date, holder.status, said.statements, said.ids,
+           coalesce(declared.ids, '{}'), coalesce(declared.kinds, '{}'), coalesce(last.version, 0),
+           last.unit, coalesce(last.annual, 0), coalesce(last.increase, 0), coalesce(last.balance_before, 0)
+    FROM said
+    JOIN accounts_holderprofile holder ON holder.id = said.holder_id
+    LEFT JOIN declared ON declared.holder_id = said.holder_id
+    LEFT JOIN last ON last.holder_id = said.holder_id
+    WHERE last.version IS NULL OR last.statement_ids <> said.ids
+       OR last.declaration_ids <> coalesce(declared.ids, '{}')
+    ORDER BY said.holder_id
+"""
+
+
+def _to_do(year: int, lot: int) -> Iterator[list[Work]]:
+    """Lots of holders in id order, from a cursor of the server that outlives the transactions."""
+    with connection.chunked_cursor() as cursor:
+        cursor.execute(_TO_DO, {"year": year})
+        while rows := cursor.fetchmany(lot):
+            yield [Work(*row) for row in rows]
+
+
+# --- One lot --------------------------------------------------------------------------------------
+
+
+class _Outcome(NamedTuple):
+    """What a holder gets, and from which balance it was computed."""
+
+    work: Work
+    result: Result
+    balance_before: int
+    live: dict[str, "_Live"]
+
+
+class _Live(NamedTuple):
+    """A credit of an earlier version that nothing has reversed."""
+
+    id: int
+    source_id: uuid.UUID
+    target_id: uuid.UUID
+    amount: int
+
+
+Purses = dict[tuple[str, str], Purse]
+"""(kind, unit) → the pocket, of one holder."""
+
+
+class _Run:
+    def __init__(
+        self, year: int, rules: CreditingRules, at: datetime.datetime, by: Actor, report: Report
+    ) -> None:
+        self.year, self.rules, self.at, self.by, self.report = year, rules, at, by, report
+        self.states = {unit.value: state_pocket(unit) for unit in Unit}
+        self.reason = _("Droits acquis par le travail de %s") % year
+        self.reason_undone = _("Correction : la déclaration de %s a changé") % year
+
+    def credit(self, works: Sequence[Work]) -> None:
+        """Lock, compute, post. Inside one transaction."""
+        situations = {work.holder_id: self._situations(work) for work in works}
+        _open(
+            {
+                (work.holder_id, PocketKind.ANNUAL.value, unit)
+                for work in works
+                for unit in self._units(situations[work.holder_id])
+            }
+        )
+        holder_ids = [work.holder_id for work in works]
+        purses = _lock(holder_ids, self.rules.capped_purses)
+        live = _live_credits(self.year, [work for work in works if work.version])
+        outcomes = []
+        for work in works:
+            try:
+                outcome = self._outcome(
+                    work, situations[work.holder_id], purses[work.holder_id], live.get(work.holder_id, {})
+                )
+            except NotCreditable as error:
+                self._note_refused(work, str(error))
+            else:
+                if outcome:
+                    outcomes.append(outcome)
+        self._open_increases(outcomes, purses)
+        postings = [
+            posting
+            for outcome in outcomes
+            for posting in self._postings(outcome, purses[outcome.work.holder_id])
+        ]
+        self._post(outcomes, postings)
+
+    def _situations(self, work: Work) -> list["_Said"]:
+        return [_Said(*said) for said in json.loads(work.statements)]
+
+    def _units(self, statements: Sequence["_Said"]) -> set[str]:
+        """The units this year can be credited in; usually one."""
+        units = set()
+        for said in statements:
+            if said.status in crediting.PUBLIC:
+                units.add(Unit.HOUR.value)
+            elif said.status in crediting.EMPLOYEES:
+                units.add(self.rules.employee_unit)
+            elif said.status not in self.rules.statuses_without_credit:
+                units.add(Unit.EUR_CENT.value)
+        return units
+
+    def _outcome(
+        self, work: Work, statements: Sequence["_Said"], purses: Purses, live: dict[str, _Live]
+    ) -> _Outcome | None:
+        """None: a correction that must wait."""
+        balances = {unit.value: sum(p.balance for (_k, u), p in purses.items() if u == unit) for unit in Unit}
+        situations = [_situation(said) for said in statements]
+        if not work.version:
+            result = self._compute(work, statements, situations, balances)
+            return _Outcome(work, result, balances[result.unit], live)
+        # As it would have been computed then, and no more than there is room for now.
+        given = sum(credit.amount for credit in live.values())
+        then = balances | {str(work.unit): work.balance_before}
+        result = self._compute(work, statements, situations, then)
+        if result.unit == work.unit and result.credit > given:
+            room = given + max(0, result.cap - balances[result.unit])
+            result = _cut_again(result, room)
+        wanted = {PocketKind.ANNUAL.value: result.annual, PocketKind.INCREASE.value: result.increase}
+        for kind, credit in live.items():
+            kept = wanted[kind] if result.unit == work.unit else 0
+            missing = credit.amount - kept - purses[kind, str(work.unit)].balance
+            if missing > 0:
+                self._note_waiting(work, missing)
+                return None
+        return _Outcome(work, result, then[result.unit], live)
+
+    def _compute(
+        self,
+        work: Work,
+        statements: Sequence["_Said"],
+        situations: Sequence[Situation],
+        balances: dict[str, int],
+    ) -> Result:
+        account = Account(
+            low_qualified=DeclarationKind.LOW_QUALIFIED in work.kinds,
+            boe=DeclarationKind.BOE in work.kinds or any(said.boe for said in statements),
+            is_closed=work.status in self.rules.statuses_closing_account,
+            age=self.year - work.birth_date.year,
+            balance_cents=balances[Unit.EUR_CENT.value],
+            balance_hours=balances[Unit.HOUR.value],
+            prefers=Unit.HOUR if DeclarationKind.PREFERS_HOURS in work.kinds else Unit.EUR_CENT,
+        )
+        return crediting.compute(situations, account=account, rules=self.rules)
+
+    def _open_increases(self, outcomes: Sequence[_Outcome], purses: dict[uuid.UUID, Purses]) -> None:
+        increase = PocketKind.INCREASE.value
+        missing = {
+            (outcome.work.holder_id, increase, outcome.result.unit.value)
+            for outcome in outcomes
+            if outcome.result.increase
+            and (increase, outcome.result.unit.value) not in purses[outcome.work.holder_id]
+        }
+        if missing:
+            _open(missing)
+            opened = _lock([holder_id for holder_id, _kind, _unit in missing], (increase,))
+            for holder_id, found in opened.items():
+                purses[holder_id].update(found)
+
+    def _postings(self, outcome: _Outcome, purses: Purses) -> Iterator[Posting]:
+        """Only what changes: a part whose amount stays is left alone."""
+        work, result = outcome.work, outcome.result
+        unit = result.unit.value
+        version = work.version + 1
+        prefix = f"annual:{self.year}:{work.holder_id}:{version}"
+        parts = ((PocketKind.ANNUAL.value, result.annual), (PocketKind.INCREASE.value, result.increase))
+        formula = ""
+        for kind, amount in parts:
+            credit = outcome.live.get(kind)
+            if credit:
+                if credit.amount == amount and unit == work.unit:
+                    continue
+                yield Posting(
+                    work.holder_id,
+                    MovementKind.REVERSAL.value,
+                    f"{prefix}:undo-{kind}",
+                    credit.target_id,
+                    credit.source_id,
+                    credit.amount,
+                    self.reason_undone,
+                    "[]",
+                    credit.id,
+                )
+            if amount:
+                formula = formula or _as_json(result.formula)
+                yield Posting(
+                    work.holder_id,
+                    MovementKind.CREDIT.value,
+                    f"{prefix}:{kind}",
+                    self.states[unit],
+                    purses[kind, unit].id,
+                    amount,
+                    self.reason,
+                    formula,
+                    None,
+                )
+
+    def _post(self, outcomes: Sequence[_Outcome], postings: Sequence[Posting]) -> None:
+        """COPY to this session's own tables, then one statement."""
+        if not outcomes:
+            return
+        with connection.cursor() as cursor:
+            cursor.execute(_STAGING)
+            with cursor.copy(f"COPY credit_lot ({_LOT_COLUMNS}) FROM STDIN") as copy:
+                for work, result, balance_before, _credits in outcomes:
+                    copy.write_row(
+                        (
+                            work.holder_id,
+                            work.version + 1,
+                            result.unit.value,
+                            result.annual,
+                            result.increase,
+                            result.lost,
+                            result.cap,
+                            balance_before,
+                            _as_json(result.formula),
+                            work.statement_ids,
+                            work.declaration_ids,
+                        )
+                    )
+            with cursor.copy(f"COPY credit_lot_movement ({_MOVEMENT_COLUMNS}) FROM STDIN") as copy:
+                for posting in postings:
+                    copy.write_row(posting)
+            cursor.execute(
+                _POST,
+                {
+                    "year": self.year,
+                    "at": self.at,
+                    "day": paris_day(self.at),
+                    "by": self.by.user.pk if self.by.user else None,
+                },
+            )
+            for what, is_correction, count, given, lost in cursor.fetchall():
+                if what == "movement":
+                    self.report.movements += count
+                elif is_correction:
+                    self.report.corrected += count
+                else:
+                    self.report.credited += count
+                    self.report.given[what] += given
+                    self.report.lost[what] += lost
+
+    def _note_waiting(self, work: Work, missing: int) -> None:
+        self.report.waiting_count += 1
+        if len(self.report.waiting) < MOST_KEPT:
+            words = _("%s déjà utilisés : la correction attend") % amount_in_words(missing, str(work.unit))
+            self.report.waiting.append((work.reference, words))
+
+    def _note_refused(self, work: Work, reason: str) -> None:
+        self.report.refused_count += 1
+        if len(self.report.refused) < MOST_KEPT:
+            self.report.refused.append((work.reference, reason))
+
+
+# --- What is said, and its situation ----------------------------------------------------------------
+
+
+class _Said(NamedTuple):
+    """A statement as the query gives it; amounts in hundredths."""
+
+    status: str
+    measure: str
+    worked: int | None
+    reference: int | None
+    absences: dict[str, int]
+    agreed_cents: int
+    boe: bool
+    is_paid_up: bool
+
+
+def _situation(said: _Said) -> Situation:
+    return Situation(
+        status=_STATUSES[said.status],
+        measure=_MEASURES[said.measure],
+        worked=None if said.worked is None else Fraction(said.worked, 100),
+        reference=None if said.reference is None else Fraction(said.reference, 100),
+        absences={kind: Fraction(amount, 100) for kind, amount in said.absences.items()},
+        agreed_cents=said.agreed_cents,
+        is_paid_up=said.is_paid_up,
+    )
+
+
+# Members by value: calling an enumeration is slow a million times.
+_STATUSES = {status.value: status for status in WorkStatus}
+_MEASURES: dict[str, Measure | None] = {"": None} | {measure.value: measure for measure in Measure}
+
+
+def _cut_again(result: Result, room: int) -> Result:
+    """A correction cannot fill the account above its cap of today."""
+    annual, increase, lost = crediting.cut(result.annual, result.increase, room)
+    if not lost:
+        return result
+    words = amount_in_words(lost, result.unit)
+    line = Line(_("depuis, le plafond est atteint : perdu"), words, " ")
+    return Result(result.unit, annual, increase, result.lost + lost, result.cap, (*result.formula, line))
+
+
+def _as_json(formula: Sequence[Line]) -> str:
+    return json.dumps([[what, how_much] for what, how_much, _link in formula], ensure_ascii=False)
+
+
+# --- SQL --------------------------------------------------------------------------------------------
+
+
+def _open(wanted: set[tuple[uuid.UUID, str, str]]) -> None:
+    """Open the purses (holder, kind, unit) that are missing, in holder order: two lots wait in line."""
+    if not wanted:
+        return
+    rows = sorted(wanted)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO rights_pocket (id, kind, unit, holder_id, label, funder_kind, expires_on, balance)"
+            " SELECT gen_random_uuid(), kind, unit, holder_id, '', '', NULL, 0"
+            " FROM unnest(%s::uuid[], %s::text[], %s::text[]) AS wanted (holder_id, kind, unit)"
+            " WHERE NOT EXISTS (SELECT FROM rights_pocket p WHERE p.holder_id = wanted.holder_id"
+            "   AND p.kind = wanted.kind AND p.unit = wanted.unit AND p.label = '')"
+            " ORDER BY holder_id, kind, unit ON CONFLICT DO NOTHING",
+            [list(column) for column in zip(*rows, strict=True)],
+        )
+
+
+def _lock(holder_ids: Sequence[uuid.UUID], kinds: Sequence[str]) -> dict[uuid.UUID, Purses]:
+    """The capped pockets of these holders, locked in id order, as they are now that they are locked."""
+    found: dict[uuid.UUID, Purses] = {holder_id: {} for holder_id in holder_ids}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT holder_id, kind, unit, id, balance FROM rights_pocket"
+            " WHERE holder_id = ANY(%s) AND kind = ANY(%s) AND label = '' ORDER BY id FOR NO KEY UPDATE",
+            [list(holder_ids), list(kinds)],
+        )
+        for holder_id, kind, unit, pocket_id, balance in cursor.fetchall():
+            found[holder_id][kind, unit] = Purse(pocket_id, balance)
+    return found
+
+
+def _live_credits(year: int, works: Sequence[Work]) -> dict[uuid.UUID, dict[str, _Live]]:
+    """Holder → kind of pocket → what earlier versions gave and nothing has reversed."""
+    if not works:
+        return {}
+    keys = {
+        f"annual:{year}:{work.holder_id}:{version}:{kind}": (work.holder_id, kind)
+        for work in works
+        for version in range(1, work.version + 1)
+        for kind in (PocketKind.ANNUAL.value, PocketKind.INCREASE.value)
+    }
+    found: dict[uuid.UUID, dict[str, _Live]] = {}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT key, id, source_id, target_id, amount FROM rights_movement m WHERE key = ANY(%s)"
+            " AND NOT EXISTS (SELECT FROM rights_movement undone WHERE undone.reverses_id = m.id)",
+            [list(keys)],
+        )
+        for key, *credit in cursor.fetchall():
+            holder_id, kind = keys[key]
+            found.setdefault(holder_id, {})[kind] = _Live(*credit)
+    return found
+
+
+_LOT_COLUMNS = (
+    "holder_id, version, unit, annual, increase, lost, cap, balance_before, formula, statement_ids,"
+    " declaration_ids"
+)
+_MOVEMENT_COLUMNS = "holder_id, kind, key, source_id, target_id, amount, reason, formula, reverses_id"
+_STAGING = """
+    CREATE TEMPORARY TABLE IF NOT EXISTS credit_lot (
+        holder_id uuid, version smallint, unit text, annual integer, increase integer, lost integer,
+        cap integer, balance_before bigint, formula jsonb, statement_ids bigint[], declaration_ids bigint[]);
+    CREATE TEMPORARY TABLE IF NOT EXISTS credit_lot_movement (
+        holder_id uuid, kind text, key text, source_id uuid, target_id uuid, amount bigint, reason text,
+        formula jsonb, reverses_id bigint);
+    TRUNCATE credit_lot, credit_lot_movement
+"""
+# No movement without its account: who lost a race finds no row to join.
+_POST = f"""
+    WITH done AS (
+        INSERT INTO rights_yearlycredit (year, recorded_at, {_LOT_COLUMNS})
+        SELECT %(year)s, %(at)s, {_LOT_COLUMNS} FROM credit_lot
+        ON CONFLICT (holder_id, year, version) DO NOTHING
+        RETURNING holder_id, version, unit, annual, increase, lost
+    ), posted AS (
+        INSERT INTO rights_movement (kind, key, source_id, target_id, amount, reason, formula, reverses_id,
+            value_date, recorded_at, recorded_by_id)
+        SELECT kind, key, source_id, target_id, amount, reason, formula, reverses_id,
+            %(day)s, %(at)s, %(by)s
+        FROM credit_lot_movement JOIN done USING (holder_id)
+        RETURNING 1
+    )
+    SELECT unit, version > 1, count(*), sum(annual::bigint + increase)::bigint, sum(lost)::bigint
+    FROM done GROUP BY 1, 2
+    UNION ALL SELECT 'movement', false, count(*), 0, 0 FROM posted
+"""  # noqa: S608, made of our own words only
