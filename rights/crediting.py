@@ -121,6 +121,25 @@ class Result:
         return " ; ".join(f"{what}{link}{how_much}" for what, how_much, link in self.formula)
 
 
+class Words:
+    """The sentences of every day in the language of now. Made once for a whole run: a look-up in the
+    catalogue costs more than the sum it explains.
+    """
+
+    def __init__(self) -> None:
+        self.euros = french.euros_writer()
+        self.part_of_whole = _("%(part)s sur %(whole)s")
+        self.missing = _("il manquait %s pour la demi-année qui donne")
+        self.low_qualified = _("sans diplôme de niveau 3, l’année entière donne")
+        self.boe = _("majoration de l’obligation d’emploi")
+        self.capped = _("solde de %(balance)s, plafond de %(cap)s")
+        self.at_the_cap = _("solde de %(balance)s, plafond de %(cap)s atteint")
+        self.lost = _("perdu au-dessus du plafond")
+
+    def amount(self, amount: int, unit: Unit) -> str:
+        return hours_in_words(amount) if unit == Unit.HOUR else self.euros(amount)
+
+
 class _Due(NamedTuple):
     """What one kind of activity gives before the cap; `share`: numerator and denominator."""
 
@@ -197,7 +216,13 @@ def _names(measures: Sequence[Measure]) -> str:
 # --- The year -------------------------------------------------------------------------------------
 
 
-def compute(situations: Sequence[Situation], *, account: Account, rules: CreditingRules) -> Result:
+def compute(
+    situations: Sequence[Situation],
+    *,
+    account: Account,
+    rules: CreditingRules,
+    words: Words | None = None,
+) -> Result:
     """What these situations of one year give. NotCreditable: none, or no rule knew one of them that year.
 
     Several of a kind add their shares; between kinds the most favourable amount and cap apply. Where both
@@ -205,24 +230,25 @@ def compute(situations: Sequence[Situation], *, account: Account, rules: Crediti
     """
     if not situations:
         raise NotCreditable(_("Aucune situation n’est déclarée pour cette année."))
+    words = words or Words()
     statuses = {situation.status for situation in situations}
     if account.is_closed or not statuses.isdisjoint(rules.statuses_closing_account):
         reason = _("Compte fermé par la retraite à taux plein : les droits annuels ne sont plus alimentés")
         return _nothing(statuses, account, rules, reason)
     counted = [each for each in situations if each.status not in rules.statuses_without_credit]
     if not counted:
-        words = ", ".join(sorted(str(status.label) for status in statuses))
-        return _nothing(statuses, account, rules, _("%s : cette situation n’alimente pas le compte") % words)
+        names = ", ".join(sorted(str(status.label) for status in statuses))
+        return _nothing(statuses, account, rules, _("%s : cette situation n’alimente pas le compte") % names)
     if (youngest := _too_young(statuses, account, rules)) is not None:
-        words = ngettext(
+        reason = ngettext(
             "Avant %s an, le travail n’alimente pas le compte",
             "Avant %s ans, le travail n’alimente pas le compte",
             youngest,
         )
-        return _nothing(statuses, account, rules, words % youngest)
-    dues = _dues(counted, account, rules)
+        return _nothing(statuses, account, rules, reason % youngest)
+    dues = _dues(counted, account, rules, words)
     if len(dues) == 1:
-        return _capped(dues[0], account)
+        return _capped(dues[0], account, words)
     unit = _main_unit(dues, account)
     kept = [due for due in dues if due.unit == unit]
     best = max(kept, key=lambda due: (due.annual + due.increase, due.annual))
@@ -232,17 +258,19 @@ def compute(situations: Sequence[Situation], *, account: Account, rules: Crediti
         lines.append(Line(_("deux activités : l’unité est celle de la principale"), str(unit.label), " : "))
     if len(kept) > 1:
         lines.append(Line(_("plusieurs situations"), _("la plus favorable est retenue"), " : "))
-    return _capped(best._replace(cap=cap, lines=lines), account)
+    return _capped(best._replace(cap=cap, lines=lines), account, words)
 
 
-def _dues(situations: Sequence[Situation], account: Account, rules: CreditingRules) -> list[_Due]:
+def _dues(
+    situations: Sequence[Situation], account: Account, rules: CreditingRules, words: Words
+) -> list[_Due]:
     """One a kind of activity."""
     if len(situations) == 1:
-        return [_DUE[_family(situations[0].status)](situations, account, rules)]
+        return [_DUE[_family(situations[0].status)](situations, account, rules, words)]
     families: dict[str, list[Situation]] = {}
     for situation in situations:
         families.setdefault(_family(situation.status), []).append(situation)
-    return [_DUE[family](members, account, rules) for family, members in families.items()]
+    return [_DUE[family](members, account, rules, words) for family, members in families.items()]
 
 
 def _family(status: WorkStatus) -> str:
@@ -278,11 +306,11 @@ def _main_unit(dues: Sequence[_Due], account: Account) -> Unit:
 # --- Each kind of activity --------------------------------------------------------------------------
 
 
-def _employee(situations: Sequence[Situation], account: Account, rules: CreditingRules) -> _Due:
+def _employee(situations: Sequence[Situation], account: Account, rules: CreditingRules, words: Words) -> _Due:
     """From half of a year on, the whole amount; below, pro rata (L. 6323-11, R. 6323-1)."""
     share, lines = _share(situations, rules)
     if rules.employee_unit == Unit.HOUR:
-        return _hours_due(situations, share, rules.employee_hour_steps, lines, account, rules)
+        return _hours_due(situations, share, rules.employee_hour_steps, lines, account, rules, words)
     full = rules.annual_full_cents
     if not full:
         raise _no_rule(situations, rules)
@@ -300,27 +328,25 @@ def _employee(situations: Sequence[Situation], account: Account, rules: Creditin
         annual, total = full_annual, full_total
     else:
         annual, total = _up(full_annual * num, den), _up(full_total * num, den)
-    lines.append(Line(_measured(situations, share, rules), french.euros(total)))
+    lines.append(Line(_measured(situations, share, rules, words), words.euros(total)))
     if not is_whole and num:
-        lines.append(_missing(situations, share, full_total, rules))
+        lines.append(_missing(situations, share, full_total, rules, words))
     if agreed > full:
         lines.append(Line(_("accord plus favorable pour l’année"), french.euros(agreed), " : "))
     if is_low_qualified:
-        lines.append(
-            Line(_("sans diplôme de niveau 3, l’année entière donne"), french.euros(full_total), " ")
-        )
+        lines.append(Line(words.low_qualified, words.euros(full_total), " "))
     has_boe = account.boe and any(each.status in rules.boe_statuses for each in situations)
     if has_boe and total:
         raised = max(total, min(rules.increased_full_cents, total + rules.boe_increase_cents))
-        lines.append(
-            Line(_("majoration de l’obligation d’emploi"), f"+{french.euros(raised - total)}", " : ")
-        )
+        lines.append(Line(words.boe, f"+{words.euros(raised - total)}", " : "))
         total = raised
     cap = rules.increased_cap_cents if is_low_qualified or has_boe else rules.annual_cap_cents
     return _Due(Unit.EUR_CENT, share, annual, total - annual, max(cap, rules.annual_cap_cents), lines)
 
 
-def _self_employed(situations: Sequence[Situation], account: Account, rules: CreditingRules) -> _Due:
+def _self_employed(
+    situations: Sequence[Situation], account: Account, rules: CreditingRules, words: Words
+) -> _Due:
     """By the share of the year in activity, once the contribution is paid (R. 6323-22)."""
     full = rules.self_employed_full_cents
     if not full:
@@ -331,14 +357,14 @@ def _self_employed(situations: Sequence[Situation], account: Account, rules: Cre
     share = num, den = min(num, den), den
     if paid:
         amount = _up(full * num, den)
-        lines.append(Line(_measured(paid, share, rules), french.euros(amount)))
+        lines.append(Line(_measured(paid, share, rules, words), words.euros(amount)))
     else:
         amount = 0
         lines.append(Line(_("contribution à la formation non payée"), french.euros(0)))
     return _Due(Unit.EUR_CENT, share, amount, 0, rules.self_employed_cap_cents, lines)
 
 
-def _esat(situations: Sequence[Situation], account: Account, rules: CreditingRules) -> _Due:
+def _esat(situations: Sequence[Situation], account: Account, rules: CreditingRules, words: Words) -> _Due:
     """The whole amount however short the admission (R. 6323-29)."""
     full = rules.esat_full_cents
     if not full:
@@ -346,7 +372,7 @@ def _esat(situations: Sequence[Situation], account: Account, rules: CreditingRul
     worked = any(each.worked is None or each.worked > 0 for each in situations)
     amount = full if worked else 0
     annual = min(amount, rules.annual_full_cents)
-    words = _("travail en ESAT, temps partiel compris") if worked else _("aucun travail en ESAT")
+    what = _("travail en ESAT, temps partiel compris") if worked else _("aucun travail en ESAT")
     # Time is not measured: against another activity it weighs a whole year.
     share = (int(worked), 1)
     return _Due(
@@ -355,18 +381,18 @@ def _esat(situations: Sequence[Situation], account: Account, rules: CreditingRul
         annual,
         amount - annual,
         rules.esat_cap_cents,
-        [Line(words, french.euros(amount))],
+        [Line(what, words.euros(amount))],
     )
 
 
-def _public(situations: Sequence[Situation], account: Account, rules: CreditingRules) -> _Due:
+def _public(situations: Sequence[Situation], account: Account, rules: CreditingRules, words: Words) -> _Due:
     """In whole hours, pro rata (décret n° 2017-928). The best of the categories held in the year."""
     has_category_c = any(each.status == S.PUBLIC_CATEGORY_C for each in situations)
     steps = rules.public_category_c_hour_steps if has_category_c else rules.public_hour_steps
     if not steps:
         raise _no_rule(situations, rules)
     share, lines = _share(situations, rules)
-    return _hours_due(situations, share, steps, lines, account, rules)
+    return _hours_due(situations, share, steps, lines, account, rules, words)
 
 
 _DUE = {"employee": _employee, "self_employed": _self_employed, "esat": _esat, "public": _public}
@@ -379,6 +405,7 @@ def _hours_due(
     lines: list[Line],
     account: Account,
     rules: CreditingRules,
+    words: Words,
 ) -> _Due:
     """Hours of a year: so many a year up to a balance, fewer up to the next; the last one is the cap."""
     num, den = min(share[0], share[1]), share[1]
@@ -395,8 +422,7 @@ def _hours_due(
         if not left:
             break
     amount = _up(due.numerator, due.denominator)
-    words = _measured(situations, share, rules)
-    lines.append(Line(words, hours_in_words(amount)))
+    lines.append(Line(_measured(situations, share, rules, words), hours_in_words(amount)))
     return _Due(Unit.HOUR, (num, den), amount, 0, steps[-1][1], lines)
 
 
@@ -448,20 +474,15 @@ def cut(annual: int, increase: int, room: int) -> tuple[int, int, int]:
     return kept, raised, annual + increase - kept - raised
 
 
-def _capped(due: _Due, account: Account) -> Result:
+def _capped(due: _Due, account: Account, words: Words) -> Result:
     balance = account.balance(due.unit)
     annual, increase, lost = cut(due.annual, due.increase, due.cap - balance)
     lines = due.lines
     if lost:
-        words = _amount_in_words(due.unit)
-        if balance >= due.cap:
-            what = _("solde de %(balance)s, plafond de %(cap)s atteint")
-        else:
-            what = _("solde de %(balance)s, plafond de %(cap)s")
-        lines.append(
-            Line(what % {"balance": words(balance), "cap": words(due.cap)}, f"+{words(annual + increase)}")
-        )
-        lines.append(Line(_("perdu au-dessus du plafond"), words(lost), " : "))
+        what = words.at_the_cap if balance >= due.cap else words.capped
+        said = what % {"balance": words.amount(balance, due.unit), "cap": words.amount(due.cap, due.unit)}
+        lines.append(Line(said, f"+{words.amount(annual + increase, due.unit)}"))
+        lines.append(Line(words.lost, words.amount(lost, due.unit), " : "))
     return Result(due.unit, annual, increase, lost, due.cap, tuple(lines))
 
 
@@ -478,7 +499,7 @@ def _nothing(statuses: set[WorkStatus], account: Account, rules: CreditingRules,
         cap = steps[-1][1] if steps else 0
     else:
         cap = rules.employee_hour_steps[-1][1]
-    return Result(unit, 0, 0, 0, cap, (Line(reason, _amount_in_words(unit)(0)),))
+    return Result(unit, 0, 0, 0, cap, (Line(reason, Words().amount(0, unit)),))
 
 
 def _no_rule(situations: Sequence[Situation], rules: CreditingRules) -> NotCreditable:
@@ -526,36 +547,41 @@ def grant_prevention(hours: int, *, granted_before: int, rules: CreditingRules) 
 
 
 def _missing(
-    situations: Sequence[Situation], share: tuple[int, int], full: int, rules: CreditingRules
+    situations: Sequence[Situation],
+    share: tuple[int, int],
+    full: int,
+    rules: CreditingRules,
+    words: Words,
 ) -> Line:
     """« il manquait 3,5 h pour la demi-année qui donne 500 € »."""
     num, den = share
-    gap = Fraction(rules.full_credit_threshold_percent, 100) - Fraction(num, den)
+    threshold = rules.full_credit_threshold_percent
     common = _common(situations, rules)
     if common:
         measure, reference = common
-        missing = quantity(gap * reference, measure)
+        short = (den * threshold - num * 100) * reference.numerator
+        missing = quantity(Fraction(short, den * 100 * reference.denominator), measure)
     else:
-        missing = f"{_decimal(gap * 100)}{french.NO_BREAK}%"
-    return Line(
-        _("il manquait %s pour la demi-année qui donne") % missing,
-        french.euros(full),
-        " ",
-    )
+        missing = f"{_decimal(Fraction(den * threshold - num * 100, den))}{french.NO_BREAK}%"
+    return Line(words.missing % missing, words.euros(full), " ")
 
 
-def _measured(situations: Sequence[Situation], share: tuple[int, int], rules: CreditingRules) -> str:
+def _measured(
+    situations: Sequence[Situation], share: tuple[int, int], rules: CreditingRules, words: Words
+) -> str:
     """« 800 h sur 1 607 h »; a share in percent where the situations have not one measure."""
     common = _common(situations, rules)
     num, den = share
     if common:
         measure, reference = common
-        whole = quantity(reference, measure)
         if len(situations) == 1 and not situations[0].absences:
-            part = quantity(situations[0].worked or 0, measure)
+            part = situations[0].worked or 0
         else:
-            part = quantity(Fraction(num, den) * reference, measure)
-        return _("%(part)s sur %(whole)s") % {"part": part, "whole": whole}
+            part = Fraction(num, den) * reference
+        return words.part_of_whole % {
+            "part": quantity(part, measure),
+            "whole": quantity(reference, measure),
+        }
     return _("%s d’une année entière") % f"{_decimal(Fraction(num * 100, den))}{french.NO_BREAK}%"
 
 
@@ -585,10 +611,6 @@ def quantity(amount: Fraction | int, measure: Measure) -> str:
 
 def hours_in_words(hours: int) -> str:
     return f"{hours}{french.NO_BREAK}h"
-
-
-def _amount_in_words(unit: Unit):
-    return hours_in_words if unit == Unit.HOUR else french.euros
 
 
 def _decimal(amount: Fraction | int) -> str:

@@ -13,25 +13,28 @@ used it, nothing is written: the correction waits, is reported, and each later r
 
 import datetime
 import json
-import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, as_completed, wait
+from contextlib import closing
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import NamedTuple
+from threading import Barrier
+from typing import Any, NamedTuple
 
 from django.db import connection, transaction
+from django.utils import translation
 from django.utils.translation import gettext as _
 
 import rulebook
 from accounts.actors import Actor
 from rights import crediting
-from rights.crediting import Account, Line, NotCreditable, Result, Situation
+from rights.crediting import Account, Line, NotCreditable, Result, Situation, Words
 from rights.kinds import DeclarationKind, Measure, MovementKind, PocketKind, Unit, WorkStatus
 from rights.ledger import amount_in_words, state_pocket
 from rulebook.rules import CreditingRules, NoRuleInForce
 from rulebook.workdays import paris_day
 
-LOT = 5_000
+LOT = 2_000
 MOST_KEPT = 1_000
 """Of those who wait or are refused, how many the report names; all are counted."""
 
@@ -56,17 +59,40 @@ class Report:
     waiting: list[tuple[str, str]] = field(default_factory=list)
     refused: list[tuple[str, str]] = field(default_factory=list)
 
+    def note_waiting(self, reference: str, why: str) -> None:
+        self.waiting_count += 1
+        if len(self.waiting) < MOST_KEPT:
+            self.waiting.append((reference, why))
+
+    def note_refused(self, reference: str, why: str) -> None:
+        self.refused_count += 1
+        if len(self.refused) < MOST_KEPT:
+            self.refused.append((reference, why))
+
+    def add(self, lot: "Report") -> None:
+        """What one lot did, once it is committed."""
+        for name in ("seen", "credited", "corrected", "movements", "waiting_count", "refused_count"):
+            setattr(self, name, getattr(self, name) + getattr(lot, name))
+        for unit in Unit:
+            self.given[unit] += lot.given[unit]
+            self.lost[unit] += lot.lost[unit]
+        self.waiting = [*self.waiting, *lot.waiting][:MOST_KEPT]
+        self.refused = [*self.refused, *lot.refused][:MOST_KEPT]
+
 
 class Work(NamedTuple):
-    """One holder to credit: what is said of them, and the last version of this year, if any."""
+    """One holder to credit: what is said of them, and the last version of this year, if any.
 
-    holder_id: uuid.UUID
+    Ids and arrays are the text that PostgreSQL reads again: nothing is made of them here.
+    """
+
+    holder_id: str
     reference: str
     birth_date: datetime.date
     status: str
     statements: str
-    statement_ids: list[int]
-    declaration_ids: list[int]
+    statement_ids: str
+    declaration_ids: str
     kinds: list[str]
     version: int
     unit: str | None
@@ -78,18 +104,18 @@ class Work(NamedTuple):
 class Purse(NamedTuple):
     """A capped pocket, under lock."""
 
-    id: uuid.UUID
+    id: str
     balance: int
 
 
 class Posting(NamedTuple):
     """One movement to write."""
 
-    holder_id: uuid.UUID
+    holder_id: str
     kind: str
     key: str
-    source_id: uuid.UUID
-    target_id: uuid.UUID
+    source_id: str
+    target_id: str
     amount: int
     reason: str
     formula: str
@@ -102,11 +128,13 @@ def credit_year(
     at: datetime.datetime,
     by: Actor,
     lot: int = LOT,
+    workers: int = 1,
     progress: Callable[[int], object] = lambda holders: None,
 ) -> Report:
     """Credit the year to all who have statements of it and were not credited from these. YearRefused.
 
-    Not inside a transaction: each lot is one. `progress(n)` is told of each n holders done.
+    Not inside a transaction: each lot is one. `progress(n)` is told of each n holders done. With several
+    `workers`, one computes while the database posts the lot of another: each has its own connection.
     """
     if year >= paris_day(at).year:
         raise YearRefused(_("L’année %s n’est pas finie : elle se crédite à partir du 1er janvier.") % year)
@@ -115,13 +143,53 @@ def credit_year(
     except NoRuleInForce:
         raise YearRefused(_("En %s, le compte n’existait pas encore.") % year) from None
     report = Report(year)
-    run = _Run(year, rules, at, by, report)
-    for works in _to_do(year, lot):
+    run = _Run(year, rules, at, by)
+
+    def one_lot(works: Sequence[Work]) -> Report:
         with transaction.atomic():
-            run.credit(works)
-        report.seen += len(works)
-        progress(len(works))
+            return run.credit(works)
+
+    # Closed here and now: left to the garbage collector, a cursor of the server may want the connection
+    # while the connection waits for the collector.
+    with closing(_to_do(year, lot)) as lots, closing(_each(one_lot, lots, workers)) as reports:
+        for done in reports:
+            report.add(done)
+            progress(done.seen)
     return report
+
+
+def _each(
+    work: Callable[[Sequence[Work]], Report], lots: Iterable[Sequence[Work]], workers: int
+) -> Generator[Report, None, None]:
+    """`work(lot)` of each, as they are done. No lot is read before a worker is about to be free."""
+    if workers == 1:
+        yield from map(work, lots)
+        return
+    language = translation.get_language()
+
+    def in_a_thread(lot: Sequence[Work]) -> Report:
+        with translation.override(language):
+            return work(lot)
+
+    with ThreadPoolExecutor(workers) as pool:
+        running: set[Future[Report]] = set()
+        try:
+            for lot in lots:
+                running.add(pool.submit(in_a_thread, lot))
+                if len(running) > workers:
+                    done, running = wait(running, return_when=FIRST_COMPLETED)
+                    yield from (each.result() for each in done)
+            yield from (each.result() for each in as_completed(running))
+        finally:
+            # As many as there are threads, met at a barrier so that each closes its own.
+            barrier = Barrier(workers)
+            for closing in [pool.submit(_leave, barrier) for _n in range(workers)]:
+                closing.result()
+
+
+def _leave(barrier: Barrier) -> None:
+    connection.close()
+    barrier.wait()
 
 
 # --- Who ------------------------------------------------------------------------------------------
@@ -144,9 +212,10 @@ _TO_DO = """
         SELECT DISTINCT ON (holder_id) * FROM rights_yearlycredit
         WHERE year = %(year)s ORDER BY holder_id, version DESC
     )
-    SELECT said.holder_id, holder.reference, holder.birth_date, holder.status, said.statements, said.ids,
-           coalesce(declared.ids, '{}'), coalesce(declared.kinds, '{}'), coalesce(last.version, 0),
-           last.unit, coalesce(last.annual, 0), coalesce(last.increase, 0), coalesce(last.balance_before, 0)
+    SELECT said.holder_id::text, holder.reference, holder.birth_date, holder.status, said.statements,
+           said.ids::text, coalesce(declared.ids, '{}')::text, coalesce(declared.kinds, '{}'),
+           coalesce(last.version, 0), last.unit, coalesce(last.annual, 0), coalesce(last.increase, 0),
+           coalesce(last.balance_before, 0)
     FROM said
     JOIN accounts_holderprofile holder ON holder.id = said.holder_id
     LEFT JOIN declared ON declared.holder_id = said.holder_id
@@ -157,7 +226,7 @@ _TO_DO = """
 """
 
 
-def _to_do(year: int, lot: int) -> Iterator[list[Work]]:
+def _to_do(year: int, lot: int) -> Generator[list[Work], None, None]:
     """Lots of holders in id order, from a cursor of the server that outlives the transactions."""
     with connection.chunked_cursor() as cursor:
         cursor.execute(_TO_DO, {"year": year})
@@ -166,6 +235,10 @@ def _to_do(year: int, lot: int) -> Iterator[list[Work]]:
 
 
 # --- One lot --------------------------------------------------------------------------------------
+
+
+class _AlreadyUsed(Exception):
+    """The holder has spent what a correction would take back. The message is French."""
 
 
 class _Outcome(NamedTuple):
@@ -181,8 +254,8 @@ class _Live(NamedTuple):
     """A credit of an earlier version that nothing has reversed."""
 
     id: int
-    source_id: uuid.UUID
-    target_id: uuid.UUID
+    source_id: str
+    target_id: str
     amount: int
 
 
@@ -191,23 +264,23 @@ Purses = dict[tuple[str, str], Purse]
 
 
 class _Run:
-    def __init__(
-        self, year: int, rules: CreditingRules, at: datetime.datetime, by: Actor, report: Report
-    ) -> None:
-        self.year, self.rules, self.at, self.by, self.report = year, rules, at, by, report
-        self.states = {unit.value: state_pocket(unit) for unit in Unit}
+    def __init__(self, year: int, rules: CreditingRules, at: datetime.datetime, by: Actor) -> None:
+        self.year, self.rules, self.at, self.by = year, rules, at, by
+        self.states = {unit.value: str(state_pocket(unit)) for unit in Unit}
+        self.words = Words()
         self.reason = _("Droits acquis par le travail de %s") % year
         self.reason_undone = _("Correction : la déclaration de %s a changé") % year
 
-    def credit(self, works: Sequence[Work]) -> None:
+    def credit(self, works: Sequence[Work]) -> Report:
         """Lock, compute, post. Inside one transaction."""
+        report = Report(self.year, seen=len(works))
         situations = {work.holder_id: self._situations(work) for work in works}
         _open(
-            {
+            [
                 (work.holder_id, PocketKind.ANNUAL.value, unit)
                 for work in works
-                for unit in self._units(situations[work.holder_id])
-            }
+                for unit in sorted(self._units(situations[work.holder_id]))
+            ]
         )
         holder_ids = [work.holder_id for work in works]
         purses = _lock(holder_ids, self.rules.capped_purses)
@@ -215,21 +288,26 @@ class _Run:
         outcomes = []
         for work in works:
             try:
-                outcome = self._outcome(
-                    work, situations[work.holder_id], purses[work.holder_id], live.get(work.holder_id, {})
+                outcomes.append(
+                    self._outcome(
+                        work,
+                        situations[work.holder_id],
+                        purses[work.holder_id],
+                        live.get(work.holder_id, {}),
+                    )
                 )
             except NotCreditable as error:
-                self._note_refused(work, str(error))
-            else:
-                if outcome:
-                    outcomes.append(outcome)
+                report.note_refused(work.reference, str(error))
+            except _AlreadyUsed as error:
+                report.note_waiting(work.reference, str(error))
         self._open_increases(outcomes, purses)
         postings = [
             posting
             for outcome in outcomes
             for posting in self._postings(outcome, purses[outcome.work.holder_id])
         ]
-        self._post(outcomes, postings)
+        self._post(outcomes, postings, report)
+        return report
 
     def _situations(self, work: Work) -> list["_Said"]:
         return [_Said(*said) for said in json.loads(work.statements)]
@@ -248,9 +326,11 @@ class _Run:
 
     def _outcome(
         self, work: Work, statements: Sequence["_Said"], purses: Purses, live: dict[str, _Live]
-    ) -> _Outcome | None:
-        """None: a correction that must wait."""
-        balances = {unit.value: sum(p.balance for (_k, u), p in purses.items() if u == unit) for unit in Unit}
+    ) -> _Outcome:
+        """NotCreditable: what is said makes no sense. _AlreadyUsed: a correction that must wait."""
+        balances = {Unit.EUR_CENT.value: 0, Unit.HOUR.value: 0}
+        for (_kind, unit), purse in purses.items():
+            balances[unit] += purse.balance
         situations = [_situation(said) for said in statements]
         if not work.version:
             result = self._compute(work, statements, situations, balances)
@@ -267,8 +347,8 @@ class _Run:
             kept = wanted[kind] if result.unit == work.unit else 0
             missing = credit.amount - kept - purses[kind, str(work.unit)].balance
             if missing > 0:
-                self._note_waiting(work, missing)
-                return None
+                words = amount_in_words(missing, str(work.unit))
+                raise _AlreadyUsed(_("%s déjà utilisés : la correction attend") % words)
         return _Outcome(work, result, then[result.unit], live)
 
     def _compute(
@@ -287,16 +367,16 @@ class _Run:
             balance_hours=balances[Unit.HOUR.value],
             prefers=Unit.HOUR if DeclarationKind.PREFERS_HOURS in work.kinds else Unit.EUR_CENT,
         )
-        return crediting.compute(situations, account=account, rules=self.rules)
+        return crediting.compute(situations, account=account, rules=self.rules, words=self.words)
 
-    def _open_increases(self, outcomes: Sequence[_Outcome], purses: dict[uuid.UUID, Purses]) -> None:
+    def _open_increases(self, outcomes: Sequence[_Outcome], purses: dict[str, Purses]) -> None:
         increase = PocketKind.INCREASE.value
-        missing = {
+        missing = [
             (outcome.work.holder_id, increase, outcome.result.unit.value)
             for outcome in outcomes
             if outcome.result.increase
             and (increase, outcome.result.unit.value) not in purses[outcome.work.holder_id]
-        }
+        ]
         if missing:
             _open(missing)
             opened = _lock([holder_id for holder_id, _kind, _unit in missing], (increase,))
@@ -341,32 +421,33 @@ class _Run:
                     None,
                 )
 
-    def _post(self, outcomes: Sequence[_Outcome], postings: Sequence[Posting]) -> None:
+    def _post(self, outcomes: Sequence[_Outcome], postings: Sequence[Posting], report: Report) -> None:
         """COPY to this session's own tables, then one statement."""
         if not outcomes:
             return
         with connection.cursor() as cursor:
             cursor.execute(_STAGING)
-            with cursor.copy(f"COPY credit_lot ({_LOT_COLUMNS}) FROM STDIN") as copy:
-                for work, result, balance_before, _credits in outcomes:
-                    copy.write_row(
-                        (
-                            work.holder_id,
-                            work.version + 1,
-                            result.unit.value,
-                            result.annual,
-                            result.increase,
-                            result.lost,
-                            result.cap,
-                            balance_before,
-                            _as_json(result.formula),
-                            work.statement_ids,
-                            work.declaration_ids,
-                        )
+            _copy(
+                cursor,
+                f"COPY credit_lot ({_LOT_COLUMNS}) FROM STDIN",
+                (
+                    (
+                        work.holder_id,
+                        work.version + 1,
+                        result.unit.value,
+                        result.annual,
+                        result.increase,
+                        result.lost,
+                        result.cap,
+                        balance_before,
+                        _as_json(result.formula),
+                        work.statement_ids,
+                        work.declaration_ids,
                     )
-            with cursor.copy(f"COPY credit_lot_movement ({_MOVEMENT_COLUMNS}) FROM STDIN") as copy:
-                for posting in postings:
-                    copy.write_row(posting)
+                    for work, result, balance_before, _live in outcomes
+                ),
+            )
+            _copy(cursor, f"COPY credit_lot_movement ({_MOVEMENT_COLUMNS}) FROM STDIN", postings)
             cursor.execute(
                 _POST,
                 {
@@ -378,24 +459,13 @@ class _Run:
             )
             for what, is_correction, count, given, lost in cursor.fetchall():
                 if what == "movement":
-                    self.report.movements += count
+                    report.movements += count
                 elif is_correction:
-                    self.report.corrected += count
+                    report.corrected += count
                 else:
-                    self.report.credited += count
-                    self.report.given[what] += given
-                    self.report.lost[what] += lost
-
-    def _note_waiting(self, work: Work, missing: int) -> None:
-        self.report.waiting_count += 1
-        if len(self.report.waiting) < MOST_KEPT:
-            words = _("%s déjà utilisés : la correction attend") % amount_in_words(missing, str(work.unit))
-            self.report.waiting.append((work.reference, words))
-
-    def _note_refused(self, work: Work, reason: str) -> None:
-        self.report.refused_count += 1
-        if len(self.report.refused) < MOST_KEPT:
-            self.report.refused.append((work.reference, reason))
+                    report.credited += count
+                    report.given[what] += given
+                    report.lost[what] += lost
 
 
 # --- What is said, and its situation ----------------------------------------------------------------
@@ -448,11 +518,10 @@ def _as_json(formula: Sequence[Line]) -> str:
 # --- SQL --------------------------------------------------------------------------------------------
 
 
-def _open(wanted: set[tuple[uuid.UUID, str, str]]) -> None:
+def _open(wanted: Sequence[tuple[str, str, str]]) -> None:
     """Open the purses (holder, kind, unit) that are missing, in holder order: two lots wait in line."""
     if not wanted:
         return
-    rows = sorted(wanted)
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO rights_pocket (id, kind, unit, holder_id, label, funder_kind, expires_on, balance)"
@@ -461,17 +530,18 @@ def _open(wanted: set[tuple[uuid.UUID, str, str]]) -> None:
             " WHERE NOT EXISTS (SELECT FROM rights_pocket p WHERE p.holder_id = wanted.holder_id"
             "   AND p.kind = wanted.kind AND p.unit = wanted.unit AND p.label = '')"
             " ORDER BY holder_id, kind, unit ON CONFLICT DO NOTHING",
-            [list(column) for column in zip(*rows, strict=True)],
+            [list(column) for column in zip(*wanted, strict=True)],
         )
 
 
-def _lock(holder_ids: Sequence[uuid.UUID], kinds: Sequence[str]) -> dict[uuid.UUID, Purses]:
+def _lock(holder_ids: Sequence[str], kinds: Sequence[str]) -> dict[str, Purses]:
     """The capped pockets of these holders, locked in id order, as they are now that they are locked."""
-    found: dict[uuid.UUID, Purses] = {holder_id: {} for holder_id in holder_ids}
+    found: dict[str, Purses] = {holder_id: {} for holder_id in holder_ids}
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT holder_id, kind, unit, id, balance FROM rights_pocket"
-            " WHERE holder_id = ANY(%s) AND kind = ANY(%s) AND label = '' ORDER BY id FOR NO KEY UPDATE",
+            "SELECT holder_id::text, kind, unit, id::text, balance FROM rights_pocket"
+            " WHERE holder_id = ANY(%s::uuid[]) AND kind = ANY(%s) AND label = ''"
+            " ORDER BY id FOR NO KEY UPDATE",
             [list(holder_ids), list(kinds)],
         )
         for holder_id, kind, unit, pocket_id, balance in cursor.fetchall():
@@ -479,7 +549,17 @@ def _lock(holder_ids: Sequence[uuid.UUID], kinds: Sequence[str]) -> dict[uuid.UU
     return found
 
 
-def _live_credits(year: int, works: Sequence[Work]) -> dict[uuid.UUID, dict[str, _Live]]:
+def _copy(cursor: Any, statement: str, rows: Iterable[Sequence[Any]]) -> None:
+    """COPY in its text form, written at one go: a third of the time of a value at a time."""
+    text = "".join(
+        "\t".join("\\N" if value is None else str(value).replace("\\", "\\\\") for value in row) + "\n"
+        for row in rows
+    )
+    with cursor.copy(statement) as copy:
+        copy.write(text)
+
+
+def _live_credits(year: int, works: Sequence[Work]) -> dict[str, dict[str, _Live]]:
     """Holder → kind of pocket → what earlier versions gave and nothing has reversed."""
     if not works:
         return {}
@@ -489,11 +569,12 @@ def _live_credits(year: int, works: Sequence[Work]) -> dict[uuid.UUID, dict[str,
         for version in range(1, work.version + 1)
         for kind in (PocketKind.ANNUAL.value, PocketKind.INCREASE.value)
     }
-    found: dict[uuid.UUID, dict[str, _Live]] = {}
+    found: dict[str, dict[str, _Live]] = {}
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT key, id, source_id, target_id, amount FROM rights_movement m WHERE key = ANY(%s)"
-            " AND NOT EXISTS (SELECT FROM rights_movement undone WHERE undone.reverses_id = m.id)",
+            "SELECT key, id, source_id::text, target_id::text, amount FROM rights_movement m"
+            " WHERE key = ANY(%s) AND NOT EXISTS"
+            " (SELECT FROM rights_movement undone WHERE undone.reverses_id = m.id)",
             [list(keys)],
         )
         for key, *credit in cursor.fetchall():

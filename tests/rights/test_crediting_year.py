@@ -481,7 +481,7 @@ def test_a_declaration_keeps_its_kind_and_ends_after_it_begins():
 
 def run(*arguments):
     told, refused = io.StringIO(), io.StringIO()
-    call_command("credit_rights", *arguments, stdout=told, stderr=refused, no_color=True)
+    call_command("credit_rights", *arguments, "--workers", "1", stdout=told, stderr=refused, no_color=True)
     return told.getvalue().replace("\u202f", " ").replace("\u00a0", " "), refused.getvalue()
 
 

@@ -20,11 +20,24 @@ class Command(BaseCommand):
     def add_arguments(self, parser):
         parser.add_argument("--year", type=int, required=True, metavar="ANNÉE", help="l’année travaillée")
 
+        parser.add_argument(
+            "--workers",
+            type=int,
+            default=2,
+            choices=range(1, 9),
+            metavar="N",
+            help="connexions à la fois (2) : l’une calcule pendant que la base écrit pour l’autre",
+        )
+
     def handle(self, *args, **options):
         try:
             with tqdm(unit=" comptes", file=self.stderr, disable=None) as bar:
                 report = crediting_year.credit_year(
-                    options["year"], at=timezone.now(), by=SYSTEM, progress=bar.update
+                    options["year"],
+                    at=timezone.now(),
+                    by=SYSTEM,
+                    workers=options["workers"],
+                    progress=bar.update,
                 )
         except crediting_year.YearRefused as refusal:
             raise CommandError(str(refusal)) from refusal
