@@ -198,9 +198,10 @@ def check(situation: Situation) -> None:
 
 
 def _check_amount(amount: Fraction | int, measure: Measure) -> None:
-    if amount < 0:
+    # Whole numbers are compared: a fraction is slow, and a year has millions of them.
+    if amount.numerator < 0:
         raise NotCreditable(_("Un temps travaillé ou une rémunération ne peut pas être négatif."))
-    if amount > MOST[measure]:
+    if amount.numerator > MOST[measure] * amount.denominator:
         raise NotCreditable(
             _("Une année ne compte pas plus de %s.") % quantity(MOST[measure], measure)
             if measure != Measure.PAY_CENTS
@@ -518,7 +519,7 @@ def transfer_dif(hours: Fraction | int, *, held_cents: int, rules: CreditingRule
     `held_cents`: what the account already has from the DIF; the ceiling counts it.
     """
     if not rules.dif_hour_cents:
-        raise NotCreditable(_("Le report des heures de DIF est fermé depuis le 6 juillet 2021."))
+        raise NotCreditable(_("Le report des heures de DIF est fermé."))
     if not 0 <= hours <= MOST[Measure.HOURS]:
         raise NotCreditable(_("Ce nombre d’heures de DIF n’est pas possible."))
     due = _up(hours.numerator * rules.dif_hour_cents, hours.denominator)

@@ -248,6 +248,7 @@ class _Outcome(NamedTuple):
     result: Result
     balance_before: int
     live: dict[str, "_Live"]
+    formula: str
 
 
 class _Live(NamedTuple):
@@ -275,15 +276,12 @@ class _Run:
         """Lock, compute, post. Inside one transaction."""
         report = Report(self.year, seen=len(works))
         situations = {work.holder_id: self._situations(work) for work in works}
-        _open(
-            [
-                (work.holder_id, PocketKind.ANNUAL.value, unit)
-                for work in works
-                for unit in sorted(self._units(situations[work.holder_id]))
-            ]
-        )
-        holder_ids = [work.holder_id for work in works]
-        purses = _lock(holder_ids, self.rules.capped_purses)
+        wanted = [
+            (work.holder_id, PocketKind.ANNUAL.value, unit)
+            for work in works
+            for unit in sorted(self._units(situations[work.holder_id]))
+        ]
+        purses = _hold([work.holder_id for work in works], self.rules.capped_purses, wanted)
         live = _live_credits(self.year, [work for work in works if work.version])
         outcomes = []
         for work in works:
@@ -334,7 +332,7 @@ class _Run:
         situations = [_situation(said) for said in statements]
         if not work.version:
             result = self._compute(work, statements, situations, balances)
-            return _Outcome(work, result, balances[result.unit], live)
+            return _Outcome(work, result, balances[result.unit], live, _as_json(result.formula))
         # As it would have been computed then, and no more than there is room for now.
         given = sum(credit.amount for credit in live.values())
         then = balances | {str(work.unit): work.balance_before}
@@ -349,7 +347,7 @@ class _Run:
             if missing > 0:
                 words = amount_in_words(missing, str(work.unit))
                 raise _AlreadyUsed(_("%s déjà utilisés : la correction attend") % words)
-        return _Outcome(work, result, then[result.unit], live)
+        return _Outcome(work, result, then[result.unit], live, _as_json(result.formula))
 
     def _compute(
         self,
@@ -378,8 +376,7 @@ class _Run:
             and (increase, outcome.result.unit.value) not in purses[outcome.work.holder_id]
         ]
         if missing:
-            _open(missing)
-            opened = _lock([holder_id for holder_id, _kind, _unit in missing], (increase,))
+            opened = _hold([holder_id for holder_id, _kind, _unit in missing], (increase,), missing)
             for holder_id, found in opened.items():
                 purses[holder_id].update(found)
 
@@ -390,7 +387,6 @@ class _Run:
         version = work.version + 1
         prefix = f"annual:{self.year}:{work.holder_id}:{version}"
         parts = ((PocketKind.ANNUAL.value, result.annual), (PocketKind.INCREASE.value, result.increase))
-        formula = ""
         for kind, amount in parts:
             credit = outcome.live.get(kind)
             if credit:
@@ -408,7 +404,6 @@ class _Run:
                     credit.id,
                 )
             if amount:
-                formula = formula or _as_json(result.formula)
                 yield Posting(
                     work.holder_id,
                     MovementKind.CREDIT.value,
@@ -417,7 +412,7 @@ class _Run:
                     purses[kind, unit].id,
                     amount,
                     self.reason,
-                    formula,
+                    outcome.formula,
                     None,
                 )
 
@@ -440,11 +435,11 @@ class _Run:
                         result.lost,
                         result.cap,
                         balance_before,
-                        _as_json(result.formula),
+                        formula,
                         work.statement_ids,
                         work.declaration_ids,
                     )
-                    for work, result, balance_before, _live in outcomes
+                    for work, result, balance_before, _live, formula in outcomes
                 ),
             )
             _copy(cursor, f"COPY credit_lot_movement ({_MOVEMENT_COLUMNS}) FROM STDIN", postings)
@@ -518,20 +513,32 @@ def _as_json(formula: Sequence[Line]) -> str:
 # --- SQL --------------------------------------------------------------------------------------------
 
 
-def _open(wanted: Sequence[tuple[str, str, str]]) -> None:
-    """Open the purses (holder, kind, unit) that are missing, in holder order: two lots wait in line."""
-    if not wanted:
-        return
+def _hold(
+    holder_ids: Sequence[str], kinds: Sequence[str], wanted: Sequence[tuple[str, str, str]]
+) -> dict[str, Purses]:
+    """The capped pockets of these holders under lock; those of `wanted` that are missing are opened now.
+
+    Locked in id order, opened in holder order. One that somebody else opened at the same moment is waited
+    for, then locked like the others; one's own needs no lock before it is committed.
+    """
+    found = _lock(holder_ids, kinds)
+    missing = [place for place in wanted if place[1:] not in found[place[0]]]
+    if not missing:
+        return found
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO rights_pocket (id, kind, unit, holder_id, label, funder_kind, expires_on, balance)"
             " SELECT gen_random_uuid(), kind, unit, holder_id, '', '', NULL, 0"
             " FROM unnest(%s::uuid[], %s::text[], %s::text[]) AS wanted (holder_id, kind, unit)"
-            " WHERE NOT EXISTS (SELECT FROM rights_pocket p WHERE p.holder_id = wanted.holder_id"
-            "   AND p.kind = wanted.kind AND p.unit = wanted.unit AND p.label = '')"
-            " ORDER BY holder_id, kind, unit ON CONFLICT DO NOTHING",
-            [list(column) for column in zip(*wanted, strict=True)],
+            " ON CONFLICT DO NOTHING RETURNING holder_id::text, kind, unit, id::text",
+            [list(column) for column in zip(*missing, strict=True)],
         )
+        for holder_id, kind, unit, pocket_id in cursor.fetchall():
+            found[holder_id][kind, unit] = Purse(pocket_id, 0)
+    if late := [place[0] for place in missing if place[1:] not in found[place[0]]]:
+        for holder_id, purses in _lock(late, kinds).items():
+            found[holder_id].update(purses)
+    return found
 
 
 def _lock(holder_ids: Sequence[str], kinds: Sequence[str]) -> dict[str, Purses]:

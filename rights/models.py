@@ -292,7 +292,7 @@ class YearlyStatement(models.Model):
     content = models.CharField(
         max_length=64,
         editable=False,
-        help_text=_("Empreinte de ce qui est dit, pour reconnaître la même ligne."),
+        help_text=_("Empreinte de la ligne, pour la reconnaître."),
     )
     source = models.CharField(_("fichier et ligne"), max_length=200, blank=True)
     imported_at = models.DateTimeField(_("reçue le"))

@@ -173,7 +173,7 @@ class Migration(migrations.Migration):
                     "content",
                     models.CharField(
                         editable=False,
-                        help_text="Empreinte de ce qui est dit, pour reconnaître la même ligne.",
+                        help_text="Empreinte de la ligne, pour la reconnaître.",
                         max_length=64,
                     ),
                 ),

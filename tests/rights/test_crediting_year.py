@@ -4,12 +4,14 @@ import datetime
 import io
 
 import pytest
+import yaml
 from django.core.management import CommandError, call_command
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
 from accounts.actors import SYSTEM
 from rights import crediting_year, integrity, ledger
+from rights.crediting import Account, Situation, compute
 from rights.kinds import (
     DeclarationKind,
     DeclarationState,
@@ -20,6 +22,7 @@ from rights.kinds import (
     WorkStatus,
 )
 from rights.models import Declaration, Movement, Pocket, YearlyCredit, YearlyStatement
+from rulebook import loading
 from tests.factories.accounts import HolderFactory
 from tests.factories.rights import CreditFactory, DeclarationFactory, PurseFactory, YearlyStatementFactory
 
@@ -398,6 +401,58 @@ def test_an_unfinished_year_and_one_before_the_account_are_refused():
         credit(now.year)
     with pytest.raises(crediting_year.YearRefused, match="n’existait pas encore"):
         credit(2014)
+
+
+def decree(tmp_path, **changes):
+    """The law with a period more for each of these names, from 1 January 2027."""
+    document = yaml.safe_load(loading.PARAMETERS_FILE.read_text(encoding="utf-8"))
+    for name, value in changes.items():
+        new = {"from": datetime.date(2027, 1, 1), "value": value, "legal_reference": "Décret d’essai"}
+        document[name]["periods"].append(new)
+    path = tmp_path / "parameters.yaml"
+    path.write_text(yaml.safe_dump(document, allow_unicode=True), encoding="utf-8")
+    return loading.read(path)
+
+
+def test_a_decree_changes_the_year_after_and_nothing_of_before(tmp_path):
+    """Only rows of the rulebook change: what is credited late for an old year is what it was."""
+    early, late = HolderFactory(), HolderFactory()
+    for holder in (early, late):
+        for year in (2026, 2027):
+            YearlyStatementFactory(holder=holder, year=year, worked=700, boe=True)
+    spring = datetime.datetime(2028, 5, 2, 9, tzinfo=datetime.UTC)
+    YearlyStatement.objects.filter(holder=late, year=2026).update(superseded_at=spring)
+    crediting_year.credit_year(2026, at=spring, by=SYSTEM)
+    rows = decree(tmp_path, annual_full_cents=60_000, legal_annual_hours=1500, boe_increase_cents=10_000)
+    loading.load(rows)
+    YearlyStatementFactory(holder=late, year=2026, worked=700, boe=True)
+    crediting_year.credit_year(2026, at=spring, by=SYSTEM)
+    crediting_year.credit_year(2027, at=spring, by=SYSTEM)
+    before, since = (
+        [(each.annual, each.increase, each.formula) for each in YearlyCredit.objects.filter(year=year)]
+        for year in (2026, 2027)
+    )
+    assert before[0] == before[1]
+    assert before[0][:2] == (217_80, 300_00)
+    assert since[0] == since[1]
+    assert since[0][:2] == (280_00, 100_00)
+
+
+def test_after_a_decree_every_old_year_computes_as_it_did(tmp_path):
+    rows = decree(tmp_path, annual_full_cents=60_000, annual_cap_cents=1, public_hour_steps=[[1, 2]])
+    situations = [
+        [Situation(status=S.PRIVATE, measure=Measure.HOURS, worked=worked)] for worked in (700, 1607)
+    ] + [[Situation(status=S.PUBLIC, measure=Measure.MONTHS, worked=7)]]
+    for year in range(2017, 2028):
+        day = datetime.date(year, 12, 31)
+        results = [
+            [compute(each, account=Account(), rules=rules) for each in situations]
+            for rules in (
+                loading.crediting_rules_in_file(day),
+                loading.crediting_rules_in_file(day, rows=rows),
+            )
+        ]
+        assert (results[0] == results[1]) is (year < 2027), year
 
 
 def test_a_status_without_rule_that_year_is_reported_and_the_others_go_on():
