@@ -225,7 +225,7 @@ def test_a_lot_costs_the_same_queries_however_many_people(people, django_assert_
             ledger.state_pocket(unit)
         cursor.execute("SELECT 1")
     # The law; the two State pockets; the list of the year; then of the one lot: a savepoint and its end,
-    # open and lock annual pockets, open and lock increases, staging tables, two COPY, the post.
+    # lock and open annual pockets, lock and open increases, staging tables, two COPY, the post.
     with django_assert_num_queries(14):
         credit()
 
