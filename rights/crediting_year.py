@@ -1,10 +1,10 @@
 """Credits a year of work to everyone who has statements of it: set-wise, lot by lot, resumable.
 
 One query lists the holders whose statements or declarations are not those of their last `YearlyCredit`; a
-second run finds nobody. Each lot is one transaction: lock the capped pockets, open those missing (docs/locks.md),
-compute in Python (rights.crediting), COPY, post with one statement. A `YearlyCredit` is written with its
-movements or not at all, under a unique key: a run that was killed goes on where it stopped, and of two
-runs at once the second finds the work done.
+second run finds nobody. Each lot is one transaction: lock the capped pockets and open those that are missing
+(docs/locks.md), compute in Python (rights.crediting), COPY, post with one statement. A `YearlyCredit` is
+written with its movements or not at all, under a unique key: a run that was killed goes on where it stopped,
+and of two runs at once the second finds the work done.
 
 A statement that changed gives a next version: the movements of the one before are reversed and the right
 amount credited, in one statement, so that only the difference must be there. Where the holder has already
