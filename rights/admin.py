@@ -21,7 +21,17 @@ from accounts.permissions import NotAllowed
 from rights import adjustments, ledger
 from rights.kinds import HOLDER_KINDS, MovementKind, Unit
 from rights.ledger import amount_in_words
-from rights.models import Adjustment, LedgerCheck, Movement, Pocket, Seal, SealedMovement
+from rights.models import (
+    Adjustment,
+    Declaration,
+    LedgerCheck,
+    Movement,
+    Pocket,
+    Seal,
+    SealedMovement,
+    YearlyCredit,
+    YearlyStatement,
+)
 from ui.admin import ReadOnly
 from ui.fields import EurosField
 from ui.refusals import Refused
@@ -534,3 +544,67 @@ class LedgerCheckAdmin(ReadOnlyAdmin):
     @admin.display(description=_("les premières anomalies"))
     def worst_shown(self, check):
         return format_html_join("", "<p>{} · {} · {}</p>", check.worst) or "–"
+
+
+# --- The annual credit ----------------------------------------------------------------------------
+
+
+class OfAHolderAdmin(ReadOnlyAdmin):
+    list_select_related = ["holder"]
+    search_fields = ["holder__reference", "holder__birth_name", "holder__used_name", "holder__first_names"]
+    search_help_text = _("Nom du titulaire ou référence de son compte")
+
+
+@admin.register(YearlyStatement)
+class YearlyStatementAdmin(OfAHolderAdmin):
+    list_display = ["year", "holder", "status", "employer_siret", "worked", "measure", "superseded_at"]
+    list_filter = ["year", "status", "measure", ("superseded_at", admin.EmptyFieldListFilter), "boe"]
+    search_fields = [*OfAHolderAdmin.search_fields, "employer_siret", "source"]
+    search_help_text = _("Nom du titulaire, référence de son compte, SIRET ou fichier")
+
+
+@admin.register(Declaration)
+class DeclarationAdmin(OfAHolderAdmin):
+    list_display = ["declared_at", "holder", "kind", "from_year", "until_year", "state", "decided_by"]
+    list_filter = ["state", "kind", "from_year"]
+    list_select_related = ["holder", "decided_by"]
+
+
+@admin.register(YearlyCredit)
+class YearlyCreditAdmin(OfAHolderAdmin):
+    list_display = ["year", "version", "holder", "given", "lost_shown", "cap_shown", "recorded_at"]
+    list_filter = ["year", "unit", "version"]
+    fields = [
+        "holder",
+        "year",
+        "version",
+        "given",
+        "increase_shown",
+        "lost_shown",
+        "cap_shown",
+        "formula_shown",
+        "statement_ids",
+        "declaration_ids",
+        "recorded_at",
+    ]
+    readonly_fields = fields
+
+    @admin.display(description=_("donné"))
+    def given(self, credit):
+        return amount_in_words(credit.annual + credit.increase, credit.unit)
+
+    @admin.display(description=_("dont majoration"))
+    def increase_shown(self, credit):
+        return amount_in_words(credit.increase, credit.unit)
+
+    @admin.display(description=_("perdu au-dessus du plafond"))
+    def lost_shown(self, credit):
+        return amount_in_words(credit.lost, credit.unit)
+
+    @admin.display(description=_("plafond"))
+    def cap_shown(self, credit):
+        return amount_in_words(credit.cap, credit.unit)
+
+    @admin.display(description=_("calcul"))
+    def formula_shown(self, credit):
+        return " · ".join(f"{name} : {value}" for name, value in credit.formula) or "–"

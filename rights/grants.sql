@@ -11,6 +11,11 @@ GRANT UPDATE (label) ON rights_pocket TO :"role";
 -- A proposal is decided, never changed.
 GRANT UPDATE (state, decided_by_id, decided_at, answer) ON rights_adjustment TO :"role";
 GRANT USAGE ON SEQUENCE rights_movement_id_seq, rights_ledgercheck_id_seq, rights_adjustment_id_seq TO :"role";
+-- The record of each year, too, is only added to; a statement may be superseded, nothing else.
+REVOKE ALL ON rights_yearlycredit, rights_yearlystatement FROM :"role";
+GRANT SELECT, INSERT ON rights_yearlycredit, rights_yearlystatement TO :"role";
+GRANT UPDATE (superseded_at) ON rights_yearlystatement TO :"role";
+GRANT USAGE ON SEQUENCE rights_yearlycredit_id_seq, rights_yearlystatement_id_seq TO :"role";
 -- The one writer of balances runs as the owner of the tables.
 DO $$
 DECLARE

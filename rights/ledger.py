@@ -174,6 +174,12 @@ def amount_in_words(amount: int, unit: str) -> str:
     return french.euros(amount) if unit == Unit.EUR_CENT else f"{amount}{french.NO_BREAK}h"
 
 
+def state_pocket(unit: Unit) -> uuid.UUID:
+    """Where the State's rights come from, opened now where it is missing."""
+    place = Place(None, PocketKind.STATE.value, unit.value)
+    return _opened({place})[place]
+
+
 # --- Verbs ------------------------------------------------------------------------------------------
 
 Arguments = ParamSpec("Arguments")

@@ -14,6 +14,7 @@ Below the ledger stand what proves it (seals, checks) and what corrects it (adju
 import uuid
 
 import pgtrigger
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -24,10 +25,14 @@ from rights.kinds import (
     FUNDED_KINDS,
     INTO_RESERVED,
     WORLD_KINDS,
+    DeclarationKind,
+    DeclarationState,
     FunderKind,
+    Measure,
     MovementKind,
     PocketKind,
     Unit,
+    WorkStatus,
 )
 
 IS_OF_THE_WORLD = models.Q(kind__in=WORLD_KINDS)
@@ -358,6 +363,98 @@ class SealedMovement(models.Model):
             ),
             pgtrigger.Protect(
                 name="sealed_movement_is_never_edited", operation=pgtrigger.Update | pgtrigger.Delete
+class YearlyStatement(models.Model):
+    """What an employer, or the body that collects for the self-employed, says of somebody's year.
+
+    One a holder, year, establishment and status: a file that says something else supersedes it, and the
+    next credit corrects what was given (rights.crediting_year). Never edited.
+    """
+
+    Status = WorkStatus
+    Measure = Measure
+
+    holder = models.ForeignKey(
+        "accounts.HolderProfile",
+        on_delete=models.PROTECT,
+        related_name="yearly_statements",
+        verbose_name=_("titulaire"),
+    )
+    year = models.PositiveSmallIntegerField(_("année travaillée"))
+    employer_siret = models.CharField(
+        _("SIRET"), max_length=14, blank=True, help_text=_("Vide pour qui travaille sans établissement.")
+    )
+    status = models.CharField(_("situation"), max_length=30, choices=Status)
+    measure = models.CharField(_("compté en"), max_length=10, choices=Measure, blank=True)
+    worked = models.DecimalField(_("travaillé"), max_digits=14, decimal_places=2, null=True, blank=True)
+    reference = models.DecimalField(
+        _("année entière convenue"), max_digits=8, decimal_places=2, null=True, blank=True
+    )
+    absences = models.JSONField(
+        _("absences"), default=dict, blank=True, help_text=_("Par sorte, en centièmes de la même mesure.")
+    )
+    agreed_cents = models.PositiveIntegerField(_("accord plus favorable, en centimes"), default=0)
+    boe = models.BooleanField(_("obligation d’emploi"), default=False)
+    is_paid_up = models.BooleanField(_("contribution payée"), default=True)
+    starts_on = models.DateField(_("du"))
+    ends_on = models.DateField(_("au"))
+    content = models.CharField(
+        max_length=64,
+        editable=False,
+        help_text=_("Empreinte de la ligne, pour la reconnaître."),
+    )
+    source = models.CharField(_("fichier et ligne"), max_length=200, blank=True)
+    imported_at = models.DateTimeField(_("reçue le"))
+    superseded_at = models.DateTimeField(_("remplacée le"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("déclaration annuelle")
+        verbose_name_plural = _("déclarations annuelles")
+        ordering = ["-year", "holder", "id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["holder", "year", "employer_siret", "status"],
+                condition=models.Q(superseded_at__isnull=True),
+                name="statement_is_the_only_one_that_counts",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(worked__isnull=True, measure="")
+                | (models.Q(worked__isnull=False, worked__gte=0) & ~models.Q(measure="")),
+                name="statement_says_in_what_it_counts",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(reference__isnull=True) | models.Q(reference__gt=0),
+                name="statement_reference_is_positive",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(ends_on__gte=models.F("starts_on"))
+                & models.Q(starts_on__year=models.F("year"))
+                & models.Q(ends_on__year=models.F("year")),
+                name="statement_stays_in_its_year",
+            ),
+        ]
+        indexes = [
+            # What a year is credited from, holder after holder.
+            models.Index(
+                fields=["year", "holder", "id"],
+                condition=models.Q(superseded_at__isnull=True),
+                name="statement_by_year_and_holder",
+            )
+        ]
+        triggers = [
+            pgtrigger.Protect(name="statement_is_never_deleted", operation=pgtrigger.Delete),
+            # The one thing that happens to it: another takes its place, once.
+            pgtrigger.Trigger(
+                name="statement_may_only_be_superseded",
+                when=pgtrigger.Before,
+                operation=pgtrigger.Update,
+                func=f"""
+                    IF OLD.superseded_at IS NULL AND NEW.superseded_at IS NOT NULL
+                       AND to_jsonb(NEW) - 'superseded_at' = to_jsonb(OLD) - 'superseded_at'
+                    THEN
+                        RETURN NEW;
+                    END IF;
+                    {_refusal("statement_may_only_be_superseded", "a statement is superseded, never edited")}
+                """,
             ),
         ]
 
@@ -515,3 +612,117 @@ class Adjustment(models.Model):
     def is_expired(self, at):
         """Lateness is judged when a verb runs; until then nobody writes it."""
         return self.state == self.State.PROPOSED and at >= self.expires_at
+        return f"{self.year} · {self.get_status_display()} · {self.employer_siret or '–'}"
+
+
+class Declaration(models.Model):
+    """What a holder says of themselves that changes a year's rights, with its first and last year.
+
+    Counted once confirmed, for the years worked from `from_year` to `until_year`: a declaration counts
+    from the year it is made, and stops counting the calendar year after its condition ends (R. 6323-3-1).
+    """
+
+    Kind = DeclarationKind
+    State = DeclarationState
+
+    holder = models.ForeignKey(
+        "accounts.HolderProfile",
+        on_delete=models.PROTECT,
+        related_name="declarations",
+        db_index=False,  # the index below begins with it
+        verbose_name=_("titulaire"),
+    )
+    kind = models.CharField(_("nature"), max_length=20, choices=Kind)
+    from_year = models.PositiveSmallIntegerField(_("première année travaillée"))
+    until_year = models.PositiveSmallIntegerField(_("dernière année travaillée"), null=True, blank=True)
+    state = models.CharField(_("état"), max_length=10, choices=State, default=State.PROPOSED)
+    reason = models.CharField(_("motif"), max_length=500, blank=True)
+    declared_at = models.DateTimeField(_("déclarée le"))
+    decided_at = models.DateTimeField(_("décidée le"), null=True, blank=True)
+    decided_by = models.ForeignKey(
+        "accounts.User", on_delete=models.PROTECT, null=True, blank=True, verbose_name=_("décidée par")
+    )
+
+    class Meta:
+        verbose_name = _("déclaration du titulaire")
+        verbose_name_plural = _("déclarations des titulaires")
+        ordering = ["-declared_at", "-id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(until_year__isnull=True) | models.Q(until_year__gte=models.F("from_year")),
+                name="declaration_ends_after_it_begins",
+                violation_error_message=_("La dernière année ne précède pas la première."),
+            ),
+            models.CheckConstraint(
+                condition=models.Q(state=DeclarationState.PROPOSED, decided_at__isnull=True)
+                | (~models.Q(state=DeclarationState.PROPOSED) & models.Q(decided_at__isnull=False)),
+                name="declaration_is_decided_at_a_moment",
+                violation_error_message=_("Une déclaration confirmée ou refusée dit quand."),
+            ),
+        ]
+        indexes = [models.Index(fields=["holder", "kind"], name="declaration_by_holder")]
+        triggers = [
+            # Credits were given on it.
+            pgtrigger.Protect(name="declaration_is_never_deleted", operation=pgtrigger.Delete),
+            pgtrigger.Trigger(
+                name="declaration_keeps_its_kind",
+                operation=pgtrigger.Update,
+                when=pgtrigger.Before,
+                condition=pgtrigger.AnyChange("id", "kind", "holder", "from_year", "declared_at"),
+                func=_refusal(
+                    "declaration_keeps_its_kind", "a declaration keeps its holder, kind and first year"
+                ),
+            ),
+        ]
+
+    def __str__(self):
+        return f"{self.get_kind_display()} · {self.from_year}–{self.until_year or '…'}"
+
+
+class YearlyCredit(models.Model):
+    """What a year gave, and from what: the account of one computation. Append-only.
+
+    A statement or a declaration that changes makes the next `version`; the last one is what holds. Kept
+    when it gave nothing too, with the reason: what is lost above the cap moves no money.
+    """
+
+    holder = models.ForeignKey(
+        "accounts.HolderProfile",
+        on_delete=models.PROTECT,
+        related_name="yearly_credits",
+        db_index=False,  # the index below begins with it
+        verbose_name=_("titulaire"),
+    )
+    year = models.PositiveSmallIntegerField(_("année travaillée"))
+    version = models.PositiveSmallIntegerField(_("version"))
+    unit = models.CharField(_("unité"), max_length=10, choices=Unit)
+    annual = models.PositiveIntegerField(_("droits annuels"))
+    increase = models.PositiveIntegerField(_("majoration"))
+    lost = models.PositiveIntegerField(_("perdu au-dessus du plafond"))
+    cap = models.PositiveIntegerField(_("plafond"))
+    balance_before = models.PositiveBigIntegerField(
+        _("solde d’avant"), help_text=_("Ce que les poches plafonnées contenaient sans ce crédit.")
+    )
+    formula = models.JSONField(_("calcul"), default=list, blank=True)
+    statement_ids = ArrayField(models.BigIntegerField(), verbose_name=_("déclarations annuelles"))
+    declaration_ids = ArrayField(models.BigIntegerField(), verbose_name=_("déclarations du titulaire"))
+    recorded_at = models.DateTimeField(_("enregistré le"))
+
+    class Meta:
+        verbose_name = _("crédit annuel")
+        verbose_name_plural = _("crédits annuels")
+        ordering = ["-year", "-version", "id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["holder", "year", "version"], name="yearly_credit_is_computed_once"
+            ),
+            models.CheckConstraint(condition=models.Q(version__gte=1), name="yearly_credit_counts_from_1"),
+        ]
+        triggers = [
+            pgtrigger.Protect(
+                name="yearly_credit_is_never_edited", operation=pgtrigger.Update | pgtrigger.Delete
+            )
+        ]
+
+    def __str__(self):
+        return f"{self.year} · v{self.version}"

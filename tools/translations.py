@@ -36,7 +36,7 @@ def extract(root: Path = ROOT) -> None:
     for entry in catalogue.fuzzy_entries():
         # A guess from a sentence that looks alike is not a translation.
         entry.flags.remove("fuzzy")
-        entry.msgstr, entry.previous_msgid = "", None
+        entry.msgstr, entry.previous_msgid, entry.previous_msgid_plural = "", None, None
         entry.msgstr_plural = dict.fromkeys(entry.msgstr_plural, "")
     for name in ("POT-Creation-Date", "PO-Revision-Date", "Last-Translator", "Report-Msgid-Bugs-To"):
         catalogue.metadata.pop(name, None)

@@ -5,7 +5,9 @@ Spaces inside a number, before « € » and around « h » never break (Lexique
 typographiques en usage à l'Imprimerie nationale).
 """
 
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from zoneinfo import ZoneInfo
 
 from django.utils import dateformat, translation
@@ -40,11 +42,20 @@ def euros(cents: int) -> str:
 
     TypeError: an amount is a whole number of cents, never a float.
     """
+    return _euros(cents, _is_english())
+
+
+def euros_writer() -> Callable[[int], str]:
+    """`euros` in the language of now; for a million amounts, asking which it is costs more than writing."""
+    return partial(_euros, is_english=_is_english())
+
+
+def _euros(cents: int, is_english: bool) -> str:
     if isinstance(cents, bool) or not isinstance(cents, int):
         raise TypeError("an amount is a whole number of euro cents")
     units, rest = divmod(abs(cents), 100)
     sign = MINUS if cents < 0 else ""
-    if _is_english():
+    if is_english:
         return f"{sign}€{units:,}.{rest:02}"
     grouped = f"{units:,}".replace(",", NARROW_NO_BREAK)
     return f"{sign}{grouped},{rest:02}{NO_BREAK}€"

@@ -1,14 +1,17 @@
 """Rights are never made: they are credited, as in life."""
 
+import datetime
+
 import factory
 from django.db import transaction
 from django.utils import timezone
+from factory.django import DjangoModelFactory
 
 from accounts.actors import SYSTEM
 from rights import ledger
-from rights.kinds import PocketKind
-from rights.models import Movement
-from tests.factories.accounts import HolderFactory
+from rights.kinds import DeclarationKind, DeclarationState, Measure, PocketKind, WorkStatus
+from rights.models import Declaration, Movement, YearlyStatement
+from tests.factories.accounts import HolderFactory, a_siret
 
 
 class CreditFactory(factory.Factory):
@@ -38,3 +41,37 @@ class PurseFactory(CreditFactory):
         purse = super()._create(model_class, *args, **fields).target
         purse.refresh_from_db()
         return purse
+
+
+class YearlyStatementFactory(DjangoModelFactory):
+    """YearlyStatementFactory(holder=…, year=2025, worked=700): hours of a private employee, unless said."""
+
+    class Meta:
+        model = YearlyStatement
+
+    holder = factory.SubFactory(HolderFactory)
+    year = 2025
+    employer_siret = factory.Sequence(a_siret)
+    status = WorkStatus.PRIVATE
+    measure = Measure.HOURS
+    worked = 1607
+    starts_on = factory.LazyAttribute(lambda statement: datetime.date(statement.year, 1, 1))
+    ends_on = factory.LazyAttribute(lambda statement: datetime.date(statement.year, 12, 31))
+    content = factory.Sequence(lambda n: f"test:{n}")
+    imported_at = factory.LazyFunction(timezone.now)
+
+
+class DeclarationFactory(DjangoModelFactory):
+    """A declaration of the holder, confirmed unless said."""
+
+    class Meta:
+        model = Declaration
+
+    holder = factory.SubFactory(HolderFactory)
+    kind = DeclarationKind.LOW_QUALIFIED
+    from_year = 2025
+    state = DeclarationState.CONFIRMED
+    declared_at = factory.LazyFunction(timezone.now)
+    decided_at = factory.LazyAttribute(
+        lambda each: None if each.state == DeclarationState.PROPOSED else each.declared_at
+    )
