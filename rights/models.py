@@ -363,98 +363,6 @@ class SealedMovement(models.Model):
             ),
             pgtrigger.Protect(
                 name="sealed_movement_is_never_edited", operation=pgtrigger.Update | pgtrigger.Delete
-class YearlyStatement(models.Model):
-    """What an employer, or the body that collects for the self-employed, says of somebody's year.
-
-    One a holder, year, establishment and status: a file that says something else supersedes it, and the
-    next credit corrects what was given (rights.crediting_year). Never edited.
-    """
-
-    Status = WorkStatus
-    Measure = Measure
-
-    holder = models.ForeignKey(
-        "accounts.HolderProfile",
-        on_delete=models.PROTECT,
-        related_name="yearly_statements",
-        verbose_name=_("titulaire"),
-    )
-    year = models.PositiveSmallIntegerField(_("année travaillée"))
-    employer_siret = models.CharField(
-        _("SIRET"), max_length=14, blank=True, help_text=_("Vide pour qui travaille sans établissement.")
-    )
-    status = models.CharField(_("situation"), max_length=30, choices=Status)
-    measure = models.CharField(_("compté en"), max_length=10, choices=Measure, blank=True)
-    worked = models.DecimalField(_("travaillé"), max_digits=14, decimal_places=2, null=True, blank=True)
-    reference = models.DecimalField(
-        _("année entière convenue"), max_digits=8, decimal_places=2, null=True, blank=True
-    )
-    absences = models.JSONField(
-        _("absences"), default=dict, blank=True, help_text=_("Par sorte, en centièmes de la même mesure.")
-    )
-    agreed_cents = models.PositiveIntegerField(_("accord plus favorable, en centimes"), default=0)
-    boe = models.BooleanField(_("obligation d’emploi"), default=False)
-    is_paid_up = models.BooleanField(_("contribution payée"), default=True)
-    starts_on = models.DateField(_("du"))
-    ends_on = models.DateField(_("au"))
-    content = models.CharField(
-        max_length=64,
-        editable=False,
-        help_text=_("Empreinte de la ligne, pour la reconnaître."),
-    )
-    source = models.CharField(_("fichier et ligne"), max_length=200, blank=True)
-    imported_at = models.DateTimeField(_("reçue le"))
-    superseded_at = models.DateTimeField(_("remplacée le"), null=True, blank=True)
-
-    class Meta:
-        verbose_name = _("déclaration annuelle")
-        verbose_name_plural = _("déclarations annuelles")
-        ordering = ["-year", "holder", "id"]
-        constraints = [
-            models.UniqueConstraint(
-                fields=["holder", "year", "employer_siret", "status"],
-                condition=models.Q(superseded_at__isnull=True),
-                name="statement_is_the_only_one_that_counts",
-            ),
-            models.CheckConstraint(
-                condition=models.Q(worked__isnull=True, measure="")
-                | (models.Q(worked__isnull=False, worked__gte=0) & ~models.Q(measure="")),
-                name="statement_says_in_what_it_counts",
-            ),
-            models.CheckConstraint(
-                condition=models.Q(reference__isnull=True) | models.Q(reference__gt=0),
-                name="statement_reference_is_positive",
-            ),
-            models.CheckConstraint(
-                condition=models.Q(ends_on__gte=models.F("starts_on"))
-                & models.Q(starts_on__year=models.F("year"))
-                & models.Q(ends_on__year=models.F("year")),
-                name="statement_stays_in_its_year",
-            ),
-        ]
-        indexes = [
-            # What a year is credited from, holder after holder.
-            models.Index(
-                fields=["year", "holder", "id"],
-                condition=models.Q(superseded_at__isnull=True),
-                name="statement_by_year_and_holder",
-            )
-        ]
-        triggers = [
-            pgtrigger.Protect(name="statement_is_never_deleted", operation=pgtrigger.Delete),
-            # The one thing that happens to it: another takes its place, once.
-            pgtrigger.Trigger(
-                name="statement_may_only_be_superseded",
-                when=pgtrigger.Before,
-                operation=pgtrigger.Update,
-                func=f"""
-                    IF OLD.superseded_at IS NULL AND NEW.superseded_at IS NOT NULL
-                       AND to_jsonb(NEW) - 'superseded_at' = to_jsonb(OLD) - 'superseded_at'
-                    THEN
-                        RETURN NEW;
-                    END IF;
-                    {_refusal("statement_may_only_be_superseded", "a statement is superseded, never edited")}
-                """,
             ),
         ]
 
@@ -612,6 +520,107 @@ class Adjustment(models.Model):
     def is_expired(self, at):
         """Lateness is judged when a verb runs; until then nobody writes it."""
         return self.state == self.State.PROPOSED and at >= self.expires_at
+
+
+# --- The annual credit ---------------------------------------------------------------------------------
+
+
+class YearlyStatement(models.Model):
+    """What an employer, or the body that collects for the self-employed, says of somebody's year.
+
+    One a holder, year, establishment and status: a file that says something else supersedes it, and the
+    next credit corrects what was given (rights.crediting_year). Never edited.
+    """
+
+    Status = WorkStatus
+    Measure = Measure
+
+    holder = models.ForeignKey(
+        "accounts.HolderProfile",
+        on_delete=models.PROTECT,
+        related_name="yearly_statements",
+        verbose_name=_("titulaire"),
+    )
+    year = models.PositiveSmallIntegerField(_("année travaillée"))
+    employer_siret = models.CharField(
+        _("SIRET"), max_length=14, blank=True, help_text=_("Vide pour qui travaille sans établissement.")
+    )
+    status = models.CharField(_("situation"), max_length=30, choices=Status)
+    measure = models.CharField(_("compté en"), max_length=10, choices=Measure, blank=True)
+    worked = models.DecimalField(_("travaillé"), max_digits=14, decimal_places=2, null=True, blank=True)
+    reference = models.DecimalField(
+        _("année entière convenue"), max_digits=8, decimal_places=2, null=True, blank=True
+    )
+    absences = models.JSONField(
+        _("absences"), default=dict, blank=True, help_text=_("Par sorte, en centièmes de la même mesure.")
+    )
+    agreed_cents = models.PositiveIntegerField(_("accord plus favorable, en centimes"), default=0)
+    boe = models.BooleanField(_("obligation d’emploi"), default=False)
+    is_paid_up = models.BooleanField(_("contribution payée"), default=True)
+    starts_on = models.DateField(_("du"))
+    ends_on = models.DateField(_("au"))
+    content = models.CharField(
+        max_length=64,
+        editable=False,
+        help_text=_("Empreinte de la ligne, pour la reconnaître."),
+    )
+    source = models.CharField(_("fichier et ligne"), max_length=200, blank=True)
+    imported_at = models.DateTimeField(_("reçue le"))
+    superseded_at = models.DateTimeField(_("remplacée le"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("déclaration annuelle")
+        verbose_name_plural = _("déclarations annuelles")
+        ordering = ["-year", "holder", "id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["holder", "year", "employer_siret", "status"],
+                condition=models.Q(superseded_at__isnull=True),
+                name="statement_is_the_only_one_that_counts",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(worked__isnull=True, measure="")
+                | (models.Q(worked__isnull=False, worked__gte=0) & ~models.Q(measure="")),
+                name="statement_says_in_what_it_counts",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(reference__isnull=True) | models.Q(reference__gt=0),
+                name="statement_reference_is_positive",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(ends_on__gte=models.F("starts_on"))
+                & models.Q(starts_on__year=models.F("year"))
+                & models.Q(ends_on__year=models.F("year")),
+                name="statement_stays_in_its_year",
+            ),
+        ]
+        indexes = [
+            # What a year is credited from, holder after holder.
+            models.Index(
+                fields=["year", "holder", "id"],
+                condition=models.Q(superseded_at__isnull=True),
+                name="statement_by_year_and_holder",
+            )
+        ]
+        triggers = [
+            pgtrigger.Protect(name="statement_is_never_deleted", operation=pgtrigger.Delete),
+            # The one thing that happens to it: another takes its place, once.
+            pgtrigger.Trigger(
+                name="statement_may_only_be_superseded",
+                when=pgtrigger.Before,
+                operation=pgtrigger.Update,
+                func=f"""
+                    IF OLD.superseded_at IS NULL AND NEW.superseded_at IS NOT NULL
+                       AND to_jsonb(NEW) - 'superseded_at' = to_jsonb(OLD) - 'superseded_at'
+                    THEN
+                        RETURN NEW;
+                    END IF;
+                    {_refusal("statement_may_only_be_superseded", "a statement is superseded, never edited")}
+                """,
+            ),
+        ]
+
+    def __str__(self):
         return f"{self.year} · {self.get_status_display()} · {self.employer_siret or '–'}"
 
 
