@@ -156,6 +156,7 @@ class ProfileForm(forms.ModelForm):
 EMAIL = _("Adresse e-mail")
 PASSWORD = _("Mot de passe")
 NEW_PASSWORD = _("Nouveau mot de passe")
+NOT_AN_ADDRESS = _("Cette adresse n’est pas reconnue. Écrivez-la par exemple prenom.nom@exemple.fr.")
 AGAIN = _("Le même mot de passe, une seconde fois")
 PASSWORD_HINT = _(
     "12 caractères au moins. Quelques mots sans lien font un bon mot de passe. "
@@ -176,6 +177,8 @@ class OurWords:
             form_field.label = self.words.get(name, form_field.label)
             # allauth's own hints hold links and lists that our pages write elsewhere.
             form_field.help_text = self.hints.get(name, "")
+            if isinstance(form_field, forms.EmailField):
+                form_field.error_messages["invalid"] = NOT_AN_ADDRESS
 
 
 class LoginForm(OurWords, sign_in.LoginForm):
@@ -241,9 +244,6 @@ ROLES = [
         _("Responsable : en plus, gère l’équipe et les coordonnées, et annule un import"),
     ),
 ]
-
-
-NOT_AN_ADDRESS = _("Cette adresse n’est pas reconnue. Écrivez-la par exemple prenom.nom@exemple.fr.")
 
 
 class InvitationForm(forms.Form):

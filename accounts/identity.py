@@ -41,7 +41,7 @@ class AccountAdapter(DefaultAccountAdapter):
         ),
         "enter_current_password": _("Ce mot de passe n’est pas votre mot de passe actuel."),
         "incorrect_password": _("Ce mot de passe ne convient pas."),
-        "account_inactive": _("Cet accès est fermé. Écrivez-nous pour en connaître la raison."),
+        "account_inactive": _("Ce compte est fermé. Écrivez-nous pour en connaître la raison."),
         "same_as_current": _("Cette adresse est déjà la vôtre."),
         "duplicate_email": _("Cette adresse est déjà la vôtre."),
         "too_long": _("Cette adresse est trop longue : 254 signes au plus."),

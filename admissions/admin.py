@@ -34,11 +34,11 @@ from admissions.forms import (
 )
 from admissions.models import Document, JoinRequest, JoinStep, Measure, MeasureStep
 from admissions.states import FINAL_STATES, MOVES, MeasureState, State
-from admissions.templatetags.admissions import weight
 from catalog.models import Habilitation, Provider
 from ui import french
 from ui.admin import ReadOnly, ReadOnlyTable
 from ui.refusals import Refused
+from ui.templatetags.ui import weight
 
 
 def administrator(request: HttpRequest) -> Actor:

@@ -274,7 +274,7 @@ class AnswerForm(forms.Form):
 
     words = WordsField(
         label=_("Votre réponse"),
-        help_text=_("Expliquez, dites ce que vous avez corrigé. 5 000 signes au plus."),
+        help_text=_("Expliquez, dites ce que vous avez corrigé."),
         rows=8,
         max_length=guards.WORDS_MAX,
         required=False,

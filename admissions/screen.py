@@ -269,7 +269,10 @@ def of_measure(measure: Measure, steps: list[MeasureStep], *, at: datetime) -> M
         measure=measure,
         title=_measure_title(measure),
         sentence=_measure_sentence(measure, at=at),
-        timeline=[_measure_step(step, is_first=not number) for number, step in enumerate(steps)],
+        timeline=[
+            _measure_step(step, is_first=not number, is_last=number == len(steps) - 1)
+            for number, step in enumerate(steps)
+        ],
         can_answer=state in {MeasureState.WARNED, MeasureState.INTENDED, MeasureState.SUSPENDED},
         is_open=state in {MeasureState.INTENDED, MeasureState.SUSPENDED},
         is_answer_running=is_running and (state == MeasureState.INTENDED or measure.is_urgent),
@@ -309,7 +312,7 @@ def _measure_sentence(measure: Measure, *, at: datetime) -> str:
     return _("Cette mesure est close.")
 
 
-def _measure_step(step: MeasureStep, *, is_first: bool) -> TimelineStep:
+def _measure_step(step: MeasureStep, *, is_first: bool, is_last: bool) -> TimelineStep:
     """Its first words are the measure's own reasons, which stand above."""
     title = {
         "warn": _("Avertissement"),
@@ -321,8 +324,12 @@ def _measure_step(step: MeasureStep, *, is_first: bool) -> TimelineStep:
         "drop": _("Sans suite"),
         "lift": _("Suspension levée"),
     }[step.verb]
-    is_against = step.verb in {"suspend", "suspend_at_once", "confirm"}
-    return ("lost" if is_against else "done", title, step.at, "" if is_first else step.words)
+    state = "done"
+    if step.verb in {"suspend", "suspend_at_once", "confirm"}:
+        state = "lost"
+    elif is_last and step.verb in {"warn", "intend"}:
+        state = "now"  # a reproach that waits for its answer is no good news: no green tick
+    return (state, title, step.at, "" if is_first else step.words)
 
 
 def measures_of(provider_id: Any, *, at: datetime) -> list[MeasureScreen]:

@@ -623,7 +623,7 @@ QUESTIONS: dict[Subject, tuple[Question, ...]] = {
                 ),
             ),
             steps=(
-                _("Créez un accès avec votre adresse e-mail, et ouvrez le lien reçu."),
+                _("Créez un compte avec votre adresse e-mail, et ouvrez le lien reçu."),
                 _(
                     "Écrivez votre nom, vos prénoms et votre date de naissance, "
                     "comme sur votre pièce d’identité."

@@ -88,7 +88,7 @@ def moment(instant: datetime) -> str:
     """« mardi 12 mai 2026 à 14 h 05 », in Paris."""
     if _is_english():
         return f"{day(instant)} at {hour(instant)}"
-    return f"{day(instant)} à {hour(instant)}"
+    return f"{day(instant)} à{NO_BREAK}{hour(instant)}"
 
 
 def last_minute(too_late: datetime) -> str:
@@ -100,7 +100,7 @@ def last_minute(too_late: datetime) -> str:
     if (local.hour, local.minute, local.second, local.microsecond) != (0, 0, 0, 0):
         return moment(too_late)
     last_day = (too_late - AN_INSTANT).astimezone(PARIS).date()
-    return f"11:59 pm on {day(last_day)}" if _is_english() else f"{day(last_day)} à minuit"
+    return f"11:59 pm on {day(last_day)}" if _is_english() else f"{day(last_day)} à{NO_BREAK}minuit"
 
 
 def left(too_late: datetime, at: datetime) -> str:

@@ -36,9 +36,11 @@ def _banner(request) -> dict[str, str] | None:
         text = _(
             "Votre compte est gelé : rien ne peut être engagé en votre nom. Vos délais courent toujours."
         )
+    account = reverse("account")
     return {
         "tone": "warning",
         "text": text,
-        "url": f"{reverse('account')}#gel",
+        # The page that explains it does not send to itself.
+        "url": "" if request.path == account else f"{account}#gel",
         "label": _("Voir mon compte"),
     }

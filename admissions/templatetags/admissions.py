@@ -3,7 +3,6 @@
 from django import template
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext as _
 
 from admissions.models import Document, JoinRequest
 from admissions.states import State
@@ -27,14 +26,6 @@ def request_tag(asked: JoinRequest) -> SafeString:
     """The state of a request: a colour, an icon, a word."""
     tone, symbol = TONES[State(asked.state)]
     return format_html('<span class="tag tag--{}">{}{}</span>', tone, icon(symbol), State(asked.state).label)
-
-
-@register.filter
-def weight(size: int) -> str:
-    """1 234 567 → « 1,2 Mo »; at least 1 Ko."""
-    if size < 1_000_000:
-        return _("%(n)s Ko") % {"n": max(1, round(size / 1000))}
-    return _("%(n)s Mo") % {"n": f"{size / 1_000_000:.1f}".replace(".", ",")}
 
 
 @register.filter

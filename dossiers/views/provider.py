@@ -148,7 +148,8 @@ def _inbox(
         "ticked": ticked or set(),
         "tabs": _tabs(query, wanted.view, counts),
         "view": inbox.View(wanted.view),
-        "is_filtered": wanted.is_filtered,
+        # A filter that cannot be read hides everything: « Tout est répondu » would be false.
+        "is_filtered": wanted.is_filtered or not is_valid,
         "filters_url": _inbox_url(view=wanted.view),
         "query": query.urlencode(),
         "can_answer_many": sum(row.state == State.REQUESTED and not over for row, over in rows) > 1,

@@ -97,7 +97,7 @@ def test_the_whole_way_from_the_first_question_to_the_receipt(client, author, at
     asked.refresh_from_db()
     assert asked.state == State.SENT
     page = page_of(client, "join_request", asked.pk)
-    assert "Recevabilité au plus tard le" in page
+    assert "Vérification au plus tard le" in page
     assert "Décision" in page
     receipt = client.get(reverse("join_receipt", args=[asked.pk]))
     assert receipt["Content-Type"].startswith("text/plain")

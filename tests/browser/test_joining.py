@@ -73,7 +73,7 @@ def test_an_organisation_asks_to_come_in(sit_down, javascript):
     sitter.must_read("Relisez, puis envoyez")
     sitter.tick("Je déclare sur l’honneur")
     sitter.press("Envoyer ma demande")
-    sitter.must_read("Recevabilité au plus tard le")
+    sitter.must_read("Vérification au plus tard le")
     assert JoinRequest.objects.get().state == "sent"
 
 

@@ -150,7 +150,7 @@ def test_a_deadline_is_one_hour_that_ends_when_it_is_too_late_in_universal_time(
     assert event.decoded("dtend").tzname() == "UTC"
     assert event.decoded("dtend") - event.decoded("dtstart") == timedelta(hours=1)
     assert event["summary"] == f"Dernière heure pour valider : {dossier.offer.title}"
-    assert "à minuit" in event["description"]
+    assert "à\u00a0minuit" in event["description"]
     assert reverse("dossier", args=[dossier.pk]) in event["url"]
     alarms = event.walk("VALARM")
     assert [alarm.decoded("trigger") for alarm in alarms] == [-before for before in calendar.ALARMS]

@@ -240,6 +240,13 @@ def test_each_tab_that_is_empty_says_what_comes_there(member_of, at):
         assert words in client.get(reverse("provider_inbox"), {"view": view}).text
 
 
+def test_a_filter_that_cannot_be_read_never_says_that_everything_is_answered(member_of, at):
+    dossier = DossierFactory(at=at, requested=True)
+    page = member_of(dossier).get(reverse("provider_inbox"), {"training": "x"}).text
+    assert "Tout est répondu" not in page
+    assert "Effacer les filtres" in page
+
+
 def test_once_nothing_waits_the_inbox_opens_on_all_and_its_file_says_the_same(member_of, at):
     dossier = DossierFactory(at=at, proposed=True)
     client = member_of(dossier)

@@ -443,4 +443,4 @@ def test_each_move_tells_the_other_side_once(at):
     assert sorted(told) == sorted(("dossier_requested", email) for email in [*members, organisation.email])
     facts = Notice.objects.first().facts
     assert facts["holder_name"] == dossier.holder.display_name
-    assert facts["due"].endswith("à minuit")
+    assert facts["due"].endswith("à\u00a0minuit")

@@ -81,7 +81,7 @@ SCENES = [
     ),
     Scene("account/organisation-member", COLLEAGUE, page("provider_organisation"), shows=("Seul un",)),
     Scene("account/invitation", INVITED, invitation(INVITED), shows=("Rejoindre",)),
-    Scene("account/invitation-visitor", VISITOR, invitation(INVITED), shows=("Créer un accès",)),
+    Scene("account/invitation-visitor", VISITOR, invitation(INVITED), shows=("Créer un compte",)),
     Scene("account/invitation-of-another", CAMILLE, invitation(INVITED), shows=("autre adresse",)),
     Scene("account/invitation-over", VISITOR, invitation(TOO_LATE), shows=("ne sert plus",)),
 ]

@@ -64,7 +64,7 @@ SCENES = [
     Scene("join/review-unfinished", CANDIDATE, request("draft", "join_review", **EMPTY)),
     Scene("join/request-draft", CANDIDATE, request("draft", **EMPTY), shows=("Où vous en êtes",)),
     Scene("join/request-ready", CANDIDATE, request("draft", **FULL), shows=("Votre demande est prête",)),
-    Scene("join/request-sent", CANDIDATE, request("sent"), shows=("Recevabilité au plus tard le",)),
+    Scene("join/request-sent", CANDIDATE, request("sent"), shows=("Vérification au plus tard le",)),
     Scene("join/request-to-complete", CANDIDATE, request("completion_asked")),
     Scene("join/request-receivable", CANDIDATE, request("receivable"), shows=("Décision au plus tard le",)),
     Scene("join/request-admitted", CANDIDATE, request("admitted"), shows=("Publiez une première offre",)),

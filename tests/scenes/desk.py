@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from django.contrib import admin
+from django.http import HttpRequest
 from django.urls import reverse
 
 from accounts.models import LoginSession
@@ -15,7 +16,7 @@ def first(options: admin.ModelAdmin) -> Callable[[Stage], str]:
 
     def where(stage: Stage) -> str:
         meta = options.model._meta
-        row = options.model._default_manager.order_by("pk").first()
+        row = options.get_queryset(HttpRequest()).order_by("pk").first()
         name = f"admin:{meta.app_label}_{meta.model_name}_"
         return reverse(f"{name}change", args=[row.pk]) if row else reverse(f"{name}changelist")
 

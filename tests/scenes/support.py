@@ -51,7 +51,9 @@ SCENES = [
     Scene(
         "support/write-holder", CAMILLE, page("contact_write", slug="mon-dossier"), shows=("Quel dossier",)
     ),
-    Scene("support/write-member", MEMBER, page("contact_write", slug="organisme"), shows=("au nom de",)),
+    Scene(
+        "support/write-member", MEMBER, page("contact_write", slug="organisme"), shows=("Vous écrivez pour",)
+    ),
     Scene("support/write-refused", VISITOR, page("contact_write", slug="autre"), then=send, status=422),
     Scene("support/report", VISITOR, page("report_scam"), shows=("Vos droits ne disparaissent pas",)),
     Scene("support/report-refused", CAMILLE, page("report_scam"), then=send, status=422),

@@ -192,7 +192,7 @@ def test_what_waits_is_shown_with_its_last_minute(client, db, at, number):
     links = {link.get("href") for link in page.xpath("//main//article//a")}
     assert links == {reverse("dossier", args=[dossier.pk]) for dossier in mine}
     assert str(other.pk) not in page.text_content()
-    assert "à minuit" in page.text_content()
+    assert "à\u00a0minuit" in page.text_content()
     assert len(page.find_class("countdown")) == number
 
 

@@ -76,6 +76,14 @@ def left(value: datetime | None, at: datetime) -> str:
 
 
 @register.filter
+def weight(size: int) -> str:
+    """1 234 567 → « 1,2 Mo »; at least 1 Ko."""
+    if size < 1_000_000:
+        return _("%(n)s Ko") % {"n": max(1, round(size / 1000))}
+    return _("%(n)s Mo") % {"n": f"{size / 1_000_000:.1f}".replace(".", ",")}
+
+
+@register.filter
 def siret(value: str | None) -> str:
     return french.siret(value) if value else ""
 
@@ -210,8 +218,9 @@ def _errors_of(form):
     for bound_field in form:
         for message in bound_field.errors:
             target = "" if bound_field.is_hidden else _first_input_id(bound_field)
-            # A box to tick has a whole sentence as label: the line goes on after it.
-            yield target, str(bound_field.label).removesuffix("."), message
+            # A box's label is a whole sentence: what to do about it says enough.
+            label = "" if widget_kind(bound_field) == "checkbox" else str(bound_field.label)
+            yield target, label, message
 
 
 def _first_input_id(bound_field: BoundField) -> str:
