@@ -1,11 +1,11 @@
 -- What the portal's own database role may do with the ledger: read it and add to it. Nothing else.
 -- Run by the owner of the tables after each `migrate` (it rewrites the trigger's function):
 --   psql "$OWNER_DATABASE_URL" --set role=portal_web --file rights/grants.sql
-REVOKE ALL ON rights_pocket, rights_movement FROM :"role";
-GRANT SELECT, INSERT ON rights_pocket, rights_movement TO :"role";
+REVOKE ALL ON rights_pocket, rights_movement, rights_earmark, rights_envelope FROM :"role";
+GRANT SELECT, INSERT ON rights_pocket, rights_movement, rights_earmark, rights_envelope TO :"role";
 -- To lock a pocket (SELECT … FOR NO KEY UPDATE) a role must be able to update something of it.
 GRANT UPDATE (label) ON rights_pocket TO :"role";
-GRANT USAGE ON SEQUENCE rights_movement_id_seq TO :"role";
+GRANT USAGE ON SEQUENCE rights_movement_id_seq, rights_earmark_id_seq TO :"role";
 -- The one writer of balances runs as the owner of the tables.
 DO $$
 DECLARE

@@ -15,8 +15,16 @@ from django.core.cache import cache
 from django.db import connection
 from django.utils.translation import gettext_lazy as _
 
-from rights.kinds import FAULTS, HOLDER_KINDS, INTO_RESERVED, WORLD_KINDS, PocketKind, Unit
-from rights.models import Movement, Pocket
+from rights.kinds import (
+    FAULTS,
+    HOLDER_KINDS,
+    INTO_RESERVED,
+    OWNERLESS_KINDS,
+    WORLD_KINDS,
+    PocketKind,
+    Unit,
+)
+from rights.models import Earmark, Envelope, Movement, Pocket
 
 MOST_FINDINGS = 1_000
 """By rule: a broken guard may touch every row, and nobody reads a million lines."""
@@ -63,11 +71,12 @@ _QUERIES = {
         WHERE (kind IN {_in(WORLD_KINDS)}) <> (balance IS NULL)""",
     "pocket_of_a_person_has_a_holder": f"""
         SELECT 'pocket:' || id, kind || ', holder ' || coalesce(holder_id::text, 'none') FROM rights_pocket
-        WHERE (kind IN {_in(WORLD_KINDS)}) <> (holder_id IS NULL)""",
+        WHERE (kind IN {_in(OWNERLESS_KINDS)}) <> (holder_id IS NULL)""",
     "purse_is_opened_once": f"""
         SELECT 'pocket:' || min(id::text), kind || ' opened ' || count(*) || ' times' FROM rights_pocket
-        WHERE kind <> '{PocketKind.RESERVED.value}'
-        GROUP BY holder_id, kind, unit, label, funder_kind, expires_on HAVING count(*) > 1""",
+        WHERE kind NOT IN {_in((PocketKind.RESERVED, PocketKind.ENVELOPE))}
+        GROUP BY holder_id, kind, unit, label, funder_kind, expires_on, origin, envelope_id, earmark_id
+        HAVING count(*) > 1""",
     # It would hide money from the dossier that is thought to hold it.
     "reserved_pocket_is_filled_once": f"""
         SELECT 'pocket:' || p.id, 'filled ' || count(m.id) || ' times'
@@ -98,7 +107,9 @@ RULES = {
     "balance_is_the_sum_of_movements": _("chaque solde est la somme de ses mouvements"),
     "pocket_never_overdrawn": _("aucun solde n’est négatif"),
     "pocket_of_the_world_keeps_no_balance": _("seules les poches extérieures n’ont pas de solde"),
-    "pocket_of_a_person_has_a_holder": _("seules les poches extérieures n’ont pas de titulaire"),
+    "pocket_of_a_person_has_a_holder": _(
+        "seules les poches extérieures et les enveloppes n’ont pas de titulaire"
+    ),
     "purse_is_opened_once": _("aucune poche n’est ouverte deux fois"),
     "reserved_pocket_is_filled_once": _("chaque réservation est remplie une seule fois"),
     "movement_joins_two_pockets": _("chaque mouvement relie deux poches"),
@@ -107,6 +118,10 @@ RULES = {
     "movement_is_reversed_once": _("aucun mouvement n’est corrigé deux fois"),
     "movement_keeps_one_unit": _("aucun mouvement ne mêle euros et heures"),
     "movement_keeps_one_holder": _("aucun mouvement ne va d’un titulaire à un autre"),
+    "grant_fills_a_purse_of_its_envelope": _("chaque attribution remplit une poche de son enveloppe"),
+    "dotation_returns_to_its_funder": _("ce qui ne sert pas retourne à son enveloppe ou à son financeur"),
+    "envelope_keeps_its_funder": _("chaque enveloppe n’a qu’un financeur"),
+    "conversion_comes_in_two_halves": _("chaque conversion a ses deux moitiés, en heures et en euros"),
     "movement_follows_its_route": _("chaque mouvement va d’une poche permise à une autre"),
     "movement_returns_to_its_source": _("ce qui est rendu retourne d’où il vient"),
     "movement_reverses_a_credit": _("chaque correction est son crédit, à l’envers"),
@@ -180,7 +195,7 @@ def _totals(cursor, kinds: tuple) -> dict[str, int]:
 
 def _missing_guards(cursor) -> Iterator[Finding]:
     """Constraints and triggers that the models declare and this database lacks, or has switched off."""
-    for model in (Pocket, Movement):
+    for model in (Pocket, Movement, Earmark, Envelope):
         table = model._meta.db_table
         cursor.execute(
             "SELECT conname FROM pg_constraint WHERE conrelid = %s::regclass AND convalidated"
