@@ -13,6 +13,35 @@ class Unit(models.TextChoices):
     HOUR = "hour", _("heure")
 
 
+class WorkStatus(models.TextChoices):
+    """What somebody was in a year, for the annual credit (rights.crediting)."""
+
+    PRIVATE = "private", _("Salarié du privé")
+    FIXED_TERM = "fixed_term", _("Salarié en CDD")
+    TEMP = "temp", _("Intérimaire")
+    SEASONAL = "seasonal", _("Saisonnier")
+    ENTERTAINMENT = "entertainment", _("Intermittent du spectacle")
+    APPRENTICE = "apprentice", _("Apprenti")
+    ESAT = "esat", _("Travailleur en ESAT")
+    SELF_EMPLOYED = "self_employed", _("Indépendant ou profession libérale")
+    ARTIST_AUTHOR = "artist_author", _("Artiste-auteur")
+    PUBLIC = "public", _("Agent public")
+    PUBLIC_CATEGORY_C = "public_category_c", _("Agent public de catégorie C sans diplôme de niveau 3")
+    JOB_SEEKER = "job_seeker", _("Demandeur d’emploi")
+    INTERN = "intern", _("Stagiaire")
+    RETIRED_FULL_RATE = "retired_full_rate", _("Retraité à taux plein")
+    RETIRED_REDUCED_RATE = "retired_reduced_rate", _("Retraité à taux minoré qui travaille")
+
+
+class Measure(models.TextChoices):
+    """In what the work of a year is said."""
+
+    HOURS = "hours", _("heures")
+    DAYS = "days", _("jours")
+    MONTHS = "months", _("mois")
+    PAY_CENTS = "pay_cents", _("rémunération en centimes")
+
+
 class PocketKind(models.TextChoices):
     # What a holder owns: purses
     ANNUAL = "annual", _("Droits annuels")

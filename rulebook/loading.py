@@ -18,7 +18,7 @@ from django.core.management.base import CommandError
 from django.db import connections, transaction
 from django.db.backends.postgresql.psycopg_any import DateRange
 
-from rulebook.rules import NAMES, Rules, from_values, typed
+from rulebook.rules import NAMES, CreditingRules, Rules, crediting_from_values, from_values, typed
 
 PARAMETERS_FILE = Path(__file__).with_name("parameters.yaml")
 
@@ -97,6 +97,13 @@ def rules_in_file(day: datetime.date, *, rows: tuple[Row, ...] | None = None) ->
     if rows is None:
         rows = read()
     return from_values({row.name: row.value for row in rows if row.is_in_force_on(day)}, day)
+
+
+def crediting_rules_in_file(day: datetime.date, *, rows: tuple[Row, ...] | None = None) -> CreditingRules:
+    """What feeds accounts on a day since 2015, as the file gives it: the simulator has no database."""
+    if rows is None:
+        rows = read()
+    return crediting_from_values({row.name: row.value for row in rows if row.is_in_force_on(day)}, day)
 
 
 def load(rows: tuple[Row, ...] | None = None, *, dry_run: bool = False, using: str = "default") -> Changes:

@@ -2,7 +2,8 @@
 
 Each field has dated rows in `parameters.yaml`, with its legal reference; a new decree is a new row
 there, never a line of code. Which day to ask for: a clock, the day it opens; funding and settlement,
-the day of acceptance.
+the day of acceptance; annual credit, 31 December of the year worked (`crediting_on`, which answers for
+the years before the portal opened too), unless the row says otherwise.
 """
 
 from collections.abc import Mapping
@@ -32,10 +33,66 @@ class Term(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Rules:
-    """The values in force on `day`. Amounts in euro cents; lists and mappings cannot be changed."""
+class CreditingRules:
+    """What feeds an account each year, in force on `day`. Known since 2015, so that old years recompute.
+
+    0 or an empty list: the law gave nothing of the kind yet.
+    """
 
     day: date
+
+    # --- Annual credit: amounts ---
+    # What employees are credited in: "hour" before 2019, "eur_cent" since.
+    employee_unit: Literal["hour", "eur_cent"]
+    # Hours of a full year until a balance, then fewer until the next: (hours a year, up to this balance).
+    employee_hour_steps: tuple[tuple[int, ...], ...]
+    annual_full_cents: int
+    annual_cap_cents: int
+    # Without a level-3 diploma: another full year and another cap.
+    increased_full_cents: int
+    increased_cap_cents: int
+    # Flat, for beneficiaries of the duty to employ disabled people.
+    boe_increase_cents: int
+    esat_full_cents: int
+    esat_cap_cents: int
+    self_employed_full_cents: int
+    self_employed_cap_cents: int
+    public_hour_steps: tuple[tuple[int, ...], ...]
+    public_category_c_hour_steps: tuple[tuple[int, ...], ...]
+    # Over a career, outside the caps, to prevent unfitness; follows the day it is granted.
+    public_prevention_hours_max: int
+
+    # --- Annual credit: how a year is measured ---
+    # Percent of a full year from which it counts as whole; 100: always pro rata.
+    full_credit_threshold_percent: int
+    legal_annual_hours: int
+    days_contract_max: int
+    # Pay that no hour measures: so many hours at the hourly minimum wage make a full year.
+    pay_reference_hours: int
+    minimum_wage_cents: int
+    absences_counted_as_work: tuple[str, ...]
+
+    # --- Annual credit: who, and into what ---
+    # Years of age on 31 December of the year worked.
+    crediting_min_age: int
+    crediting_min_age_apprentice: int
+    statuses_without_credit: tuple[str, ...]
+    # Those among them whose account is closed.
+    statuses_closing_account: tuple[str, ...]
+    low_qualified_statuses: tuple[str, ...]
+    boe_statuses: tuple[str, ...]
+    agreement_statuses: tuple[str, ...]
+    # Kinds of purse that are compared with the cap, together.
+    capped_purses: tuple[str, ...]
+
+    # --- Transfer of the former DIF: follows the day of the transfer; 0: closed ---
+    dif_hour_cents: int
+    dif_cap_cents: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rules(CreditingRules):
+    """The values in force on `day`. Amounts in euro cents; lists and mappings cannot be changed."""
 
     # --- Clocks: a number of days and their unit, "business" or "calendar" ---
     provider_answer_days: int
@@ -123,24 +180,43 @@ class Rules:
 
 
 NAMES = tuple(field.name for field in fields(Rules) if field.name != "day")
+CREDITING_NAMES = tuple(field.name for field in fields(CreditingRules) if field.name != "day")
 _TYPES = {name: hint for name, hint in get_type_hints(Rules).items() if name in NAMES}
 
 
 def on(day: date) -> Rules:
     """The law on this day, in one query. NoRuleInForce: the rulebook is silent on one of its names."""
+    return from_values(_values(day, NAMES), day)
+
+
+def crediting_on(day: date) -> CreditingRules:
+    """What feeds accounts, on a day since 2015, in one query. NoRuleInForce."""
+    return crediting_from_values(_values(day, CREDITING_NAMES), day)
+
+
+def _values(day: date, names: tuple[str, ...]) -> dict[str, Any]:
     if isinstance(day, datetime):
         raise TypeError("the rulebook is asked for a day: workdays.paris_day(moment)")
     # By name: this module is read before Django has its models.
-    rows = apps.get_model("rulebook", "Parameter").objects.filter(in_force__contains=day)
-    return from_values(dict(rows.values_list("name", "value")), day)
+    rows = apps.get_model("rulebook", "Parameter").objects.filter(in_force__contains=day, name__in=names)
+    return dict(rows.values_list("name", "value"))
 
 
 def from_values(values: Mapping[str, Any], day: date) -> Rules:
     """Rules from raw values by name. NoRuleInForce: one is missing. ValueError: one has the wrong shape."""
-    for name in NAMES:
+    return Rules(day=day, **_typed_all(values, day, NAMES))
+
+
+def crediting_from_values(values: Mapping[str, Any], day: date) -> CreditingRules:
+    """The same, for what feeds accounts."""
+    return CreditingRules(day=day, **_typed_all(values, day, CREDITING_NAMES))
+
+
+def _typed_all(values: Mapping[str, Any], day: date, names: tuple[str, ...]) -> dict[str, Any]:
+    for name in names:
         if name not in values:
             raise NoRuleInForce(name, day)
-    return Rules(day=day, **{name: typed(name, values[name]) for name in NAMES})
+    return {name: typed(name, values[name]) for name in names}
 
 
 def typed(name: str, value: Any) -> Any:

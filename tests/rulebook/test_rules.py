@@ -7,18 +7,32 @@ from rulebook import loading
 from rulebook.models import Parameter
 
 pytestmark = pytest.mark.django_db
+OPENING = date(2019, 11, 21)
 
 
 def test_the_database_says_what_the_file_says_on_every_day_a_rule_changes():
     rows = loading.read()
     for since in sorted({row.since for row in rows}):
         for day in (since, since + timedelta(days=1)):
-            assert rulebook.on(day) == loading.rules_in_file(day, rows=rows)
+            assert rulebook.crediting_on(day) == loading.crediting_rules_in_file(day, rows=rows)
+            if day >= OPENING:
+                assert rulebook.on(day) == loading.rules_in_file(day, rows=rows)
+
+
+def test_what_feeds_accounts_is_known_since_2015_and_the_rest_since_the_portal_opened():
+    assert rulebook.crediting_on(date(2015, 1, 1)).employee_unit == "hour"
+    with pytest.raises(rulebook.NoRuleInForce):
+        rulebook.crediting_on(date(2014, 12, 31))
+    with pytest.raises(rulebook.NoRuleInForce):
+        rulebook.on(OPENING - timedelta(days=1))
+    assert rulebook.on(OPENING).annual_full_cents == 50_000
 
 
 def test_one_query_a_call(django_assert_num_queries):
     with django_assert_num_queries(1):
         rulebook.on(date(2026, 11, 21))
+    with django_assert_num_queries(1):
+        rulebook.crediting_on(date(2026, 11, 21))
 
 
 def test_a_day_before_the_first_rule_has_none():
