@@ -8,7 +8,7 @@ corrected by a movement that says why, never by a file. Rows are kept in lots, e
 import csv
 import datetime
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -136,8 +136,8 @@ def count_lines(path: Path) -> int:
 
 
 def _import(path: Path, report: Report, *, at: datetime.datetime, by: Actor, progress: Callable) -> None:
-    lines = _lines(path)
-    header = _header(lines)
+    lines = read_lines(path)
+    header = read_header(lines, columns=COLUMNS, required=identities.REQUIRED)
     seen: dict[str, int] = {}
     lot: list[Row] = []
     waiting = 0
@@ -159,7 +159,7 @@ def _import(path: Path, report: Report, *, at: datetime.datetime, by: Actor, pro
 # --- Reading ----------------------------------------------------------------------------------------
 
 
-def _lines(path: Path) -> Iterator[tuple[int, list[str] | RowRefused]]:
+def read_lines(path: Path) -> Iterator[tuple[int, list[str] | RowRefused]]:
     """(number, cells) of each line that holds something; one by one, so that a lost quote eats no other."""
     with path.open(encoding="utf-8-sig", newline="\n") as file:
         for number, text in enumerate(file, start=1):
@@ -175,7 +175,8 @@ def _lines(path: Path) -> Iterator[tuple[int, list[str] | RowRefused]]:
                 yield number, RowRefused(_("Un guillemet n’est pas fermé."), line=number)
 
 
-def _header(lines: Iterator) -> list[str]:
+def read_header(lines: Iterator, *, columns: Collection[str], required: Collection[str]) -> list[str]:
+    """The names of the columns, in their order. FileRefused: some are unknown, missing or there twice."""
     _number, cells = next(lines, (0, []))
     if isinstance(cells, RowRefused) or not cells:
         raise FileRefused(_("Le fichier est vide, ou sa première ligne ne donne pas les colonnes."))
@@ -183,14 +184,34 @@ def _header(lines: Iterator) -> list[str]:
     if len(names) == 1:
         raise FileRefused(_("Les colonnes se séparent par des points-virgules."))
     problems = [
-        (_("colonnes inconnues : %s"), [name or "« »" for name in names if name not in COLUMNS]),
-        (_("colonnes absentes : %s"), [name for name in identities.REQUIRED if name not in names]),
+        (_("colonnes inconnues : %s"), [name or "« »" for name in names if name not in columns]),
+        (_("colonnes absentes : %s"), [name for name in required if name not in names]),
         (_("colonnes en double : %s"), sorted({name for name in names if names.count(name) > 1})),
     ]
     said = [words % ", ".join(found) for words, found in problems if found]
     if said:
         raise FileRefused(_("La première ligne ne convient pas ; %s.") % " ; ".join(said))
     return names
+
+
+def read_values(
+    header: list[str], cells: list[str] | RowRefused, *, line: int, texts: Collection[str]
+) -> dict[str, str]:
+    """Column → what its cell says. RowRefused: too many cells or too few, or a formula in one of `texts`."""
+    if isinstance(cells, RowRefused):
+        raise cells
+    if len(cells) != len(header):
+        raise RowRefused(
+            _("%(cells)s cellules au lieu de %(columns)s.") % {"cells": len(cells), "columns": len(header)},
+            line=line,
+        )
+    values = {name: cell.strip() for name, cell in zip(header, cells, strict=True)}
+    for name in texts:
+        if values.get(name, "").startswith(STARTS_A_FORMULA):
+            raise RowRefused(
+                _("%s : une formule de tableur (=, +, - ou @) n’est pas acceptée ici.") % name, line=line
+            )
+    return values
 
 
 def _row(
@@ -202,19 +223,7 @@ def _row(
     seen: dict[str, int],
 ) -> Row:
     """RowRefused: the first thing wrong with it."""
-    if isinstance(cells, RowRefused):
-        raise cells
-    if len(cells) != len(header):
-        raise RowRefused(
-            _("%(cells)s cellules au lieu de %(columns)s.") % {"cells": len(cells), "columns": len(header)},
-            line=line,
-        )
-    values = {name: cell.strip() for name, cell in zip(header, cells, strict=True)}
-    for name in TEXTS:
-        if values.get(name, "").startswith(STARTS_A_FORMULA):
-            raise RowRefused(
-                _("%s : une formule de tableur (=, +, - ou @) n’est pas acceptée ici.") % name, line=line
-            )
+    values = read_values(header, cells, line=line, texts=TEXTS)
     identity = identities.read_row(values, line=line, on=on)
     if first := seen.get(identity.reference):
         raise RowRefused(
@@ -233,7 +242,7 @@ def _openings(values: dict[str, str], *, on: datetime.date) -> list[tuple[str, i
     """ValueError: an amount or a dotation that makes no sense, in French."""
     openings = []
     for name, column in AMOUNTS.items():
-        read = _euros if column.unit == Unit.EUR_CENT else _hours
+        read = read_euros if column.unit == Unit.EUR_CENT else _hours
         if amount := read(name, values.get(name, "")):
             label, funder_kind, expires_on = (
                 _dotation(values, on=on) if column.kind == PocketKind.DOTATION else ("", "", None)
@@ -245,7 +254,8 @@ def _openings(values: dict[str, str], *, on: datetime.date) -> list[tuple[str, i
     return openings
 
 
-def _euros(name: str, text: str) -> int:
+def read_euros(name: str, text: str, *, most: int = MOST_EUROS) -> int:
+    """« 1 234,50 » → 123450. ValueError: not an amount, or more than `most` euros, in French."""
     if not text:
         return 0
     found = EUROS.fullmatch(text)
@@ -256,10 +266,10 @@ def _euros(name: str, text: str) -> int:
         )
     whole, rest = found.groups(default="")
     cents = int(re.sub(r"\D", "", whole)) * 100 + int(rest.ljust(2, "0"))
-    if cents > MOST_EUROS * 100:
+    if cents > most * 100:
         raise ValueError(
             _("%(column)s : plus de %(most)s. Vérifiez que le montant est en euros.")
-            % {"column": name, "most": amount_in_words(MOST_EUROS * 100, Unit.EUR_CENT)}
+            % {"column": name, "most": amount_in_words(most * 100, Unit.EUR_CENT)}
         )
     return cents
 
@@ -288,15 +298,19 @@ def _dotation(values: dict[str, str], *, on: datetime.date) -> tuple[str, str, d
             _("dotation_funder_kind : « %(value)s » n’est pas prévu (%(allowed)s).")
             % {"value": funder_kind[:40], "allowed": ", ".join(FunderKind.values)}
         )
-    if not last_day:
-        return funder, funder_kind, None
+    return funder, funder_kind, read_day("dotation_expires_on", last_day) if last_day else None
+
+
+def read_day(name: str, text: str) -> datetime.date:
+    """ValueError: not a day, in French."""
     for pattern in ("%Y-%m-%d", "%d/%m/%Y"):
         try:
-            day = datetime.datetime.strptime(last_day, pattern).date()  # noqa: DTZ007, a day has no zone
+            return datetime.datetime.strptime(text, pattern).date()  # noqa: DTZ007, a day has no zone
         except ValueError:
             continue
-        return funder, funder_kind, day
-    raise ValueError(_("dotation_expires_on : « %s » n’est pas une date.") % last_day[:40])
+    raise ValueError(
+        _("%(column)s : « %(value)s » n’est pas une date.") % {"column": name, "value": text[:40]}
+    )
 
 
 # --- Keeping ----------------------------------------------------------------------------------------

@@ -269,6 +269,14 @@ class Pocket(models.Model):
                 name="world_pocket_is_opened_once",
             ),
         ]
+        indexes = [
+            # Without the balance: an index that follows it would make every movement dearer.
+            models.Index(
+                fields=["expires_on"],
+                name="pocket_by_last_day",
+                condition=models.Q(expires_on__isnull=False),
+            )
+        ]
         triggers = [
             pgtrigger.Trigger(
                 name="pocket_starts_empty",

@@ -5,7 +5,7 @@ import logging
 from celery import shared_task
 from django.utils import timezone
 
-from rights import integrity
+from rights import dotations, integrity
 
 logger = logging.getLogger(__name__)
 
@@ -17,3 +17,10 @@ def check_ledger() -> None:
     for finding in audit.findings:
         logger.error("ledger: %s · %s · %s", finding.rule, finding.subject, finding.details)
     logger.info("ledger: %s movements checked, %s findings", audit.movements, len(audit.findings))
+
+
+@shared_task
+def return_ended_dotations() -> None:
+    """Every hour: what was not used by its last day goes back to its funder."""
+    returned = dotations.expire(at=timezone.now())
+    logger.info("dotations: %s purses have ended, and went back to their funders", len(returned))
