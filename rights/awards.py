@@ -277,6 +277,7 @@ def convert(
             at=at,
             by=by,
             reason=_("Changement de secteur · %s") % reference,
+            value_date=on,
             formula=[
                 (_("Valeur d’une heure"), french.euros(rules.conversion_hour_cents)),
                 (_("Valeur d’une heure d’engagement"), french.euros(rules.conversion_volunteer_hour_cents)),

@@ -526,6 +526,7 @@ def convert(
     at: datetime,
     by: Actor,
     reason: str,
+    value_date: date | None = None,
     formula: Sequence[tuple[str, str]] = (),
 ) -> list[Movement]:
     """Change euros into hours or hours into euros: two movements each, through the conversion pockets.
@@ -565,6 +566,7 @@ def convert(
                 at=at,
                 by=by,
                 reason=reason,
+                value_date=value_date,
                 formula=formula,
             )
             for kind, start, end, amount, half in halves
