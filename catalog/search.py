@@ -222,6 +222,8 @@ def _with_sessions(offers: OfferQuerySet, *, on: date, rules: Rules) -> OfferQue
             ),
             *("provider__organisation__name", "certification__code", "certification__title"),
             "certification__registered_until",
+            # What decides who may pay for it.
+            *("certification__register", "certification__level", "certification__rome_codes"),
         )
     )
 

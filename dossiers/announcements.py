@@ -25,6 +25,8 @@ NOTICES: dict[str, dict[Role, Kind]] = {
     "submit": {PROVIDER: Kind.DOSSIER_REQUESTED},
     "propose": {HOLDER: Kind.DOSSIER_PROPOSED},
     "refuse": {HOLDER: Kind.DOSSIER_REFUSED},
+    # Its holder has just done it, and the organisation learns nothing of what a holder owns.
+    "activate_top_up": {},
     "decline": {PROVIDER: Kind.DOSSIER_DECLINED},
     "accept": {HOLDER: Kind.DOSSIER_ACCEPTED, PROVIDER: Kind.DOSSIER_ACCEPTED},
     "confirm_payment": {HOLDER: Kind.DOSSIER_ACCEPTED, PROVIDER: Kind.DOSSIER_ACCEPTED},

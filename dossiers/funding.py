@@ -12,7 +12,16 @@ from uuid import UUID
 
 from django.utils.translation import gettext as _
 
+from rights.earmarks import FREE, Conditions
 from rulebook import Rules
+from ui import french
+
+STATE_TOP_UP = "state_top_up"
+# The State's top-up lies in no purse: its line has this id until it is reserved.
+STATE_TOP_UP_ID = UUID(int=0)
+# The name under which a certification of the specific register may have a ceiling.
+SPECIFIC_REGISTER = "rs"
+LONGEST_REASON = 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,31 +34,73 @@ class Purse:
     balance_cents: int
     funder_kind: str = ""
     expires_on: date | None = None
+    conditions: Conditions = FREE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Training:
+    """What decides who may pay for it. `certification`, `register` and `level` are those it leads to;
+    `jobs`: ROME codes; `starts_on` None: not known yet."""
+
+    kind: str = "training"
+    certification: str = ""
+    register: str = ""
+    level: int | None = None
+    starts_on: date | None = None
+    jobs: tuple[str, ...] = ()
+
+
+ANY_TRAINING = Training()
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """What one purse pays. `reason` is said to the holder."""
+    """What one purse, or the State's top-up, pays. `reason` is said to the holder."""
 
     pocket_id: UUID
     label: str
     amount_cents: int
     reason: str
+    kind: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SetAside:
+    """A purse that this training may not use, and why."""
+
+    label: str
+    balance_cents: int
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How a price is paid. `remainder_cents` is what the holder pays, participation inside it."""
+    """How a price is paid. `remainder_cents` is what the holder pays, participation inside it.
+
+    `obstacle`: why nothing can be paid with these purses; then there are no lines. `ceiling_cents`: the
+    most that yearly rights may pay, when that is less than they could. `state_top_up_cents`: what the
+    State adds, or would add once its holder activates it.
+    """
 
     price_cents: int
     lines: tuple[Line, ...]
     remainder_cents: int
     participation_cents: int
     exemption: str
+    obstacle: str = ""
+    ceiling_cents: int | None = None
+    set_aside: tuple[SetAside, ...] = ()
+    state_top_up_cents: int = 0
+    is_state_top_up_active: bool = False
 
     @property
     def rights_cents(self) -> int:
         return sum(line.amount_cents for line in self.lines)
+
+    @property
+    def state_top_up_offered_cents(self) -> int:
+        """What the holder may still ask the State for."""
+        return 0 if self.is_state_top_up_active else self.state_top_up_cents
 
     @property
     def fingerprint(self) -> str:
@@ -60,46 +111,77 @@ class Plan:
         ).hexdigest()
 
 
-def plan(*, price_cents: int, purses: Iterable[Purse], status: str, rules: Rules) -> Plan:
+def plan(
+    *,
+    price_cents: int,
+    purses: Iterable[Purse],
+    status: str,
+    rules: Rules,
+    training: Training = ANY_TRAINING,
+    with_state_top_up: bool = False,
+) -> Plan:
     """The lines that pay a price, in legal order, and what is left to the holder.
 
     The participation is inside the remainder, never added to it (docs/decisions.md, 6; decree
     2024-394). A purse that exempts from it is used first, for at least what the participation
-    would have left to pay. Inside a kind: nearest expiry first. ValueError: price below zero.
+    would have left to pay; a third party that must help, for at least its legal part. Then everyone in
+    order; inside a kind, earmarked before free, nearest expiry first. Yearly rights stop at their ceiling
+    (finance law for 2026, art. 203). The State's top-up, once activated, fills what is still missing.
+    ValueError: price below zero.
     """
     if price_cents < 0:
         raise ValueError("a price is never negative")
-    ordered = in_order_of_use(purses, rules)
+    ordered, set_aside = _sorted_out(in_order_of_use(purses, rules), training)
     exempting = [purse for purse in ordered if _exempts(purse, rules)]
     exemption = _exemption(status, exempting, rules)
     owed = min(rules.participation_cents, price_cents)
     participation = 0 if exemption else owed
 
-    taken: dict[UUID, int] = {}
-    left = price_cents - participation
-    # First the exempting purses, for what they spare; then everyone in order.
-    spared = min(owed, left) if exemption and status not in rules.participation_exempt_statuses else 0
-    for purse in exempting:
-        part = min(purse.balance_cents, spared)
-        taken[purse.pocket_id] = part
-        spared -= part
-        left -= part
-    for purse in ordered:
-        part = min(purse.balance_cents - taken.get(purse.pocket_id, 0), left)
-        taken[purse.pocket_id] = taken.get(purse.pocket_id, 0) + part
-        left -= part
+    cofunders: list[Purse] = []
+    if training.kind in rules.cofunded_kinds and status not in rules.cofunded_exempt_statuses:
+        cofunders = [purse for purse in ordered if _is_one_of(purse, rules.cofunders)]
+        if sum(purse.balance_cents for purse in cofunders) < rules.cofunded_min_cents:
+            return Plan(
+                price_cents=price_cents,
+                lines=(),
+                remainder_cents=price_cents,
+                participation_cents=participation,
+                exemption=exemption,
+                obstacle=_cofunding_obstacle(rules),
+                set_aside=set_aside,
+            )
 
-    lines = tuple(
-        Line(purse.pocket_id, purse.label, taken[purse.pocket_id], _reason(purse, exempting))
+    spending = _Spending(left=price_cents - participation, ceiling=_ceiling(training, rules), rules=rules)
+    # First the exempting purses, for what they spare; then the third party's part; then everyone in order.
+    if exemption and status not in rules.participation_exempt_statuses:
+        spending.take(exempting, at_least=owed)
+    spending.take(cofunders, at_least=rules.cofunded_min_cents)
+    spending.take(ordered)
+
+    lines = [
+        Line(
+            purse.pocket_id,
+            purse.label,
+            spending.taken[purse.pocket_id],
+            _reason(purse, exempting, cofunders, spending),
+            purse.kind,
+        )
         for purse in ordered
-        if taken[purse.pocket_id]
-    )
+        if spending.taken.get(purse.pocket_id)
+    ]
+    top_up = _state_top_up(spending.left, training, rules)
+    if top_up and with_state_top_up:
+        lines.append(_state_line(top_up))
     return Plan(
         price_cents=price_cents,
-        lines=lines,
+        lines=tuple(lines),
         remainder_cents=price_cents - sum(line.amount_cents for line in lines),
         participation_cents=participation,
         exemption=exemption,
+        ceiling_cents=spending.ceiling if spending.is_ceiled else None,
+        set_aside=set_aside,
+        state_top_up_cents=top_up,
+        is_state_top_up_active=with_state_top_up,
     )
 
 
@@ -112,12 +194,101 @@ def in_order_of_use(purses: Iterable[Purse], rules: Rules) -> list[Purse]:
     }
     usable = [purse for purse in purses if purse.kind in rank and purse.balance_cents > 0]
     return sorted(
-        usable, key=lambda purse: (rank[purse.kind], purse.expires_on or date.max, str(purse.pocket_id))
+        usable,
+        key=lambda purse: (
+            rank[purse.kind],
+            purse.conditions.is_free,
+            purse.expires_on or date.max,
+            str(purse.pocket_id),
+        ),
     )
 
 
+class _Spending:
+    """What has been taken from each purse, and what is left to pay."""
+
+    def __init__(self, *, left: int, ceiling: int | None, rules: Rules):
+        self.left, self.ceiling, self.rules = left, ceiling, rules
+        self.room = ceiling
+        self.taken: dict[UUID, int] = {}
+        self.is_ceiled = False
+
+    def take(self, purses: Sequence[Purse], *, at_least: int | None = None) -> None:
+        """All that is left from these purses, in order; `at_least`: no more than that from them together."""
+        wanted = self.left
+        if at_least is not None:
+            given = sum(self.taken.get(purse.pocket_id, 0) for purse in purses)
+            wanted = min(self.left, max(at_least - given, 0))
+        for purse in purses:
+            part = min(purse.balance_cents - self.taken.get(purse.pocket_id, 0), wanted)
+            if self.room is not None and purse.kind in self.rules.ceiling_purses:
+                self.is_ceiled = self.is_ceiled or part > self.room
+                part = min(part, self.room)
+                self.room -= part
+            self.taken[purse.pocket_id] = self.taken.get(purse.pocket_id, 0) + part
+            self.left -= part
+            wanted -= part
+
+
+def _sorted_out(ordered: list[Purse], training: Training) -> tuple[list[Purse], tuple[SetAside, ...]]:
+    """Purses that may pay for this training, then those that may not, and why."""
+    why = {
+        purse.pocket_id: purse.conditions.obstacle(
+            certification=training.certification, level=training.level, starts_on=training.starts_on
+        )
+        for purse in ordered
+    }
+    return (
+        [purse for purse in ordered if not why[purse.pocket_id]],
+        tuple(
+            SetAside(purse.label, purse.balance_cents, why[purse.pocket_id])
+            for purse in ordered
+            if why[purse.pocket_id]
+        ),
+    )
+
+
+def _ceiling(training: Training, rules: Rules) -> int | None:
+    """The most that yearly rights may pay for this training; None: there is no ceiling."""
+    names = [training.kind]
+    if (
+        training.register.lower() == SPECIFIC_REGISTER
+        and training.certification not in rules.ceiling_exempt_certifications
+    ):
+        names.append(SPECIFIC_REGISTER)
+    return min((rules.ceilings_cents[name] for name in names if name in rules.ceilings_cents), default=None)
+
+
+def _state_top_up(missing: int, training: Training, rules: Rules) -> int:
+    """What the State adds to what rights do not cover, for the jobs it helps."""
+    if not set(training.jobs) & set(rules.state_top_up_jobs):
+        return 0
+    return min(missing * rules.state_top_up_percent // 100, rules.state_top_up_max_cents)
+
+
+def _state_line(amount_cents: int) -> Line:
+    return Line(
+        STATE_TOP_UP_ID,
+        _("Abondement numérique de l’État"),
+        amount_cents,
+        _("Activé par vous : il complète ce que vos droits ne paient pas."),
+        STATE_TOP_UP,
+    )
+
+
+def _cofunding_obstacle(rules: Rules) -> str:
+    return _(
+        "Vos droits ne peuvent payer ce permis que si vous êtes demandeur d’emploi, ou si un tiers "
+        "(employeur, OPCO, région, France Travail…) en paie au moins %(amount)s."
+    ) % {"amount": french.euros(rules.cofunded_min_cents)}
+
+
+def _is_one_of(purse: Purse, names: Sequence[str]) -> bool:
+    return bool({purse.kind, purse.funder_kind} & set(names))
+
+
 def _exempts(purse: Purse, rules: Rules) -> bool:
-    return bool({purse.kind, purse.funder_kind} & set(rules.participation_exempt_purses))
+    return _is_one_of(purse, rules.participation_exempt_purses)
 
 
 def _exemption(status: str, exempting: Sequence[Purse], rules: Rules) -> str:
@@ -132,9 +303,21 @@ def _exemption(status: str, exempting: Sequence[Purse], rules: Rules) -> str:
     return ""
 
 
-def _reason(purse: Purse, exempting: Sequence[Purse]) -> str:
+def _reason(purse: Purse, exempting: Sequence[Purse], cofunders: Sequence[Purse], spending: _Spending) -> str:
+    """Why this purse pays that much, all that can be said of it."""
+    said = []
     if purse in exempting:
-        return _("Ce financement dispense de la participation obligatoire.")
+        said.append(_("Ce financement dispense de la participation obligatoire."))
+    if purse in cofunders:
+        said.append(_("Un tiers doit payer une part de ce permis."))
+    if not purse.conditions.is_free:
+        said.append(_("Réservé à ce type de formation : utilisé avant ce qui est libre."))
     if purse.expires_on:
-        return _("À utiliser avant le %(day)s.") % {"day": f"{purse.expires_on:%d/%m/%Y}"}
-    return _("Dans l’ordre prévu par la loi.")
+        said.append(_("À utiliser avant le %(day)s.") % {"day": f"{purse.expires_on:%d/%m/%Y}"})
+    if spending.is_ceiled and spending.ceiling is not None and purse.kind in spending.rules.ceiling_purses:
+        said.append(
+            _("Pour cette formation, vos droits annuels paient %(amount)s au plus.")
+            % {"amount": french.euros(spending.ceiling)}
+        )
+    words = " ".join(said) or _("Dans l’ordre prévu par la loi.")
+    return words if len(words) <= LONGEST_REASON else f"{words[: LONGEST_REASON - 1]}…"

@@ -13,6 +13,7 @@ from accounts.actors import Actor, Role
 from dossiers.models import Deadline, Dossier, FundingLine, Transition
 from dossiers.permissions import visible_dossiers
 from dossiers.states import ANSWER_CLOCKS, CLOCK_OF, FINAL_STATES, WHOSE_TURN, State
+from rights.kinds import PocketKind
 from rulebook import workdays
 
 
@@ -136,8 +137,18 @@ def funding_lines(dossier: Dossier) -> list[FundingLine]:
 
 
 def lost_cents(lines: Iterable[FundingLine], *, at: datetime) -> int:
-    """Of what these lines give back at that moment, what goes to purses that have ended: it pays no more."""
-    return sum(line.amount_cents for line in lines if line.reserved_id and has_ended(line, at=at))
+    """Of what these lines give back at that moment, what goes on to a funder or to the State: their holder
+    has it no more."""
+    return sum(
+        line.amount_cents
+        for line in lines
+        if line.reserved_id and (has_ended(line, at=at) or is_of_the_state(line))
+    )
+
+
+def is_of_the_state(line: FundingLine) -> bool:
+    """The State's top-up is for one training: undone, it goes back to the State."""
+    return line.source is not None and line.source.kind == PocketKind.STATE_TOP_UP
 
 
 def has_ended(line: FundingLine, *, at: datetime) -> bool:
@@ -151,6 +162,8 @@ def _title(move: Transition) -> str:
         return _("Rétractation du titulaire : tout lui est rendu")
     if move.verb == "refuse_payment":
         return _("Paiement refusé")
+    if move.verb == "activate_top_up":
+        return _("Abondement de l’État activé")
     if move.verb == "confirm_payment":
         return _("Paiement reçu : inscription confirmée")
     if move.verb == "reinstate":

@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 
 import rulebook
 from accounts.actors import Actor, Role
-from dossiers import clocks, listing, permissions, workflow
+from dossiers import clocks, funding, listing, permissions, workflow
 from dossiers.models import Deadline, Dossier, FundingLine
 from dossiers.states import ANSWER_CLOCKS, CLOCK_OF, FINAL_STATES, MOVES, WHOSE_TURN, ClockKind, State
 from rulebook import workdays
@@ -28,7 +28,7 @@ WAY_OUT = {
 class IfCancelled:
     """« Si j’annule maintenant… »: what comes back, to the cent, and until when it is free.
 
-    `lines`: (where it goes, cents, note). `lost_cents`: what comes back to a purse that has ended.
+    `lines`: (where it goes, cents, note). `lost_cents`: what goes back to a funder or to the State.
     `is_free` False: it was free until `until`.
     """
 
@@ -65,8 +65,15 @@ class Screen:
     computed_for: str = ""
     # Validated now with nothing to pay, until when it could be cancelled freely.
     would_be_free_until: datetime | None = None
-    # What came back to a purse that had ended: it cannot be used any more.
+    # What went back to a funder or to the State: it cannot be used any more.
     lost_cents: int = 0
+    # Of a forecast: why nothing can be paid, what may not be used here, where yearly rights stop.
+    obstacle: str = ""
+    set_aside: tuple[funding.SetAside, ...] = ()
+    ceiling_cents: int | None = None
+    # What the State adds, or would add; whether its holder has asked for it.
+    state_top_up_cents: int = 0
+    is_state_top_up_active: bool = False
     if_cancelled: IfCancelled | None = None
 
 
@@ -143,6 +150,15 @@ def _show_money(screen: Screen, lines: list[FundingLine], *, ended_at: datetime)
         screen.to_pay_cents = plan.remainder_cents
         screen.fingerprint = plan.fingerprint
         screen.exemption = plan.exemption
+        screen.obstacle = plan.obstacle
+        screen.set_aside = plan.set_aside
+        screen.ceiling_cents = plan.ceiling_cents
+        screen.state_top_up_cents = plan.state_top_up_cents
+        screen.is_state_top_up_active = plan.is_state_top_up_active
+        if not plan.state_top_up_offered_cents:
+            screen.verbs.discard("activate_top_up")
+        if plan.obstacle:
+            screen.verbs.discard("accept")
         if dossier.starts_on and not plan.remainder_cents:
             period = clocks.free_period(accepted_at=at, starts_on=dossier.starts_on, rules=rules)
             screen.would_be_free_until = period.expires_at
@@ -178,10 +194,13 @@ def _if_cancelled(dossier: Dossier, lines: list[FundingLine], *, at: datetime) -
 def _note(line: FundingLine, *, ended_at: datetime, is_over: bool) -> str:
     if not is_over:
         return line.reason
+    if listing.is_of_the_state(line):
+        return _("Retourne à l’État : cet abondement n’était que pour cette formation.")
     if listing.has_ended(line, at=ended_at):
-        return _("Utilisable jusqu’au %(day)s seulement : cette somme ne pourra plus servir.") % {
-            "day": french.short_day(line.source.expires_on)
-        }
+        return _(
+            "Utilisable jusqu’au %(day)s seulement : cette somme retourne à son financeur, "
+            "et ne pourra plus servir."
+        ) % {"day": french.short_day(line.source.expires_on)}
     return ""
 
 

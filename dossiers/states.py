@@ -46,6 +46,7 @@ MOVES: dict[str, Move] = {
     "propose": _move([S.REQUESTED], [S.PROPOSED], [Role.PROVIDER]),
     "refuse": _move([S.REQUESTED], [S.REFUSED_BY_PROVIDER], [Role.PROVIDER]),
     "accept": _move([S.PROPOSED], [S.ACCEPTED, S.AWAITING_PAYMENT], [Role.HOLDER]),
+    "activate_top_up": _move([S.PROPOSED], [S.PROPOSED], [Role.HOLDER]),
     "decline": _move([S.PROPOSED], [S.REFUSED_BY_HOLDER], [Role.HOLDER]),
     "confirm_payment": _move([S.AWAITING_PAYMENT], [S.ACCEPTED], [Role.ADMIN, Role.SYSTEM]),
     "refuse_payment": _move([S.AWAITING_PAYMENT], [S.AWAITING_PAYMENT], [Role.ADMIN, Role.SYSTEM]),

@@ -24,7 +24,7 @@ from accounts.actors import Actor
 from accounts.models import HolderProfile
 from accounts.permissions import NotAllowed
 from catalog import eligibility, promises
-from catalog.models import Session
+from catalog.models import Offer, Session
 from dossiers import announcements, clocks, funding, guards, permissions, terms
 from dossiers.models import Deadline, Dossier, FundingLine, Payment, Transition
 from dossiers.states import CLOCK_OF, MOVES, SILENT_PARTY, ClockKind, State
@@ -245,6 +245,8 @@ def accept(
         guards.check_offer_open(dossier, on=today, rules=rules)
         guards.check_enrolled_once(dossier)
         plan = plan_for(dossier, at=at, rules=rules, lock=True)
+        if plan.obstacle:
+            raise Refused(plan.obstacle)
         if seen_plan is not None and seen_plan != plan.fingerprint:
             raise Refused(_("Votre solde ou le prix a changé depuis l’affichage. Relisez avant de valider."))
         _reserve(dossier, plan, by=by, at=at)
@@ -260,6 +262,44 @@ def accept(
             request_id=request_id,
             rules=rules,
             details={"rights_cents": plan.rights_cents, "remainder_cents": plan.remainder_cents},
+        )
+    return dossier
+
+
+def activate_top_up(dossier_id: UUID, *, by: Actor, at: datetime, request_id: UUID) -> Dossier:
+    """Ask the State for what is missing, once the organisation has said yes. By the holder.
+
+    Effects: the plan of this dossier counts it from now on; it is reserved when the holder validates.
+    """
+    with transaction.atomic():
+        dossier, is_done = _begin("activate_top_up", dossier_id, by=by, request_id=request_id)
+        if is_done:
+            return dossier
+        guards.check_move(dossier, "activate_top_up")
+        guards.check_in_time(dossier, at=at)
+        today = workdays.paris_day(at)
+        guards.check_not_started(dossier, on=today)
+        rules = rulebook.on(today)
+        guards.check_can_enrol(dossier, on=today, rules=rules)
+        plan = plan_for(dossier, at=at, rules=rules)
+        if plan.is_state_top_up_active:
+            raise Refused(_("L’abondement de l’État est déjà activé pour ce dossier."))
+        if not plan.state_top_up_cents:
+            raise Refused(
+                _(
+                    "L’État n’ajoute rien pour cette formation : vos droits suffisent, "
+                    "ou elle n’est pas concernée."
+                )
+            )
+        _move(
+            dossier,
+            "activate_top_up",
+            State.PROPOSED,
+            by=by,
+            at=at,
+            request_id=request_id,
+            rules=rules,
+            details={"amount_cents": plan.state_top_up_cents},
         )
     return dossier
 
@@ -529,6 +569,28 @@ def plan_for(dossier: Dossier, *, at: datetime, rules: Rules, lock: bool = False
         purses=purses_of(dossier.holder, at=at, lock=lock),
         status=dossier.holder.status,
         rules=rules,
+        training=training_of(
+            dossier.offer,
+            starts_on=dossier.starts_on or dossier.session.starts_on or dossier.wished_start,
+        ),
+        # Only after the organisation's answer may it have been activated.
+        with_state_top_up=dossier.state not in {State.DRAFT, State.REQUESTED}
+        and Transition.objects.filter(dossier=dossier, verb="activate_top_up").exists(),
+    )
+
+
+def training_of(offer: Offer, *, starts_on: date | None = None) -> funding.Training:
+    """What decides who may pay for this offer. It comes with its certification, or costs a query."""
+    certification = offer.certification
+    if certification is None:
+        return funding.Training(kind=offer.kind, starts_on=starts_on)
+    return funding.Training(
+        kind=offer.kind,
+        certification=certification.code,
+        register=certification.register,
+        level=certification.level,
+        starts_on=starts_on,
+        jobs=tuple(certification.rome_codes),
     )
 
 
@@ -542,6 +604,7 @@ def purses_of(holder: HolderProfile, *, at: datetime, lock: bool = False) -> lis
             balance_cents=purse.balance,
             funder_kind=purse.funder_kind,
             expires_on=purse.expires_on,
+            conditions=purse.conditions,
         )
         for purse in ledger.purses(holder, at=at, lock=lock)
     ]
@@ -697,30 +760,44 @@ def _last_round(dossier: Dossier) -> int:
 def _reserve(dossier: Dossier, plan: funding.Plan, *, by: Actor, at: datetime) -> None:
     """Reserve the plan's lines and write them down, as a new round."""
     number = _last_round(dossier) + 1
+    reason, label = _("Dossier %s") % dossier.number, _training_name(dossier)
+    owned = [line for line in plan.lines if line.kind != funding.STATE_TOP_UP]
     try:
         reserved = ledger.reserve(
-            lines=[(line.pocket_id, line.amount_cents) for line in plan.lines],
+            lines=[(line.pocket_id, line.amount_cents) for line in owned],
             key=f"accept:{dossier.pk}:{number}",
             at=at,
             by=by,
-            reason=_("Dossier %s") % dossier.number,
-            label=_training_name(dossier),
+            reason=reason,
+            label=label,
         )
     except ledger.LedgerError as error:
         # A purse spent elsewhere, or a dotation that has expired since the page was shown.
         raise Refused(_("Vos droits ne suffisent plus : votre solde a changé. Rechargez la page.")) from error
+    ways = {line: (line.pocket_id, pocket_id) for line, pocket_id in zip(owned, reserved, strict=True)}
+    for line in plan.lines:
+        if line.kind == funding.STATE_TOP_UP:
+            ways[line] = ledger.top_up_by_state(
+                reserved_for=dossier.holder,
+                amount=line.amount_cents,
+                key=f"state-top-up:{dossier.pk}:{number}",
+                at=at,
+                by=by,
+                reason=reason,
+                label=label,
+            )
     lines = [
         FundingLine(
             dossier=dossier,
             round=number,
             position=position,
             kind=FundingLine.Kind.PURSE,
-            source_id=line.pocket_id,
-            reserved_id=pocket_id,
+            source_id=ways[line][0],
+            reserved_id=ways[line][1],
             amount_cents=line.amount_cents,
             reason=line.reason,
         )
-        for position, (line, pocket_id) in enumerate(zip(plan.lines, reserved, strict=True), start=1)
+        for position, line in enumerate(plan.lines, start=1)
     ]
     if plan.remainder_cents:
         lines.append(
@@ -741,11 +818,17 @@ def _reserve(dossier: Dossier, plan: funding.Plan, *, by: Actor, at: datetime) -
 def _reserve_again(dossier: Dossier, *, by: Actor, at: datetime) -> None:
     """The same lines as in the round that lapsed; another plan would need the holder's word."""
     number = _last_round(dossier)
-    old = list(FundingLine.objects.filter(dossier=dossier, round=number).order_by("position"))
+    old = list(
+        FundingLine.objects.filter(dossier=dossier, round=number)
+        .select_related("source")
+        .order_by("position")
+    )
     plan = funding.Plan(
         price_cents=dossier.price_cents or 0,
         lines=tuple(
-            funding.Line(line.source_id, "", line.amount_cents, line.reason) for line in old if line.source_id
+            funding.Line(line.source.pk, "", line.amount_cents, line.reason, line.source.kind)
+            for line in old
+            if line.source
         ),
         remainder_cents=sum(line.amount_cents for line in old if not line.source_id),
         participation_cents=0,

@@ -35,6 +35,8 @@ class Kind(models.TextChoices):
     RELIEF_EXTENDED = "relief_extended", _("Délai prolongé")
     RELIEF_REINSTATED = "relief_reinstated", _("Dossier rétabli")
     RIGHTS_ADJUSTED = "rights_adjusted", _("Régularisation de vos droits")
+    DOTATION_GRANTED = "dotation_granted", _("Dotation ou abondement reçu")
+    DOTATION_RETURNED = "dotation_returned", _("Dotation ou abondement retourné au financeur")
     TICKET_RECEIVED = "ticket_received", _("Demande d’aide reçue")
     TICKET_ANSWERED = "ticket_answered", _("Réponse à une demande d’aide")
     TICKET_CLOSED = "ticket_closed", _("Demande d’aide close")

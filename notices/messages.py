@@ -48,6 +48,8 @@ PROTECT = _("Ce n’était pas moi")
 # What the button says; for a dossier, nothing more is needed.
 BUTTONS = {
     Kind.ACCOUNT_ACTIVATED: _("Voir mes droits"),
+    Kind.DOTATION_GRANTED: _("Voir mes droits"),
+    Kind.DOTATION_RETURNED: _("Voir mes droits"),
     Kind.PROFILE_CHANGED: PROTECT,
     Kind.EMAIL_CHANGED: PROTECT,
     Kind.PASSWORD_CHANGED: PROTECT,

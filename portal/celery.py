@@ -91,6 +91,11 @@ app.conf.beat_schedule = {
         "schedule": crontab(minute="35"),
         "options": {"expires": 3000},
     },
+    "return-ended-dotations": {
+        "task": "rights.tasks.return_ended_dotations",
+        "schedule": crontab(minute="15"),
+        "options": {"expires": 3000},
+    },
     "check-the-ledger": {
         "task": "rights.tasks.check_ledger",
         "schedule": crontab(minute="0", hour="4"),

@@ -9,6 +9,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
+from django.http import Http404
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path, reverse
 from django.utils import timezone
@@ -18,12 +19,15 @@ from django.utils.translation import gettext_lazy as _
 from accounts import journal
 from accounts.actors import Actor, Role
 from accounts.permissions import NotAllowed
-from rights import adjustments, ledger
-from rights.kinds import HOLDER_KINDS, MovementKind, Unit
+from rights import adjustments, dotations, ledger
+from rights.envelope_forms import EnvelopeForm, FundForm, GrantForm, PayBackForm, RecallForm
+from rights.kinds import HOLDER_KINDS, MovementKind, Origin, Unit
 from rights.ledger import amount_in_words
 from rights.models import (
     Adjustment,
     Declaration,
+    Earmark,
+    Envelope,
     LedgerCheck,
     Movement,
     Pocket,
@@ -90,7 +94,7 @@ class ProposalForm(forms.Form):
 class PocketAdmin(ReadOnlyAdmin):
     change_form_template = "rights/admin/pocket.html"
     list_display = ["kind", "label", "holder", "amount", "expires_on", "funder_kind"]
-    list_filter = ["kind", "unit", ContentFilter, "funder_kind", "expires_on"]
+    list_filter = ["kind", "unit", ContentFilter, "funder_kind", "origin", "expires_on"]
     search_fields = [
         "id",
         "label",
@@ -101,7 +105,20 @@ class PocketAdmin(ReadOnlyAdmin):
     ]
     search_help_text = _("Nom du titulaire, référence de son compte, précision ou identifiant de la poche")
     list_select_related = ["holder"]
-    fields = ["id", "kind", "label", "holder", "amount", "unit", "expires_on", "funder_kind", "movements"]
+    fields = [
+        "id",
+        "kind",
+        "label",
+        "holder",
+        "amount",
+        "unit",
+        "expires_on",
+        "funder_kind",
+        "origin",
+        "envelope",
+        "earmark",
+        "movements",
+    ]
     readonly_fields = fields
 
     @admin.display(description=_("solde"), ordering="balance")
@@ -608,3 +625,175 @@ class YearlyCreditAdmin(OfAHolderAdmin):
     @admin.display(description=_("calcul"))
     def formula_shown(self, credit):
         return " · ".join(f"{name} : {value}" for name, value in credit.formula) or "–"
+
+
+# --- Funders' envelopes ---------------------------------------------------------------------------------
+
+
+@admin.register(Earmark)
+class EarmarkAdmin(ReadOnlyAdmin):
+    list_display = ["id", "certifications", "levels", "starts_from", "starts_until"]
+    list_filter = ["starts_until"]
+    search_fields = ["certifications"]
+    search_help_text = _("Code d’une certification")
+
+
+@admin.register(Envelope)
+class EnvelopeAdmin(ReadOnlyAdmin):
+    """A funder's budget: opened, then what is done with it, each by its verb and journalled."""
+
+    change_form_template = "rights/admin/envelope.html"
+    list_display = ["reference", "funder", "funder_kind", "left", "earmark", "ends_on", "opened_at"]
+    list_filter = ["pocket__funder_kind", "ends_on"]
+    search_fields = ["reference", "pocket__label", "funder_siret"]
+    search_help_text = _("Référence de l’enveloppe, nom ou SIRET du financeur")
+    list_select_related = ["pocket", "earmark"]
+    fields = [
+        "reference",
+        "funder",
+        "funder_kind",
+        "funder_siret",
+        "left",
+        "earmark",
+        "ends_on",
+        "opened_at",
+        "opened_by",
+        "movements",
+    ]
+    readonly_fields = fields
+
+    FORMS = {"fund": FundForm, "grant": GrantForm, "recall": RecallForm, "pay-back": PayBackForm}
+    TITLES = {
+        "open": _("Ouvrir une enveloppe"),
+        "fund": _("Alimenter"),
+        "grant": _("Attribuer"),
+        "recall": _("Rappeler ce qui n’a pas servi"),
+        "pay-back": _("Rendre au financeur"),
+    }
+
+    @admin.display(description=_("financeur"), ordering="pocket__label")
+    def funder(self, envelope):
+        return envelope.pocket.label
+
+    @admin.display(description=_("sorte de financeur"), ordering="pocket__funder_kind")
+    def funder_kind(self, envelope):
+        return envelope.pocket.get_funder_kind_display()
+
+    @admin.display(description=_("reste"), ordering="pocket__balance")
+    def left(self, envelope):
+        return amount_in_words(envelope.pocket.balance or 0, envelope.pocket.unit)
+
+    @admin.display(description=_("mouvements"))
+    def movements(self, envelope):
+        url = f"{reverse('admin:rights_movement_changelist')}?q={envelope.pk}"
+        return format_html('<a href="{}">{}</a>', url, _("Voir ses mouvements"))
+
+    # --- What is done with it ---
+
+    def has_add_permission(self, request):
+        return self._may_manage(request)
+
+    def get_urls(self):
+        do = self.admin_site.admin_view(self.do_view)
+        return [path("<uuid:pk>/faire/<slug:what>/", do, name="rights_envelope_do"), *super().get_urls()]
+
+    def change_view(self, request, object_id, form_url="", extra_context=None):
+        deeds = [(what, self.TITLES[what]) for what in self.FORMS] if self._may_manage(request) else []
+        return super().change_view(request, object_id, form_url, (extra_context or {}) | {"deeds": deeds})
+
+    def add_view(self, request, form_url="", extra_context=None):
+        """Fetch · validate · one verb · answer."""
+        if not self._may_manage(request):
+            raise PermissionDenied
+        form = EnvelopeForm(request.POST or None)
+        if form.is_valid():
+            names = ("reference", "funder_name", "funder_siret", "funder_kind", "ends_on", "conditions")
+            said = {name: form.cleaned_data[name] for name in names}
+            envelope = self._try(
+                request,
+                form,
+                "open",
+                lambda by, at: dotations.open_envelope(by=by, at=at, **said),
+            )
+            if envelope is not None:
+                messages.success(request, _("L’enveloppe est ouverte. Alimentez-la avec le virement reçu."))
+                return redirect("admin:rights_envelope_change", envelope.pk)
+        return self._page(request, form, "open")
+
+    def do_view(self, request, pk, what):
+        """Fetch · validate · one verb · answer."""
+        if not self._may_manage(request):
+            raise PermissionDenied
+        envelope = get_object_or_404(Envelope.objects.select_related("pocket", "earmark"), pk=pk)
+        if what not in self.FORMS:
+            raise Http404
+        options = {"funder_kind": envelope.pocket.funder_kind} if what == "grant" else {}
+        form = self.FORMS[what](request.POST or None, **options)
+        if form.is_valid():
+            said = form.cleaned_data
+            done = self._try(
+                request, form, what, lambda by, at: self._do(envelope, what, said, by=by, at=at), envelope
+            )
+            if done is not None:
+                messages.success(request, _("C’est fait."))
+                return redirect("admin:rights_envelope_change", envelope.pk)
+        return self._page(request, form, what, envelope)
+
+    def _do(self, envelope, what, said, *, by, at):
+        if what == "fund":
+            return dotations.fund(envelope, amount=said["amount"], reference=said["reference"], by=by, at=at)
+        if what == "grant":
+            wish = dotations.Wish(
+                holder=said["holder"],
+                amount=said["amount"],
+                origin=Origin(said["origin"]),
+                reference=said["reference"],
+                conditions=said["conditions"],
+                expires_on=said["expires_on"],
+            )
+            return dotations.grant(envelope, wish, by=by, at=at)
+        if what == "recall":
+            return dotations.recall(
+                envelope, by=by, at=at, key=str(said["key"]), reason=said["reason"], holder=said["holder"]
+            )
+        return dotations.pay_back(
+            envelope, amount=said["amount"], key=str(said["key"]), by=by, at=at, reason=said["reason"]
+        )
+
+    def _may_manage(self, request):
+        return request.user.has_perm("rights.manage_envelopes")
+
+    def _try(self, request, form, what, call, envelope=None):
+        """The verb and its line in the journal, or None and why not on the form."""
+        # In the admin one is an admin, whatever the role chosen on the other pages.
+        by, at = Actor(role=Role.ADMIN, user=request.user), timezone.now()
+        try:
+            with transaction.atomic():
+                done = call(by, at)
+                journal.record(
+                    by=by,
+                    action=f"envelope_{what}",
+                    subject=envelope or done,
+                    at=at,
+                    details={
+                        name: str(value)
+                        for name, value in form.cleaned_data.items()
+                        if value and name != "key"
+                    },
+                )
+                return done
+        except dotations.DotationRefused as refusal:
+            form.add_error(refusal.field if refusal.field in form.fields else None, refusal.message)
+        except ledger.LedgerError as error:
+            form.add_error(None, str(error))
+        return None
+
+    def _page(self, request, form, what, envelope=None):
+        context = self.admin_site.each_context(request) | {
+            "title": self.TITLES[what],
+            "opts": self.model._meta,
+            "envelope": envelope,
+            "left": self.left(envelope) if envelope else "",
+            "form": form,
+        }
+        return render(request, "rights/admin/envelope_do.html", context, status=422 if form.errors else 200)

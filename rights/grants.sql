@@ -16,6 +16,10 @@ REVOKE ALL ON rights_yearlycredit, rights_yearlystatement FROM :"role";
 GRANT SELECT, INSERT ON rights_yearlycredit, rights_yearlystatement TO :"role";
 GRANT UPDATE (superseded_at) ON rights_yearlystatement TO :"role";
 GRANT USAGE ON SEQUENCE rights_yearlycredit_id_seq, rights_yearlystatement_id_seq TO :"role";
+-- Conditions and envelopes are kept as they were made.
+REVOKE ALL ON rights_earmark, rights_envelope FROM :"role";
+GRANT SELECT, INSERT ON rights_earmark, rights_envelope TO :"role";
+GRANT USAGE ON SEQUENCE rights_earmark_id_seq TO :"role";
 -- The one writer of balances runs as the owner of the tables.
 DO $$
 DECLARE

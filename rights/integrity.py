@@ -24,13 +24,14 @@ from rights.kinds import (
     HOLDER_KINDS,
     INTO_RESERVED,
     OUT_OF_RESERVED,
+    OWNERLESS_KINDS,
     WORLD_KINDS,
     FunderKind,
     MovementKind,
     PocketKind,
     Unit,
 )
-from rights.models import Adjustment, LedgerCheck, Movement, Pocket, Seal, SealedMovement
+from rights.models import Adjustment, Earmark, Envelope, LedgerCheck, Movement, Pocket, Seal, SealedMovement
 
 MOST_FINDINGS = 1_000
 """By rule: a broken guard may touch every row, and nobody reads a million lines."""
@@ -82,11 +83,12 @@ _QUERIES = {
         WHERE (kind IN {_in(WORLD_KINDS)}) <> (balance IS NULL)""",
     "pocket_of_a_person_has_a_holder": f"""
         SELECT 'pocket:' || id, kind || ', holder ' || coalesce(holder_id::text, 'none') FROM rights_pocket
-        WHERE (kind IN {_in(WORLD_KINDS)}) <> (holder_id IS NULL)""",
+        WHERE (kind IN {_in(OWNERLESS_KINDS)}) <> (holder_id IS NULL)""",
     "purse_is_opened_once": f"""
         SELECT 'pocket:' || min(id::text), kind || ' opened ' || count(*) || ' times' FROM rights_pocket
-        WHERE kind <> '{PocketKind.RESERVED.value}'
-        GROUP BY holder_id, kind, unit, label, funder_kind, expires_on HAVING count(*) > 1""",
+        WHERE kind NOT IN {_in((PocketKind.RESERVED, PocketKind.ENVELOPE))}
+        GROUP BY holder_id, kind, unit, label, funder_kind, expires_on, origin, envelope_id, earmark_id
+        HAVING count(*) > 1""",
     # It would hide money from the dossier that is thought to hold it.
     "reserved_pocket_is_filled_once": f"""
         SELECT 'pocket:' || p.id, 'filled ' || count(m.id) || ' times'
@@ -106,7 +108,7 @@ _QUERIES = {
     # Value comes with the pocket or not at all: one that was never moved was written by hand.
     "pocket_is_opened_by_a_movement": f"""
         SELECT 'pocket:' || id, kind || ', never moved' FROM rights_pocket p
-        WHERE balance = 0 AND kind <> '{PocketKind.RESERVED.value}' AND NOT EXISTS (
+        WHERE balance = 0 AND kind NOT IN {_in((PocketKind.RESERVED, PocketKind.ENVELOPE))} AND NOT EXISTS (
             SELECT FROM rights_movement m WHERE m.source_id = p.id)
         AND NOT EXISTS (SELECT FROM rights_movement m WHERE m.target_id = p.id)""",
     # Numbers follow the locks of a pocket: what was there after each movement is the sum so far.
@@ -175,12 +177,14 @@ RULES = {
     "balance_is_the_sum_of_movements": _("chaque solde est la somme de ses mouvements"),
     "pocket_never_overdrawn": _("aucun solde n’est négatif"),
     "pocket_of_the_world_keeps_no_balance": _("seules les poches extérieures n’ont pas de solde"),
-    "pocket_of_a_person_has_a_holder": _("seules les poches extérieures n’ont pas de titulaire"),
     "pocket_was_never_overdrawn": _("aucun solde n’a jamais été négatif, à aucune date"),
     "pocket_is_opened_by_a_movement": _("aucune poche n’est ouverte sans mouvement"),
     "pocket_is_of_a_known_kind": _("chaque poche est d’une nature et d’une unité connues"),
     "pocket_of_euros_holds_no_hours": _("ce qui se compte en euros ne contient pas d’heures"),
     "pocket_of_a_funder_only_names_its_kind": _("seul ce qu’un financeur verse dit la sorte de financeur"),
+    "pocket_of_a_person_has_a_holder": _(
+        "seules les poches extérieures et les enveloppes n’ont pas de titulaire"
+    ),
     "purse_is_opened_once": _("aucune poche n’est ouverte deux fois"),
     "reserved_pocket_is_filled_once": _("chaque réservation est remplie une seule fois"),
     "reserved_pocket_is_claimed": _("chaque somme réservée l’est pour un seul dossier"),
@@ -196,6 +200,10 @@ RULES = {
     "movement_is_reversed_once": _("aucun mouvement n’est corrigé deux fois"),
     "movement_keeps_one_unit": _("aucun mouvement ne mêle euros et heures"),
     "movement_keeps_one_holder": _("aucun mouvement ne va d’un titulaire à un autre"),
+    "grant_fills_a_purse_of_its_envelope": _("chaque attribution remplit une poche de son enveloppe"),
+    "dotation_returns_to_its_funder": _("ce qui ne sert pas retourne à son enveloppe ou à son financeur"),
+    "envelope_keeps_its_funder": _("chaque enveloppe n’a qu’un financeur"),
+    "conversion_comes_in_two_halves": _("chaque conversion a ses deux moitiés, en heures et en euros"),
     "movement_follows_its_route": _("chaque mouvement va d’une poche permise à une autre"),
     "movement_returns_to_its_source": _("ce qui est rendu retourne d’où il vient"),
     "movement_reverses_a_credit": _("chaque correction est son crédit, à l’envers"),
@@ -308,7 +316,7 @@ def _missing_guards(cursor) -> Iterator[Finding]:
     cursor.execute("SHOW session_replication_role")
     if (role := cursor.fetchone()[0]) != "origin":
         yield Finding("guard_is_in_place", "session_replication_role", f"{role}: no trigger runs")
-    for model in (Pocket, Movement, Seal, SealedMovement, LedgerCheck, Adjustment):
+    for model in (Pocket, Movement, Earmark, Envelope, Seal, SealedMovement, LedgerCheck, Adjustment):
         table = model._meta.db_table
         cursor.execute(
             "SELECT conname FROM pg_constraint WHERE conrelid = %s::regclass AND convalidated"

@@ -63,24 +63,45 @@ class PocketKind(models.TextChoices):
     VOLUNTEER = "volunteer", _("Engagement citoyen (CEC)")
     CREDIT = "credit", _("Avoir")
     DOTATION = "dotation", _("Dotation")
+    CORRECTIVE = "corrective", _("Droits correctifs")
     PROFESSIONAL_RISK = "professional_risk", _("Compte de prévention (C2P)")
+    WORK_ACCIDENT = "work_accident", _("Accident du travail ou maladie professionnelle")
     TOP_UP = "top_up", _("Abondement")
+    # What a funder has paid in and not granted yet
+    ENVELOPE = "envelope", _("Enveloppe d’un financeur")
     # Where a dossier's money waits, one pocket a line
     RESERVED = "reserved", _("Réservé pour une formation")
     # The outside world
     STATE = "state", _("État")
+    STATE_TOP_UP = "state_top_up", _("Abondement numérique de l’État")
     FUNDER = "funder", _("Financeur")
     CARD = "card", _("Paiement du titulaire")
     FORFEITED = "forfeited", _("Droits perdus")
+    CONVERSION = "conversion", _("Conversion d’heures et d’euros")
 
 
 P = PocketKind
-HOLDER_KINDS = (P.ANNUAL, P.INCREASE, P.DIF, P.VOLUNTEER, P.CREDIT, P.DOTATION, P.PROFESSIONAL_RISK, P.TOP_UP)
-WORLD_KINDS = (P.STATE, P.FUNDER, P.CARD, P.FORFEITED)
+HOLDER_KINDS = (
+    P.ANNUAL,
+    P.INCREASE,
+    P.DIF,
+    P.VOLUNTEER,
+    P.CREDIT,
+    P.DOTATION,
+    P.CORRECTIVE,
+    P.PROFESSIONAL_RISK,
+    P.WORK_ACCIDENT,
+    P.TOP_UP,
+)
+WORLD_KINDS = (P.STATE, P.STATE_TOP_UP, P.FUNDER, P.CARD, P.FORFEITED, P.CONVERSION)
+# An envelope is a funder's, never a holder's.
+OWNERLESS_KINDS = (*WORLD_KINDS, P.ENVELOPE)
+# Paid in by a funder, who may set conditions and have the rest back; the State pays the others.
+FUNDED_KINDS = (P.DOTATION, P.CORRECTIVE, P.TOP_UP)
 # Never in hours.
-EURO_KINDS = (P.VOLUNTEER, P.CREDIT, P.PROFESSIONAL_RISK, P.TOP_UP, P.CARD)
-# Paid in by a funder; the State pays the rest.
-FUNDED_KINDS = (P.DOTATION, P.TOP_UP)
+EURO_KINDS = (P.CREDIT, P.CORRECTIVE, P.PROFESSIONAL_RISK, P.WORK_ACCIDENT, P.TOP_UP, P.STATE_TOP_UP, P.CARD)
+# What exists in euros and in hours, each in a purse of its own.
+CONVERTED_KINDS = (P.ANNUAL, P.INCREASE, P.DIF, P.VOLUNTEER)
 
 
 class FunderKind(models.TextChoices):
@@ -95,8 +116,26 @@ class FunderKind(models.TextChoices):
     OTHER = "other", _("Autre financeur")
 
 
+class Origin(models.TextChoices):
+    """Why a funder grants: the four sorts of an employer's dotations, and anybody's top-up."""
+
+    VOLUNTARY = "voluntary", _("Dotation volontaire")
+    ADDITIONAL = "additional", _("Droits supplémentaires prévus par un accord")
+    CORRECTIVE = "corrective", _("Droits correctifs")
+    DISMISSED = "dismissed", _("Salarié licencié")
+    TOP_UP = "top_up", _("Abondement")
+
+
 class MovementKind(models.TextChoices):
     CREDIT = "credit", _("Crédit de droits")
+    FUND = "fund", _("Versement d’un financeur")
+    GRANT = "grant", _("Attribution")
+    EXPIRY = "expiry", _("Retour au financeur, date passée")
+    RECALL = "recall", _("Retour au financeur, à sa demande")
+    PAY_BACK = "pay_back", _("Remboursement d’un financeur")
+    CONVERSION_OUT = "conversion_out", _("Conversion, sortie")
+    CONVERSION_IN = "conversion_in", _("Conversion, entrée")
+    STATE_TOP_UP = "state_top_up", _("Abondement de l’État")
     RESERVE = "reserve", _("Réservation")
     PAYMENT = "payment", _("Paiement du titulaire")
     RELEASE = "release", _("Retour")
@@ -109,17 +148,29 @@ class MovementKind(models.TextChoices):
 M = MovementKind
 ROUTES = {
     M.CREDIT: ((P.STATE, P.FUNDER), HOLDER_KINDS),
+    M.FUND: ((P.FUNDER,), (P.ENVELOPE,)),
+    M.GRANT: ((P.ENVELOPE,), FUNDED_KINDS),
+    M.EXPIRY: (FUNDED_KINDS, (P.ENVELOPE, P.FUNDER)),
+    M.RECALL: (FUNDED_KINDS, (P.ENVELOPE, P.FUNDER)),
+    M.PAY_BACK: ((P.ENVELOPE,), (P.FUNDER,)),
+    M.CONVERSION_OUT: (CONVERTED_KINDS, (P.CONVERSION,)),
+    M.CONVERSION_IN: ((P.CONVERSION,), CONVERTED_KINDS),
     M.RESERVE: (HOLDER_KINDS, (P.RESERVED,)),
     M.PAYMENT: ((P.CARD,), (P.RESERVED,)),
+    # The State's top-up is for one training: it never lies in a purse, and what is undone goes back to it.
+    M.STATE_TOP_UP: ((P.STATE_TOP_UP,), (P.RESERVED,)),
     M.RELEASE: ((P.RESERVED,), HOLDER_KINDS),
-    M.REFUND: ((P.RESERVED,), (P.CARD,)),
+    M.REFUND: ((P.RESERVED,), (P.CARD, P.STATE_TOP_UP)),
     M.ADJUST_UP: ((P.STATE, P.FUNDER), HOLDER_KINDS),
     M.ADJUST_DOWN: (HOLDER_KINDS, (P.STATE, P.FUNDER)),
 }
 """A reversal has no way of its own: it goes its original backwards."""
-INTO_RESERVED = (M.RESERVE, M.PAYMENT)
+INTO_RESERVED = (M.RESERVE, M.PAYMENT, M.STATE_TOP_UP)
 OUT_OF_RESERVED = (M.RELEASE, M.REFUND)
 ADJUSTMENTS = (M.ADJUST_UP, M.ADJUST_DOWN)
+RETURNS = (M.EXPIRY, M.RECALL)
+GAINS = (M.CREDIT, M.GRANT, M.CONVERSION_IN)
+"""What makes a holder richer."""
 
 
 def _sql(kinds: tuple) -> str:
@@ -135,6 +186,25 @@ _WAYS = " OR ".join(
 FAULTS = {
     "movement_keeps_one_unit": "s.unit <> t.unit",
     "movement_keeps_one_holder": "s.holder_id <> t.holder_id",
+    # What an envelope grants lies in purses of its own, so that what is left knows where to go back.
+    "grant_fills_a_purse_of_its_envelope": f"""t.envelope_id IS NOT NULL AND m.kind = '{M.CREDIT.value}'
+        OR m.kind = '{M.GRANT.value}' AND t.envelope_id IS DISTINCT FROM s.id""",
+    "dotation_returns_to_its_funder": f"""m.kind IN ({_sql(RETURNS)}) AND (
+        t.kind = '{P.ENVELOPE.value}' AND s.envelope_id IS DISTINCT FROM t.id
+        OR t.kind = '{P.FUNDER.value}' AND (s.envelope_id IS NOT NULL OR t.label <> s.label))""",
+    "envelope_keeps_its_funder": f"""m.kind IN ('{M.FUND.value}', '{M.PAY_BACK.value}')
+        AND s.label <> t.label""",
+    # Both halves are posted together: what leaves in one unit comes back in the other.
+    "conversion_comes_in_two_halves": f"""
+        m.kind IN ('{M.CONVERSION_OUT.value}', '{M.CONVERSION_IN.value}') AND NOT EXISTS (
+        SELECT FROM rights_movement half JOIN rights_pocket a ON a.id = half.source_id
+        JOIN rights_pocket b ON b.id = half.target_id
+        WHERE half.key = CASE m.kind
+            WHEN '{M.CONVERSION_OUT.value}' THEN regexp_replace(m.key, ':out$', ':in')
+            ELSE regexp_replace(m.key, ':in$', ':out') END
+        AND half.kind IN ('{M.CONVERSION_OUT.value}', '{M.CONVERSION_IN.value}') AND half.kind <> m.kind
+        AND a.unit <> s.unit
+        AND coalesce(a.holder_id, b.holder_id) = coalesce(s.holder_id, t.holder_id))""",
     "movement_follows_its_route": f"m.kind <> '{M.REVERSAL.value}' AND NOT ({_WAYS})",
     # A release takes the way in backwards, whole or in part.
     "movement_returns_to_its_source": f"""m.kind IN ({_sql(OUT_OF_RESERVED)}) AND NOT EXISTS (

@@ -1,11 +1,12 @@
-"""The money verbs: credit, reserve, pay in, release, reverse, adjust. The only way value moves.
+"""The money verbs: credit, grant, take back, convert, reserve, pay in, release, reverse, adjust. The
+only way value moves.
 
 Units: euro cents, or whole hours for public agents; amounts are integers above zero.
 Signs: a movement takes its amount out of its source, into its target.
 Every verb runs inside a transaction its caller opened, in this order: lock → same request again?
-→ guards → money. Pockets are locked in id order (docs/locks.md). The same key with the same content
-returns the first result; with another content it raises `KeyReused`. What is refused for lack of
-money is refused before anything is written; the database would refuse it too (rights.models).
+→ guards → money. Envelopes, then pockets, are locked in id order (docs/locks.md). The same key with
+the same content returns the first result; with another content it raises `KeyReused`. What is refused
+for lack of money is refused before anything is written; the database would refuse it too (rights.models).
 """
 
 import json
@@ -21,13 +22,17 @@ from django.db import connection, transaction
 from django.utils.translation import gettext as _
 
 from accounts.actors import Actor
+from rights.earmarks import FREE, Conditions
 from rights.kinds import (
+    CONVERTED_KINDS,
     FUNDED_KINDS,
     HOLDER_KINDS,
     INTO_RESERVED,
+    RETURNS,
     WORLD_KINDS,
     FunderKind,
     MovementKind,
+    Origin,
     PocketKind,
     Unit,
 )
@@ -130,6 +135,8 @@ class Purse:
     balance: int
     expires_on: date | None
     funder_kind: str = ""
+    origin: str = ""
+    conditions: Conditions = FREE
 
 
 class Place(NamedTuple):
@@ -141,6 +148,9 @@ class Place(NamedTuple):
     label: str = ""
     funder_kind: str = ""
     expires_on: date | None = None
+    origin: str = ""
+    envelope_id: uuid.UUID | None = None
+    earmark_id: int | None = None
 
 
 def payer_of(kind: str, unit: str, label: str) -> Place:
@@ -151,6 +161,7 @@ def payer_of(kind: str, unit: str, label: str) -> Place:
 
 
 CARD = Place(None, PocketKind.CARD.value, Unit.EUR_CENT.value)
+STATE_TOP_UP = Place(None, PocketKind.STATE_TOP_UP.value, Unit.EUR_CENT.value)
 
 
 class Held(NamedTuple):
@@ -163,6 +174,7 @@ class Held(NamedTuple):
     label: str
     expires_on: date | None
     balance: int
+    envelope_id: uuid.UUID | None = None
 
     @property
     def name(self) -> str:
@@ -205,18 +217,41 @@ def purses(holder: "HolderProfile", *, at: datetime, lock: bool = False) -> list
         raise NotInTransaction("ledger.purses needs an open transaction.atomic() to lock")
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT id, kind, label, unit, balance, expires_on, funder_kind FROM rights_pocket"  # noqa: S608
-            " WHERE holder_id = %s AND kind = ANY(%s) AND unit = %s"
-            " AND (expires_on IS NULL OR expires_on >= %s) ORDER BY id"
-            + (" FOR NO KEY UPDATE" if lock else ""),
+            "SELECT p.id, p.kind, p.label, p.unit, p.balance, p.expires_on, p.funder_kind, p.origin,"  # noqa: S608
+            " e.certifications, e.levels, e.starts_from, e.starts_until"
+            " FROM rights_pocket p LEFT JOIN rights_earmark e ON e.id = p.earmark_id"
+            " WHERE p.holder_id = %s AND p.kind = ANY(%s) AND p.unit = %s"
+            " AND (p.expires_on IS NULL OR p.expires_on >= %s) ORDER BY p.id"
+            + (" FOR NO KEY UPDATE OF p" if lock else ""),
             [holder.pk, [kind.value for kind in HOLDER_KINDS], Unit.EUR_CENT.value, paris_day(at)],
         )
         # Sorted out here, since a row locked in the meantime may have been emptied.
-        return [
-            Purse(pocket_id, PocketKind(kind), label, Unit(unit), balance, expires_on, funder_kind)
-            for pocket_id, kind, label, unit, balance, expires_on, funder_kind in cursor.fetchall()
-            if balance > 0
-        ]
+        return [_purse(*row) for row in cursor.fetchall() if row[4] > 0]
+
+
+def _purse(
+    pocket_id: uuid.UUID,
+    kind: str,
+    label: str,
+    unit: str,
+    balance: int,
+    expires_on: date | None,
+    funder_kind: str,
+    origin: str,
+    certifications: list[str] | None,
+    levels: list[int] | None,
+    starts_from: date | None,
+    starts_until: date | None,
+) -> Purse:
+    earmark = Conditions(
+        certifications=tuple(certifications or ()),
+        levels=tuple(levels or ()),
+        starts_from=starts_from,
+        starts_until=starts_until,
+    )
+    return Purse(
+        pocket_id, PocketKind(kind), label, Unit(unit), balance, expires_on, funder_kind, origin, earmark
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -239,18 +274,26 @@ class Credit:
     label: str = ""
     funder_kind: FunderKind | None = None
     expires_on: date | None = None
+    origin: Origin | None = None
 
     def __post_init__(self) -> None:
         _check_amount(self.amount)
         if self.kind not in HOLDER_KINDS:
             raise ValueError(f"{self.kind} is not a kind of pocket that a holder owns")
-        if self.funder_kind and self.kind not in FUNDED_KINDS:
+        if (self.funder_kind or self.origin) and self.kind not in FUNDED_KINDS:
             raise ValueError(f"{self.kind} is not granted by a funder")
 
     @property
     def purse(self) -> "Place":
-        funder_kind = str(self.funder_kind or "")
-        return Place(self.holder_id, str(self.kind), str(self.unit), self.label, funder_kind, self.expires_on)
+        return Place(
+            self.holder_id,
+            str(self.kind),
+            str(self.unit),
+            self.label,
+            str(self.funder_kind or ""),
+            self.expires_on,
+            str(self.origin or ""),
+        )
 
     @property
     def payer(self) -> "Place":
@@ -272,6 +315,7 @@ def credit(
     label: str = "",
     funder_kind: FunderKind | None = None,
     expires_on: date | None = None,
+    origin: Origin | None = None,
 ) -> Movement:
     """Give one holder rights; opens the pocket when it is missing. Fields as `Credit`. KeyReused."""
     wanted = Credit(
@@ -286,6 +330,7 @@ def credit(
         label=label,
         funder_kind=funder_kind,
         expires_on=expires_on,
+        origin=origin,
     )
     return credit_many([wanted], at=at, by=by)[0]
 
@@ -314,6 +359,237 @@ def credit_many(credits: Sequence[Credit], *, at: datetime, by: Actor) -> list[M
             for each in credits
         ]
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grant:
+    """A part of an envelope for one holder. Cents. `origin` and `funder_kind` say why, and who exempts."""
+
+    holder_id: uuid.UUID
+    kind: PocketKind
+    origin: Origin
+    funder_kind: str
+    amount: int
+    key: str
+    reason: str = ""
+    formula: Sequence[tuple[str, str]] = ()
+    expires_on: date | None = None
+    earmark_id: int | None = None
+
+    def __post_init__(self) -> None:
+        _check_amount(self.amount)
+        if self.kind not in FUNDED_KINDS:
+            raise ValueError(f"{self.kind} is not granted by a funder")
+
+
+@_in_transaction
+def fund(*, envelope_id: uuid.UUID, amount: int, key: str, at: datetime, by: Actor, reason: str) -> Movement:
+    """A funder's money comes into its envelope. KeyReused."""
+    _check_amount(amount)
+    envelope = _lock([envelope_id])[envelope_id]
+    payer = Place(None, PocketKind.FUNDER.value, envelope.unit, envelope.label)
+    movement = _movement(
+        MovementKind.FUND,
+        source=_opened({payer})[payer],
+        target=envelope_id,
+        amount=amount,
+        key=key,
+        at=at,
+        by=by,
+        reason=reason,
+    )
+    return _post([movement])[0]
+
+
+@_in_transaction
+def pay_back(
+    *, envelope_id: uuid.UUID, amount: int, key: str, at: datetime, by: Actor, reason: str
+) -> Movement:
+    """What an envelope still holds goes back to its funder. NotEnough, KeyReused."""
+    _check_amount(amount)
+    envelope = _lock([envelope_id])[envelope_id]
+    funder = Place(None, PocketKind.FUNDER.value, envelope.unit, envelope.label)
+    movement = _movement(
+        MovementKind.PAY_BACK,
+        source=envelope_id,
+        target=_opened({funder})[funder],
+        amount=amount,
+        key=key,
+        at=at,
+        by=by,
+        reason=reason,
+    )
+    if (done := _again(key, [movement])) is not None:
+        return done[0]
+    if envelope.balance < amount:
+        raise NotEnough(envelope, wanted=amount, available=envelope.balance)
+    return _post([movement])[0]
+
+
+@_in_transaction
+def envelope_balance(envelope_id: uuid.UUID) -> int:
+    """What an envelope holds, which stays so until the transaction ends."""
+    return _lock([envelope_id])[envelope_id].balance
+
+
+@_in_transaction
+def grant_many(grants: Sequence[Grant], *, envelope_id: uuid.UUID, at: datetime, by: Actor) -> list[Movement]:
+    """Grant parts of an envelope, in a handful of statements whatever their number; in the order given.
+
+    Each grant has its own key and is replayed alone. All or nothing. NotEnough: the envelope holds less
+    than what is new among them. KeyReused: one had another content.
+    """
+    if not grants:
+        return []
+    envelope = _lock([envelope_id])[envelope_id]
+    places = [
+        Place(
+            grant.holder_id,
+            str(grant.kind),
+            envelope.unit,
+            envelope.label,
+            grant.funder_kind,
+            grant.expires_on,
+            str(grant.origin),
+            envelope_id,
+            grant.earmark_id,
+        )
+        for grant in grants
+    ]
+    done = _by_key(grant.key for grant in grants)
+    wanted = sum(grant.amount for grant in grants if grant.key not in done)
+    if wanted > envelope.balance:
+        raise NotEnough(envelope, wanted=wanted, available=envelope.balance)
+    pockets = _opened(set(places))
+    return _post(
+        [
+            _movement(
+                MovementKind.GRANT,
+                source=envelope_id,
+                target=pockets[place],
+                amount=grant.amount,
+                key=grant.key,
+                at=at,
+                by=by,
+                reason=grant.reason,
+                formula=grant.formula,
+            )
+            for grant, place in zip(grants, places, strict=True)
+        ]
+    )
+
+
+@_in_transaction
+def take_back(
+    pocket_ids: Sequence[uuid.UUID],
+    *,
+    kind: MovementKind,
+    at: datetime,
+    by: Actor,
+    reason: str,
+    key: str = "",
+) -> list[Movement]:
+    """What these purses still hold goes back to the envelope, or to the funder, it came from.
+
+    `kind`: EXPIRY or RECALL. Purses that are empty, or whose last day has not passed for EXPIRY, are left
+    alone. Without a `key`, each return of a purse has the next number, counted under its lock.
+    """
+    if kind not in RETURNS:
+        raise ValueError(f"{kind} is not a way back to a funder")
+    keys = {pocket_id: f"{key}:{pocket_id}" for pocket_id in pocket_ids} if key else {}
+    done = _by_key(keys.values())
+    held = _lock_with_envelopes(pocket_ids)
+    movements = [
+        _back(
+            kind,
+            held[pocket_id],
+            amount=held[pocket_id].balance,
+            key=keys.get(pocket_id) or f"{kind.value}:{pocket_id}:{_times_returned(pocket_id, kind) + 1}",
+            at=at,
+            by=by,
+            reason=reason,
+        )
+        for pocket_id in pocket_ids
+        if held[pocket_id].balance > 0
+        and keys.get(pocket_id) not in done
+        and (kind != MovementKind.EXPIRY or _has_ended(held[pocket_id], on=paris_day(at)))
+    ]
+    return [*done.values(), *_post(movements)]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One purse changed into another unit: so much leaves, so much comes. Units of each side."""
+
+    source_id: uuid.UUID
+    taken: int
+    kind: PocketKind
+    unit: Unit
+    given: int
+
+
+@_in_transaction
+def convert(
+    changes: Sequence[Change],
+    *,
+    holder: "HolderProfile",
+    key: str,
+    at: datetime,
+    by: Actor,
+    reason: str,
+    value_date: date | None = None,
+    formula: Sequence[tuple[str, str]] = (),
+) -> list[Movement]:
+    """Change euros into hours or hours into euros: two movements each, through the conversion pockets.
+
+    How much is rights.conversion's business. NotEnough, NotYours, UnitMismatch, KeyReused.
+    """
+    held = _lock(change.source_id for change in changes)
+    targets = [Place(holder.pk, str(change.kind), str(change.unit)) for change in changes]
+    middles = {unit: Place(None, PocketKind.CONVERSION.value, unit.value) for unit in Unit}
+    pockets = _opened({*targets, *middles.values()})
+    movements = []
+    for position, (change, target) in enumerate(zip(changes, targets, strict=True), start=1):
+        _check_amount(change.taken)
+        _check_amount(change.given)
+        source = held.get(change.source_id)
+        if source is None or source.holder_id != holder.pk or source.kind not in CONVERTED_KINDS:
+            raise NotYours
+        if source.unit == change.unit:
+            raise UnitMismatch
+        halves = (
+            (
+                MovementKind.CONVERSION_OUT,
+                source.id,
+                pockets[middles[Unit(source.unit)]],
+                change.taken,
+                "out",
+            ),
+            (MovementKind.CONVERSION_IN, pockets[middles[change.unit]], pockets[target], change.given, "in"),
+        )
+        movements += [
+            _movement(
+                kind,
+                source=start,
+                target=end,
+                amount=amount,
+                key=f"{_line_key(key, position)}:{half}",
+                at=at,
+                by=by,
+                reason=reason,
+                value_date=value_date,
+                formula=formula,
+            )
+            for kind, start, end, amount, half in halves
+        ]
+    if (done := _again(key, movements)) is not None:
+        return done
+    for change in changes:
+        if held[change.source_id].balance < change.taken:
+            raise NotEnough(
+                held[change.source_id], wanted=change.taken, available=held[change.source_id].balance
+            )
+    return _post(movements)
 
 
 @_in_transaction
@@ -372,10 +648,56 @@ def pay_in(
     label: str = "",
 ) -> uuid.UUID:
     """A payment arrived: its euros wait in a reserved pocket of this holder; the pocket's id. KeyReused."""
+    return _from_outside(
+        MovementKind.PAYMENT, CARD, reserved_for, amount, key=key, at=at, by=by, reason=reason, label=label
+    ).target_id
+
+
+@_in_transaction
+def top_up_by_state(
+    *,
+    reserved_for: "HolderProfile",
+    amount: int,
+    key: str,
+    at: datetime,
+    by: Actor,
+    reason: str,
+    label: str = "",
+) -> tuple[uuid.UUID, uuid.UUID]:
+    """The State adds to one training: (where it comes from, the reserved pocket it waits in). KeyReused.
+
+    It never lies in a purse: a release gives it back to the State.
+    """
+    movement = _from_outside(
+        MovementKind.STATE_TOP_UP,
+        STATE_TOP_UP,
+        reserved_for,
+        amount,
+        key=key,
+        at=at,
+        by=by,
+        reason=reason,
+        label=label,
+    )
+    return movement.source_id, movement.target_id
+
+
+def _from_outside(
+    kind: MovementKind,
+    payer: Place,
+    reserved_for: "HolderProfile",
+    amount: int,
+    *,
+    key: str,
+    at: datetime,
+    by: Actor,
+    reason: str,
+    label: str,
+) -> Movement:
     _check_amount(amount)
     movement = _movement(
-        MovementKind.PAYMENT,
-        source=_opened({CARD})[CARD],
+        kind,
+        source=_opened({payer})[payer],
         target=_reserved_id(_line_key(key, 1), reserved_for.pk),
         amount=amount,
         key=_line_key(key, 1),
@@ -386,7 +708,7 @@ def pay_in(
     if _again(key, [movement]) is None:
         _open_reserved([(movement.target_id, Unit.EUR_CENT.value, reserved_for.pk, label or reason)])
         _post([movement])
-    return movement.target_id
+    return movement
 
 
 @_in_transaction
@@ -395,10 +717,12 @@ def release(
 ) -> list[Movement]:
     """Give back all that is left in each reserved pocket to where it came from; a payment is refunded.
 
-    NothingReserved: one is already empty. KeyReused. LookupError: one was never filled.
+    What comes back to a purse whose last day has passed goes on to its envelope, or to its funder, at once:
+    nobody could use it there any more. NothingReserved: one is already empty. KeyReused. LookupError: one
+    was never filled.
     """
     origins = _origins(reserved)
-    held = _lock([*reserved, *origins.values()])
+    held = _lock_with_envelopes([*reserved, *origins.values()], ended_by=paris_day(at))
     movements = [
         _movement(
             MovementKind.RELEASE if origin in held else MovementKind.REFUND,
@@ -417,7 +741,23 @@ def release(
     for movement in movements:
         if not movement.amount:
             raise NothingReserved(held[movement.source_id])
-    return _post(movements)
+    released = _post(movements)
+    _post(
+        [
+            _back(
+                MovementKind.EXPIRY,
+                held[movement.target_id],
+                amount=movement.amount,
+                key=f"{movement.key}:expired",
+                at=at,
+                by=by,
+                reason=reason,
+            )
+            for movement in released
+            if movement.target_id in held and _has_ended(held[movement.target_id], on=paris_day(at))
+        ]
+    )
+    return released
 
 
 @_in_transaction
@@ -487,6 +827,31 @@ def adjust(
     return _post([movement])[0]
 
 
+# --- The way back to a funder --------------------------------------------------------------------------
+
+
+def _has_ended(pocket: Held, *, on: date) -> bool:
+    return pocket.kind in FUNDED_KINDS and pocket.expires_on is not None and pocket.expires_on < on
+
+
+def _back(
+    kind: MovementKind, pocket: Held, *, amount: int, key: str, at: datetime, by: Actor, reason: str
+) -> Movement:
+    """A movement to the envelope of this purse, or to its funder in the world; not written yet."""
+    target = pocket.envelope_id
+    if target is None:
+        funder = Place(None, PocketKind.FUNDER.value, pocket.unit, pocket.label)
+        target = _opened({funder})[funder]
+    return _movement(
+        kind, source=pocket.id, target=target, amount=amount, key=key, at=at, by=by, reason=reason
+    )
+
+
+def _times_returned(pocket_id: uuid.UUID, kind: MovementKind) -> int:
+    """How often this purse was emptied that way. It is under lock: nobody else adds one."""
+    return Movement.objects.filter(source_id=pocket_id, kind=kind).count()
+
+
 # --- Guards -----------------------------------------------------------------------------------------
 
 
@@ -550,15 +915,36 @@ def _condemned(key: str) -> KeyReused:
 
 
 def _lock(pocket_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, Held]:
-    """Lock pockets in id order, by id. World pockets keep no balance: they are neither locked nor returned.
+    """Lock envelopes, then other pockets, each in id order; by id.
 
-    NO KEY: rows that point to a pocket (a funding line) need not wait.
+    World pockets keep no balance: they are neither locked nor returned. NO KEY: rows that point to a
+    pocket (a funding line) need not wait.
     """
+    return _held("id = ANY(%s)", [list(pocket_ids)])
+
+
+def _lock_with_envelopes(
+    pocket_ids: Iterable[uuid.UUID], *, ended_by: date | None = None
+) -> dict[uuid.UUID, Held]:
+    """Pockets and the envelopes they may go back to, in one lock; `ended_by`: only of those that have ended.
+
+    An envelope is shared by many people: nobody waits for it without need.
+    """
+    wanted = list(pocket_ids)
+    return _held(
+        "(id = ANY(%s) OR id IN (SELECT envelope_id FROM rights_pocket"
+        " WHERE id = ANY(%s) AND envelope_id IS NOT NULL AND (%s::date IS NULL OR expires_on < %s::date)))",
+        [wanted, wanted, ended_by, ended_by],
+    )
+
+
+def _held(which: str, parameters: list[Any]) -> dict[uuid.UUID, Held]:
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT id, kind, unit, holder_id, label, expires_on, balance FROM rights_pocket"
-            " WHERE id = ANY(%s) AND balance IS NOT NULL ORDER BY id FOR NO KEY UPDATE",
-            [list(pocket_ids)],
+            "SELECT id, kind, unit, holder_id, label, expires_on, balance, envelope_id"  # noqa: S608
+            f" FROM rights_pocket WHERE {which} AND balance IS NOT NULL"
+            f" ORDER BY kind <> '{PocketKind.ENVELOPE.value}', id FOR NO KEY UPDATE",
+            parameters,
         )
         return {row[0]: Held(*row) for row in cursor.fetchall()}
 
@@ -595,16 +981,17 @@ def _opened(wanted: set[Place]) -> dict[Place, uuid.UUID]:
     return found
 
 
+_PLACE = ", ".join(Place._fields)
+
+
 def _find_pockets(wanted: set[Place]) -> dict[Place, uuid.UUID]:
     holders = {place.holder_id for place in wanted if place.holder_id}
     world = {place.kind for place in wanted if not place.holder_id}
     with connection.cursor() as cursor:
         # Two halves, each with its own unique index.
         cursor.execute(
-            "SELECT holder_id, kind, unit, label, funder_kind, expires_on, id FROM rights_pocket"
-            " WHERE holder_id = ANY(%s) AND kind = ANY(%s)"
-            " UNION ALL SELECT holder_id, kind, unit, label, funder_kind, expires_on, id FROM rights_pocket"
-            " WHERE holder_id IS NULL AND kind = ANY(%s)",
+            f"SELECT {_PLACE}, id FROM rights_pocket WHERE holder_id = ANY(%s) AND kind = ANY(%s)"  # noqa: S608
+            f" UNION ALL SELECT {_PLACE}, id FROM rights_pocket WHERE holder_id IS NULL AND kind = ANY(%s)",
             [list(holders), [kind.value for kind in HOLDER_KINDS], list(world)],
         )
         return {Place(*place): pocket_id for *place, pocket_id in cursor.fetchall()}
@@ -619,8 +1006,9 @@ def _open_reserved(rows: Iterable[tuple[uuid.UUID, str, uuid.UUID, str]]) -> Non
         return
     with connection.cursor() as cursor:
         cursor.execute(
-            "INSERT INTO rights_pocket (id, kind, unit, holder_id, label, funder_kind, balance) VALUES "  # noqa: S608
-            + ", ".join(["(%s, %s, %s, %s, %s, '', 0)"] * (len(values) // 5))
+            "INSERT INTO rights_pocket"  # noqa: S608
+            " (id, kind, unit, holder_id, label, funder_kind, origin, balance) VALUES "
+            + ", ".join(["(%s, %s, %s, %s, %s, '', '', 0)"] * (len(values) // 5))
             + " ON CONFLICT (id) DO NOTHING",
             values,
         )

@@ -24,7 +24,18 @@ from rulebook.workdays import midnight_after, paris_day
 LOT = 5_000
 SEALING_LOCK = 0x7365616C  # "seal": one sealer at a time
 
-POCKET_FACTS = ("id", "kind", "unit", "holder_id", "label", "funder_kind", "expires_on")
+POCKET_FACTS = (
+    "id",
+    "kind",
+    "unit",
+    "holder_id",
+    "label",
+    "funder_kind",
+    "expires_on",
+    "origin",
+    "envelope_id",
+    "earmark_id",
+)
 MOVEMENT_FACTS = (
     *("id", "kind", "amount", "key", "reason", "formula", "reverses_id", "value_date"),
     *("recorded_at", "recorded_by_id"),
@@ -54,7 +65,7 @@ def content_of(facts: Sequence[Any]) -> dict[str, Any]:
 
 
 def _pocket(facts: Sequence[Any]) -> dict[str, Any]:
-    pocket_id, kind, unit, holder_id, label, funder_kind, expires_on = facts
+    pocket_id, kind, unit, holder_id, label, funder_kind, expires_on, origin, envelope_id, earmark_id = facts
     return {
         "id": str(pocket_id),
         "kind": kind,
@@ -62,6 +73,9 @@ def _pocket(facts: Sequence[Any]) -> dict[str, Any]:
         "holder_id": holder_id and str(holder_id),
         "label": label,
         "funder_kind": funder_kind,
+        "origin": origin,
+        "envelope_id": envelope_id and str(envelope_id),
+        "earmark_id": earmark_id,
         "expires_on": expires_on and expires_on.isoformat(),
     }
 

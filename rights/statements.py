@@ -15,7 +15,16 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from accounts.models import HolderProfile
-from rights.kinds import FUNDED_KINDS, HOLDER_KINDS, INTO_RESERVED, MovementKind, PocketKind, Unit
+from rights.kinds import (
+    FUNDED_KINDS,
+    GAINS,
+    HOLDER_KINDS,
+    INTO_RESERVED,
+    RETURNS,
+    MovementKind,
+    PocketKind,
+    Unit,
+)
 from rights.ledger import amount_in_words
 from rights.models import Movement, Pocket
 from rulebook.workdays import paris_day
@@ -31,12 +40,21 @@ WHAT_IT_IS = {
     PocketKind.DOTATION: gettext_lazy(
         "Versée pour vous par un employeur ou un accord. Elle paie en premier."
     ),
+    PocketKind.CORRECTIVE: gettext_lazy(
+        "Versés par un employeur qui n’a pas tenu ses obligations envers vous."
+    ),
     PocketKind.PROFESSIONAL_RISK: gettext_lazy("Vos points du compte de prévention, convertis en euros."),
+    PocketKind.WORK_ACCIDENT: gettext_lazy(
+        "Après un accident du travail ou une maladie professionnelle, pour changer de métier."
+    ),
     PocketKind.TOP_UP: gettext_lazy("Ajouté par un financeur pour compléter un prix."),
 }
 # What a history can be narrowed to; a holder's purses never see the other kinds of movement.
 HISTORY_KINDS = {
     MovementKind.CREDIT: gettext_lazy("Droits ajoutés"),
+    MovementKind.GRANT: gettext_lazy("Dotations et abondements"),
+    MovementKind.EXPIRY: gettext_lazy("Dotations terminées"),
+    MovementKind.RECALL: gettext_lazy("Dotations reprises"),
     MovementKind.RESERVE: gettext_lazy("Sommes réservées"),
     MovementKind.RELEASE: gettext_lazy("Sommes rendues"),
     MovementKind.REVERSAL: gettext_lazy("Corrections"),
@@ -176,7 +194,7 @@ def sources(pockets: Sequence[PocketLine]) -> dict[uuid.UUID, list[Line]]:
     """What came into each of these purses lately, newest first, with its formula. One query."""
     found: dict[uuid.UUID, list[Line]] = defaultdict(list)
     ids = [pocket.id for pocket in pockets]
-    for movement in _movements(ids).filter(kind=MovementKind.CREDIT, target__in=ids):
+    for movement in _movements(ids).filter(kind__in=GAINS, target__in=ids):
         if len(found[movement.target_id]) < SOURCES_SHOWN:
             found[movement.target_id].append(_line(movement))
     return found
@@ -315,7 +333,7 @@ def _line(movement) -> Line:
 
 def _words(kind: str, purse: Pocket, other: Pocket) -> str:
     """What happened, in one sentence for the holder."""
-    if kind == MovementKind.CREDIT:
+    if kind in (MovementKind.CREDIT, MovementKind.GRANT):
         if purse.kind in FUNDED_KINDS and purse.label:
             return _("%(funder)s vous a versé des droits à la formation") % {"funder": purse.label}
         return _("Droits ajoutés à votre compte")
@@ -323,6 +341,15 @@ def _words(kind: str, purse: Pocket, other: Pocket) -> str:
         return _("Réservé pour : %(training)s") % {"training": other.label}
     if kind == MovementKind.RELEASE:
         return _("Rendu à votre compte : %(training)s") % {"training": other.label}
+    if kind in RETURNS:
+        funder = purse.label or str(purse.get_kind_display())
+        if kind == MovementKind.EXPIRY:
+            return _("Date passée : retourné à %(funder)s") % {"funder": funder}
+        return _("Repris par %(funder)s") % {"funder": funder}
+    if kind == MovementKind.CONVERSION_OUT:
+        return _("Converti en euros") if purse.unit == Unit.HOUR else _("Converti en heures")
+    if kind == MovementKind.CONVERSION_IN:
+        return _("Venu d’heures converties") if purse.unit == Unit.EUR_CENT else _("Venu d’euros convertis")
     if kind == MovementKind.REVERSAL:
         return _("Correction : des droits ajoutés par erreur ont été retirés")
     if kind == MovementKind.ADJUST_UP:

@@ -5,7 +5,7 @@ import logging
 from celery import shared_task
 from django.utils import timezone
 
-from rights import integrity, seals
+from rights import dotations, integrity, seals
 
 logger = logging.getLogger(__name__)
 
@@ -27,3 +27,10 @@ def seal_ledger() -> None:
         told=lambda seal: logger.info("ledger: %s sealed, %s movements, %s", seal, seal.count, seal.hash),
     )
     logger.info("ledger: %s days sealed", len(done))
+
+
+@shared_task
+def return_ended_dotations() -> None:
+    """Every hour: what was not used by its last day goes back to its funder."""
+    returned = dotations.expire(at=timezone.now())
+    logger.info("dotations: %s purses have ended, and went back to their funders", len(returned))

@@ -134,6 +134,46 @@ class Rules(CreditingRules):
     participation_exempt_purses: tuple[str, ...]
     # Groups of kinds of purse, first used first; inside a group, first named first.
     order_of_use: tuple[tuple[str, ...], ...]
+    # Kind of action, or "rs" for the specific register → the most that yearly rights pay.
+    ceilings_cents: Mapping[str, int]
+    # Kinds of purse that a ceiling counts together…
+    ceiling_purses: tuple[str, ...]
+    # …and certifications that have none.
+    ceiling_exempt_certifications: tuple[str, ...]
+    # Kinds of action that a third party must help to pay, from this amount, unless one is of these statuses.
+    cofunded_kinds: tuple[str, ...]
+    cofunded_min_cents: int
+    cofunded_exempt_statuses: tuple[str, ...]
+    # Kinds of purse, or of its funder, that count as a third party.
+    cofunders: tuple[str, ...]
+    # The State's top-up: percent of what is missing, up to so much a dossier (0: there is none), for
+    # certifications that lead to one of these jobs (ROME codes).
+    state_top_up_percent: int
+    state_top_up_max_cents: int
+    state_top_up_jobs: tuple[str, ...]
+
+    # --- Rights that no year of work gives ---
+    # Kind of voluntary activity → what must be reached in the year, in its own unit (rights.awards).
+    volunteer_thresholds: Mapping[str, int]
+    # Of the hours of an association's leader, how many in one association.
+    volunteer_association_hours_min: int
+    volunteer_year_cents: int
+    volunteer_cap_cents: int
+    # One point of the prevention account (C2P).
+    professional_risk_point_cents: int
+    work_accident_cents: int
+    # Percent of permanent incapacity.
+    work_accident_rate_min: int
+    # Employer's duty not kept; dismissal under a collective performance agreement.
+    corrective_cents: int
+    dismissal_cents: int
+
+    # --- Hours and euros, when somebody changes sector ---
+    conversion_hour_cents: int
+    conversion_volunteer_hour_cents: int
+    # Repeated moves: so many hours at most over so many years.
+    conversion_hours_max: int
+    conversion_years: int
 
     # --- Activation of an account ---
     activation_attempts_max: int

@@ -275,6 +275,7 @@ ROWS = (
     Row("dossier_discard", "POST", a_dossier(), LOGIN, 302, 404, 403, 403, 403),
     Row("dossier_send", "POST", a_dossier(), LOGIN, 422, 404, 403, 403, 403),
     Row("dossier_accept", "POST", a_dossier(proposed=True), LOGIN, 422, 404, 403, 403, 403),
+    Row("dossier_top_up", "POST", a_dossier(proposed=True), LOGIN, 422, 404, 403, 403, 403),
     Row("dossier_decline", "POST", a_dossier(proposed=True), LOGIN, 422, 404, 403, 403, 403),
     Row("dossier_cancel", "POST", a_dossier(requested=True), LOGIN, 422, 404, 403, 403, 403),
     Row("dossier_withdraw", "POST", a_dossier(accepted=True), LOGIN, 422, 404, 403, 403, 403),

@@ -8,6 +8,6 @@ register = template.Library()
 
 
 @register.filter
-def paid_by(price_cents: int, wallet) -> funding.Plan | None:
-    """{{ offer.price_cents|paid_by:wallet }}: how this wallet pays that price; None without a wallet."""
-    return wallet.plan(price_cents) if wallet else None
+def paid_by(offer, wallet) -> funding.Plan | None:
+    """{{ offer|paid_by:wallet }}: how this wallet pays its price; None without a wallet."""
+    return wallet.plan(offer) if wallet else None

@@ -189,6 +189,21 @@ def dossier_accept(request: HttpRequest, dossier_id: UUID) -> HttpResponse:
 
 @holder_required
 @require_POST
+def dossier_top_up(request: HttpRequest, dossier_id: UUID) -> HttpResponse:
+    """« Activer l’abondement de l’État »: the price below is computed again with it."""
+    found = visible_dossier(request, dossier_id)
+
+    def activate() -> Dossier:
+        return workflow.activate_top_up(
+            found.pk, by=request.actor, at=timezone.now(), request_id=request_id_of(request)
+        )
+
+    said = _("L’abondement de l’État est activé. Relisez ce que vous payez, puis validez votre inscription.")
+    return _do(request, found, activate, said=said)
+
+
+@holder_required
+@require_POST
 def dossier_decline(request: HttpRequest, dossier_id: UUID) -> HttpResponse:
     found = visible_dossier(request, dossier_id)
     return _do_with_reason(request, found, workflow.decline, said=_("Vous avez refusé la proposition."))

@@ -7,6 +7,7 @@ from django.utils.functional import SimpleLazyObject
 
 import rulebook
 from accounts.permissions import enrolment_obstacle
+from catalog.models import Offer
 from dossiers import funding, workflow
 from rulebook import Rules, workdays
 
@@ -19,8 +20,14 @@ class Wallet:
     status: str
     rules: Rules
 
-    def plan(self, price_cents: int) -> funding.Plan:
-        return funding.plan(price_cents=price_cents, purses=self.purses, status=self.status, rules=self.rules)
+    def plan(self, offer: Offer) -> funding.Plan:
+        return funding.plan(
+            price_cents=offer.price_cents,
+            purses=self.purses,
+            status=self.status,
+            rules=self.rules,
+            training=workflow.training_of(offer),
+        )
 
 
 def wallet(request):

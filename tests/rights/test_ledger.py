@@ -334,13 +334,26 @@ def test_what_was_given_back_is_not_given_back_again_under_another_key():
     assert balance(purse) == 500_00
 
 
-def test_an_expired_dotation_still_gets_back_what_was_reserved_from_it():
-    dotation = PurseFactory(kind=PocketKind.DOTATION, expires_on=NOW.date())
+def test_what_is_released_to_a_dotation_that_has_ended_goes_on_to_its_funder_at_once():
+    dotation = PurseFactory(kind=PocketKind.DOTATION, label="Région", expires_on=NOW.date())
     reserved = reserve((dotation, 100))
     later = NOW + datetime.timedelta(days=10)
-    ledger.release(reserved=reserved, key="r", at=later, by=SYSTEM, reason="")
+    told = {"reserved": reserved, "key": "r", "at": later, "by": SYSTEM, "reason": ""}
+    released = ledger.release(**told)
+    assert [(move.kind, move.target_id, move.amount) for move in released] == [("release", dotation.pk, 100)]
+    [returned] = Movement.objects.filter(kind=MovementKind.EXPIRY)
+    assert (returned.source_id, returned.amount) == (dotation.pk, 100)
+    assert (returned.target.kind, returned.target.label) == (PocketKind.FUNDER, "Région")
+    assert balance(dotation) == 499_00  # what lay there waits for the nightly sweep
+    assert ledger.release(**told) == released
+    assert Movement.objects.filter(kind=MovementKind.EXPIRY).count() == 1
+    assert integrity.check() == []
+
+
+def test_on_its_last_day_a_dotation_keeps_what_it_is_given_back():
+    dotation = PurseFactory(kind=PocketKind.DOTATION, expires_on=NOW.date())
+    ledger.release(reserved=reserve((dotation, 100)), key="r", at=NOW, by=SYSTEM, reason="")
     assert balance(dotation) == 500_00
-    assert ledger.purses(dotation.holder, at=later) == []
 
 
 def test_only_reserved_pockets_are_released():

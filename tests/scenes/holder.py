@@ -3,7 +3,7 @@
 from django.urls import reverse
 
 from tests.scenes import CAMILLE, MALIK, Scene, page
-from tests.scenes.stage import NEWCOMER, WITHOUT_ACCOUNT
+from tests.scenes.stage import LEARNER, NEWCOMER, TOPPED_UP, WITHOUT_ACCOUNT
 
 
 def dossier(of: str, **fields):
@@ -31,6 +31,19 @@ SCENES = [
         dossier(CAMILLE, state="proposed"),
         shows=("Valider mon inscription",),
     ),
+    Scene(
+        "holder/dossier-state-top-up",
+        TOPPED_UP,
+        dossier(TOPPED_UP, state="proposed"),
+        shows=("Activer l’abondement de l’État", "Ce qui ne peut pas servir ici"),
+    ),
+    Scene(
+        "holder/dossier-licence-alone",
+        LEARNER,
+        dossier(LEARNER, state="proposed"),
+        shows=("Cette proposition ne peut pas être validée",),
+    ),
+    Scene("holder/search-state-top-up", TOPPED_UP, page("search", "q=web"), shows=("l’État peut ajouter",)),
     Scene("holder/dossier-accepted", CAMILLE, dossier(CAMILLE, state="accepted")),
     Scene("holder/dossier-refused", CAMILLE, dossier(CAMILLE, state="refused_by_provider")),
     Scene("holder/dossier-lapsed", CAMILLE, dossier(CAMILLE, state="lapsed")),

@@ -6,6 +6,7 @@ from uuid import uuid4
 
 from django.contrib.auth.models import Permission
 from django.db import transaction
+from django.db.backends.postgresql.psycopg_any import DateRange
 from django.utils import timezone
 
 from accounts import freezing, teams
@@ -18,6 +19,9 @@ from admissions.states import State
 from catalog.models import CatalogueImport, Certification, Offer, Session, Town
 from dossiers import bulk, calendar
 from dossiers.models import Dossier
+from rights import earmarks
+from rights.kinds import FunderKind, Origin
+from rulebook.models import Parameter
 from tests.factories.accounts import HolderFactory, MembershipFactory, UserFactory
 from tests.factories.admissions import JoinRequestFactory, MeasureFactory
 from tests.factories.catalog import (
@@ -29,6 +33,7 @@ from tests.factories.catalog import (
     in_days,
 )
 from tests.factories.dossiers import DossierFactory, act, in_business_days, provider_actor
+from tests.factories.dotations import EnvelopeFactory, GrantFactory
 
 NEWCOMER = "nouveau@exemple.invalid"
 WITHOUT_ACCOUNT = "sans-compte@exemple.invalid"
@@ -48,6 +53,8 @@ SUSPENDED = "suspendue@exemple.invalid"
 BUSY = "affairee@exemple.invalid"
 WRITER = "redaction@exemple.invalid"
 CALM = "guichet-calme@exemple.invalid"
+TOPPED_UP = "abondee@exemple.invalid"
+LEARNER = "permis@exemple.invalid"
 
 
 class Stage:
@@ -71,6 +78,7 @@ class Stage:
             _measures()
             _busy_inbox()
             _catalogue_desk()
+            _funded_people()
 
         # Somebody whose calendar program follows an address.
         for email in ("demandeur@exemple.invalid", "organisme@exemple.invalid"):
@@ -158,6 +166,56 @@ def _frozen_people() -> None:
                 user=watchful,
                 sign_in=row,
             )
+
+
+def _funded_people() -> None:
+    """Somebody whom the State may help, and somebody whose licence needs a third party."""
+    at = timezone.now()
+    # The State's measure has ended: a new text opens it again, here.
+    ended = Parameter.objects.filter(name="state_top_up_max_cents").order_by("-in_force")[0]
+    today = timezone.localdate(at)
+    Parameter.objects.filter(pk=ended.pk).update(in_force=DateRange(ended.in_force.lower, today))
+    Parameter.objects.create(
+        name=ended.name,
+        label=ended.label,
+        value=100_000,
+        unit=ended.unit,
+        in_force=DateRange(today, None),
+        legal_reference="Choix de l'instance",
+        is_core_law=False,
+    )
+    holder = HolderFactory(user=UserFactory(email=TOPPED_UP), first_names="Lina", birth_name="Marchal")
+    GrantFactory(
+        envelope=EnvelopeFactory(funder_name="Région Bretagne", funder_kind=FunderKind.REGION),
+        holder=holder,
+        origin=Origin.TOP_UP,
+        conditions=earmarks.conditions(certifications=["RNCP99999"]),
+        expires_on=in_days(200),
+    )
+    DossierFactory(
+        holder=holder,
+        session=SessionFactory(
+            starts_on=in_days(60),
+            ends_on=in_days(90),
+            offer__title="Développeur web",
+            offer__price_cents=180_000,
+            offer__certification__rome_codes=["M1805"],
+        ),
+        balance_cents=100_000,
+        proposed=True,
+    )
+    learner = HolderFactory(user=UserFactory(email=LEARNER), first_names="Tom", birth_name="Kerviel")
+    licence = OfferFactory(
+        kind="licence_light",
+        certification=None,
+        portal_code="CPF206",
+        title="Permis B, formule complète",
+        price_cents=120_000,
+        provider__is_approved_driving_school=True,
+        sessions=0,
+    )
+    session = SessionFactory(offer=licence, starts_on=in_days(60), ends_on=in_days(120))
+    DossierFactory(holder=learner, session=session, is_exempt=False, proposed=True)
 
 
 def _team() -> None:
