@@ -527,8 +527,9 @@ def _hold(
         return found
     with connection.cursor() as cursor:
         cursor.execute(
-            "INSERT INTO rights_pocket (id, kind, unit, holder_id, label, funder_kind, expires_on, balance)"
-            " SELECT gen_random_uuid(), kind, unit, holder_id, '', '', NULL, 0"
+            "INSERT INTO rights_pocket"
+            " (id, kind, unit, holder_id, label, funder_kind, expires_on, origin, balance)"
+            " SELECT gen_random_uuid(), kind, unit, holder_id, '', '', NULL, '', 0"
             " FROM unnest(%s::uuid[], %s::text[], %s::text[]) AS wanted (holder_id, kind, unit)"
             " ON CONFLICT DO NOTHING RETURNING holder_id::text, kind, unit, id::text",
             [list(column) for column in zip(*missing, strict=True)],

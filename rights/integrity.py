@@ -104,7 +104,7 @@ _QUERIES = {
         WHERE kind IN {_in(EURO_KINDS)} AND unit <> '{Unit.EUR_CENT.value}'""",
     "pocket_of_a_funder_only_names_its_kind": f"""
         SELECT 'pocket:' || id, kind || ', funder « ' || funder_kind || ' »' FROM rights_pocket
-        WHERE funder_kind <> '' AND kind NOT IN {_in(FUNDED_KINDS)}""",
+        WHERE funder_kind <> '' AND kind NOT IN {_in((*FUNDED_KINDS, PocketKind.ENVELOPE))}""",
     # Value comes with the pocket or not at all: one that was never moved was written by hand.
     "pocket_is_opened_by_a_movement": f"""
         SELECT 'pocket:' || id, kind || ', never moved' FROM rights_pocket p
@@ -181,7 +181,7 @@ RULES = {
     "pocket_is_opened_by_a_movement": _("aucune poche n’est ouverte sans mouvement"),
     "pocket_is_of_a_known_kind": _("chaque poche est d’une nature et d’une unité connues"),
     "pocket_of_euros_holds_no_hours": _("ce qui se compte en euros ne contient pas d’heures"),
-    "pocket_of_a_funder_only_names_its_kind": _("seul ce qu’un financeur verse dit la sorte de financeur"),
+    "pocket_of_a_funder_only_names_its_kind": _("seuls une enveloppe et ce qu’un financeur verse disent la sorte de financeur"),
     "pocket_of_a_person_has_a_holder": _(
         "seules les poches extérieures et les enveloppes n’ont pas de titulaire"
     ),
