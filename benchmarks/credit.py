@@ -84,9 +84,9 @@ DECLARATIONS = """
 """
 # A third have rights from the years before; some are near their cap.
 POCKETS = """
-    INSERT INTO rights_pocket (id, kind, unit, holder_id, label, funder_kind, balance)
-    SELECT gen_random_uuid(), 'state', 'eur_cent', NULL::uuid, '', '', NULL::bigint
-    UNION ALL SELECT gen_random_uuid(), 'annual', 'eur_cent', id, '', '', 0 FROM accounts_holderprofile
+    INSERT INTO rights_pocket (id, kind, unit, holder_id, label, funder_kind, origin, balance)
+    SELECT gen_random_uuid(), 'state', 'eur_cent', NULL::uuid, '', '', '', NULL::bigint
+    UNION ALL SELECT gen_random_uuid(), 'annual', 'eur_cent', id, '', '', '', 0 FROM accounts_holderprofile
     WHERE substr(reference, 7)::int %% 3 = 0
 """
 MOVEMENTS = """

@@ -458,10 +458,10 @@ def test_a_pocket_of_a_kind_that_does_not_exist_is_found(change, rule):
 
 def test_what_is_counted_in_euros_holds_no_hours(purse):
     with pytest.raises(IntegrityError) as refusal, transaction.atomic():
-        Pocket.objects.create(holder=purse.holder, kind=PocketKind.VOLUNTEER, unit=Unit.HOUR, balance=0)
+        Pocket.objects.create(holder=purse.holder, kind=PocketKind.CREDIT, unit=Unit.HOUR, balance=0)
     assert constraint_of(refusal) == "pocket_of_euros_holds_no_hours"
     without_constraint("pocket_of_euros_holds_no_hours")
-    Pocket.objects.create(holder=purse.holder, kind=PocketKind.VOLUNTEER, unit=Unit.HOUR, balance=0)
+    Pocket.objects.create(holder=purse.holder, kind=PocketKind.CREDIT, unit=Unit.HOUR, balance=0)
     assert "pocket_of_euros_holds_no_hours" in rules_broken()
 
 
