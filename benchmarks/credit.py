@@ -98,7 +98,7 @@ MOVEMENTS = """
 """
 
 # The rows that a run adds, as it left them, except what the database writes by itself: balances and ids.
-POCKET_COLUMNS = "id, kind, unit, holder_id, label, funder_kind, expires_on"
+POCKET_COLUMNS = "id, kind, unit, holder_id, label, funder_kind, expires_on, origin"
 CREDIT_COLUMNS = (
     "holder_id, year, version, unit, annual, increase, lost, cap, balance_before, formula, statement_ids,"
     " declaration_ids, recorded_at"
