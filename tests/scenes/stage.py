@@ -87,13 +87,13 @@ class Stage:
         return next(actor.organisation for actor in roles_of(self.user(email)) if actor.is_provider)
 
     def dossier(self, *, of: str = "", by: str = "", **fields: Any) -> Dossier:
-        """The first dossier of this holder, or of the organisation this person acts for."""
+        """The newest dossier of this holder, or of the organisation this person acts for."""
         found = Dossier.objects.filter(**fields)
         if of:
             found = found.filter(holder__user__email=of)
         if by:
             found = found.filter(provider_id=self.organisation(by).pk)
-        return found.order_by("number")[0]
+        return found.order_by("-created_at", "number")[0]
 
     def membership(self, email: str) -> Membership:
         return Membership.objects.get(user__email=email)
