@@ -89,7 +89,7 @@ def of(dossier: Dossier, *, actor: Actor, at: datetime) -> Screen:
         dossier=dossier,
         at=at,
         sentence=sentence(dossier, due_at=clock.due_at if clock else None, is_overdue=is_overdue),
-        is_yours=not is_overdue and State(dossier.state) in CLOCK_OF and _turn(dossier) == actor.role,
+        is_yours=not is_overdue and _waits_for(dossier) == actor.role,
         is_overdue=is_overdue,
         clock=None if is_overdue else clock,
         skipped=[(date.fromisoformat(skip["day"]), skip["why"]) for skip in clock.skipped] if clock else [],
@@ -195,10 +195,10 @@ def _label(line: FundingLine, *, is_over: bool) -> str:
     return _("N’a pas été payé") if is_over else _("À payer par vous")
 
 
-def _turn(dossier: Dossier) -> Role | None:
-    """Who has to act while a clock runs; a confirmed registration waits for nobody."""
+def _waits_for(dossier: Dossier) -> Role | None:
+    """Who has to answer before the clock ends; a confirmed registration waits for no answer."""
     state = State(dossier.state)
-    return None if state == State.ACCEPTED else WHOSE_TURN.get(state)
+    return WHOSE_TURN[state] if CLOCK_OF.get(state) in ANSWER_CLOCKS else None
 
 
 def sentence(dossier: Dossier, *, due_at: datetime | None, is_overdue: bool) -> str:

@@ -18,6 +18,8 @@ from admissions.states import State
 from catalog.models import CatalogueImport, Certification, Offer, Session, Town
 from dossiers import bulk, calendar
 from dossiers.models import Dossier
+from rights import adjustments
+from rights.models import Adjustment, Pocket
 from tests.factories.accounts import HolderFactory, MembershipFactory, UserFactory
 from tests.factories.admissions import JoinRequestFactory, MeasureFactory
 from tests.factories.catalog import (
@@ -28,7 +30,7 @@ from tests.factories.catalog import (
     SessionFactory,
     in_days,
 )
-from tests.factories.dossiers import DossierFactory, act, in_business_days, provider_actor
+from tests.factories.dossiers import DossierFactory, act, admin_actor, in_business_days, provider_actor
 
 NEWCOMER = "nouveau@exemple.invalid"
 WITHOUT_ACCOUNT = "sans-compte@exemple.invalid"
@@ -71,6 +73,7 @@ class Stage:
             _measures()
             _busy_inbox()
             _catalogue_desk()
+            _adjustment()
 
         # Somebody whose calendar program follows an address.
         for email in ("demandeur@exemple.invalid", "organisme@exemple.invalid"):
@@ -94,6 +97,9 @@ class Stage:
         if by:
             found = found.filter(provider_id=self.organisation(by).pk)
         return found.order_by("-created_at", "number")[0]
+
+    def adjustment(self) -> Adjustment:
+        return Adjustment.objects.get()
 
     def membership(self, email: str) -> Membership:
         return Membership.objects.get(user__email=email)
@@ -310,3 +316,17 @@ def _import_lines(made: CatalogueImport) -> None:
         }
     for verdict, reason in verdicts.items():
         CatalogueImportLineFactory(catalogue_import=made, step=step, verdict=verdict, reason=reason)
+
+
+def _adjustment() -> None:
+    """Somebody of the desk proposes; another will decide."""
+    purse = Pocket.objects.filter(kind="annual", holder__user__email="titulaire@exemple.invalid").get()
+    adjustments.propose(
+        purse.pk,
+        direction=adjustments.Direction.UP,
+        amount=12_50,
+        reason="Heures oubliées par l’employeur en 2025.",
+        by=admin_actor(),
+        at=timezone.now(),
+        request_id=uuid4(),
+    )
