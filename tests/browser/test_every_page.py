@@ -39,6 +39,11 @@ CUT_OFF = """() => [...document.querySelectorAll("main *, header *, footer *")].
   return hides && each.clientWidth > 1 && each.innerText && !each.closest("svg, select")
     && (each.scrollWidth > each.clientWidth + 1 || each.scrollHeight > each.clientHeight + 1);
 }).slice(0, 5).map(each => each.outerHTML.slice(0, 160))"""
+# What one writes in has room for a word.
+SQUEEZED = """() => [...document.querySelectorAll("input, select, textarea")]
+  .filter(each => !["hidden", "checkbox", "radio", "file"].includes(each.type))
+  .filter(each => each.offsetHeight > 1 && each.offsetWidth > 1 && each.offsetWidth < 40)
+  .slice(0, 5).map(each => each.outerHTML.slice(0, 120))"""
 # What one taps is never too small for a finger, links inside a sentence aside.
 MISSES = """() => [...document.querySelectorAll(
   "main .button, header a, header button, footer a, footer button")]
@@ -145,7 +150,7 @@ def test_page(scene: Scene, stage, server, seat, book):
 def _fits(scene: Scene, shown) -> None:
     for width in WIDTHS:
         shown.set_viewport_size({"width": width, "height": 900})
-        for what, script in (("too wide", TOO_WIDE), ("cut off", CUT_OFF)):
+        for what, script in (("too wide", TOO_WIDE), ("cut off", CUT_OFF), ("squeezed", SQUEEZED)):
             found = shown.evaluate(script)
             assert found == [], f"{scene.name} at {width} pixels, {what}: {found}"
     if scene.is_ours:
