@@ -372,8 +372,8 @@ class SystemFilter(admin.SimpleListFilter):
     parameter_name = "systeme"
 
     def lookups(self, request, model_admin):
-        systems = SignIn.objects.order_by("system").values_list("system", flat=True).distinct()
-        return [(system or UNKNOWN_SYSTEM, system or _("inconnu")) for system in systems]
+        # Those that are recognised, as they are written: reading them from the rows would read all of them.
+        return [*((system, system) for system in sign_ins.SYSTEMS), (UNKNOWN_SYSTEM, _("inconnu"))]
 
     def queryset(self, request, queryset):
         wanted = self.value()

@@ -48,6 +48,7 @@ _SYSTEMS = (
     ("macOS", r"Mac OS X|Macintosh"),
     ("Linux", r"Linux|X11"),
 )
+SYSTEMS = tuple(name for name, _pattern in _SYSTEMS)
 _MARK = re.compile(r"[A-Za-z0-9_-]{22}", re.ASCII)
 
 

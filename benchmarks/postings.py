@@ -8,9 +8,9 @@ of the machine slows both. The peer lives in an environment and a database of it
 
     python3 dev.py run benchmarks/postings.py [--movements 1000000]
 
-Goals: three times their postings a second in lots; the balance of an account with a million movements read
-in 2 ms (95th percentile). One by one, each posting is a transaction of its own: both spend most of it on the
-same four or five messages, so there the goal is only to stay well ahead. Ends with 1 below one of them.
+Goals: three times their postings a second, one by one and in lots; the balance of an account with a million
+movements read in 2 ms (95th percentile). Ends with 1 below one of them. One by one, each posting is a
+transaction of its own, and both spend most of it on the same four or five messages: not reached yet.
 """
 
 import argparse
@@ -41,7 +41,7 @@ from rights.kinds import PocketKind  # noqa: E402
 from rights.ledger import Credit  # noqa: E402
 from tools.dev.checkout import VAR  # noqa: E402
 
-LOTS_GOAL, ONE_BY_ONE_GOAL = 3.0, 1.2
+LOTS_GOAL, ONE_BY_ONE_GOAL = 3.0, 3.0
 BALANCE_GOAL_MS = 2.0
 ROUNDS, ONE_BY_ONE, LOTS, LOT = 7, 200, 5_000, 500
 BALANCE_READS, PEER_BALANCE_READS = 400, 20

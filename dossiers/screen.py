@@ -47,6 +47,8 @@ class Screen:
     dossier: Dossier
     at: datetime
     sentence: str
+    # The reader is the one who must act.
+    is_yours: bool
     is_overdue: bool
     clock: Deadline | None
     skipped: list[tuple[date, str]]
@@ -93,9 +95,8 @@ def of(dossier: Dossier, *, actor: Actor, at: datetime) -> Screen:
     screen = Screen(
         dossier=dossier,
         at=at,
-        sentence=sentence(
-            dossier, reader=actor.role, due_at=clock.due_at if clock else None, is_overdue=is_overdue
-        ),
+        sentence=sentence(dossier, due_at=clock.due_at if clock else None, is_overdue=is_overdue),
+        is_yours=not is_overdue and _waits_for(dossier) == actor.role,
         is_overdue=is_overdue,
         clock=None if is_overdue else clock,
         skipped=[(date.fromisoformat(skip["day"]), skip["why"]) for skip in clock.skipped] if clock else [],
@@ -213,10 +214,16 @@ def _label(line: FundingLine, *, is_over: bool) -> str:
     return _("N’a pas été payé") if is_over else _("À payer par vous")
 
 
-def sentence(dossier: Dossier, *, reader: Role, due_at: datetime | None, is_overdue: bool) -> str:
+def _waits_for(dossier: Dossier) -> Role | None:
+    """Who has to answer before the clock ends; a confirmed registration waits for no answer."""
+    state = State(dossier.state)
+    return WHOSE_TURN[state] if CLOCK_OF.get(state) in ANSWER_CLOCKS else None
+
+
+def sentence(dossier: Dossier, *, due_at: datetime | None, is_overdue: bool) -> str:
     """Whose turn, until when: the first line of the page, and of a row in a list. `due_at`: of its clock.
 
-    Who has to act is spoken to; the others read the name of whom they wait for.
+    The same for both sides: it names who must act (docs/decisions.md, 16).
     """
     state = State(dossier.state)
     due = french.last_minute(due_at) if due_at else ""
@@ -224,13 +231,6 @@ def sentence(dossier: Dossier, *, reader: Role, due_at: datetime | None, is_over
     names = {"organisation": organisation, "holder": holder, "due": due}
     if is_overdue:
         return _("Le délai est dépassé depuis le %(due)s : ce dossier est sans suite.") % names
-    yours = {
-        State.REQUESTED: _("C’est à vous : répondez à cette demande au plus tard le %(due)s."),
-        State.PROPOSED: _("C’est à vous : validez ou refusez la proposition au plus tard le %(due)s."),
-        State.AWAITING_PAYMENT: _("C’est à vous : payez ce qui reste au plus tard le %(due)s."),
-    }
-    if state in yours and WHOSE_TURN.get(state) == reader:
-        return yours[state] % names
     sentences = {
         State.DRAFT: _("Ce brouillon n’est pas encore envoyé à %(organisation)s."),
         State.REQUESTED: _("%(organisation)s doit répondre à cette demande au plus tard le %(due)s."),
@@ -354,7 +354,7 @@ def row(dossier: Dossier, *, at: datetime) -> Row:
     starts_on, ends_on = _days(dossier)
     return Row(
         dossier=dossier,
-        sentence=sentence(dossier, reader=Role.HOLDER, due_at=dossier.due_at, is_overdue=is_overdue),
+        sentence=sentence(dossier, due_at=dossier.due_at, is_overdue=is_overdue),
         is_overdue=is_overdue,
         # The free cancellation has ended, and the job has not passed: there is nothing to count any more.
         due_at=dossier.due_at if dossier.due_at and dossier.due_at > at else None,

@@ -5,7 +5,6 @@ from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.http import Http404, JsonResponse
 from django.shortcuts import redirect, render
-from django.template import TemplateDoesNotExist
 from django.templatetags.static import static
 from django.urls import reverse
 from django.utils import timezone
@@ -18,6 +17,9 @@ from portal import desk
 from portal import home as holder_home
 from rulebook import workdays
 from support.answers import days_in_words
+
+# The versions of the terms of use that were ever accepted here: a file each.
+TERMS = {page.stem for page in (settings.BASE_DIR / "templates" / "portal" / "terms").glob("*.html")}
 
 
 @require_safe
@@ -56,11 +58,10 @@ def legal_notice(request):
 @login_not_required
 def terms(request, version: str = ""):
     """What is accepted with a request, in the version of today or in the one that a dossier keeps."""
-    today = rulebook.on(workdays.paris_day(timezone.now())).terms_version
-    try:
-        return render(request, f"portal/terms/{version or today}.html")
-    except TemplateDoesNotExist:
-        raise Http404 from None
+    version = version or rulebook.on(workdays.paris_day(timezone.now())).terms_version
+    if version not in TERMS:
+        raise Http404
+    return render(request, f"portal/terms/{version}.html")
 
 
 @require_safe

@@ -484,7 +484,7 @@ class AdjustmentAdmin(ReadOnlyAdmin):
             else:
                 messages.success(request, _("C’est fait, et écrit dans le journal."))
                 return redirect("admin:rights_adjustment_change", adjustment.pk)
-        note = _("%(amount)s sur « %(pocket)s » de %(holder)s. Motif : %(reason)s. Proposée par %(who)s.")
+        note = _("%(amount)s sur « %(pocket)s » de %(holder)s. Motif : « %(reason)s ». Proposée par %(who)s.")
         return _act_page(
             self,
             request,

@@ -1,5 +1,6 @@
 """Who may enrol on a given day, and which role a page needs."""
 
+import dataclasses
 import datetime
 
 import pytest
@@ -82,7 +83,7 @@ def test_a_status_closed_by_a_new_text_is_named():
 
 
 def _with(rules, **values):
-    return type(rules)(**{name: getattr(rules, name) for name in type(rules).__annotations__} | values)
+    return dataclasses.replace(rules, **values)
 
 
 @pytest.mark.django_db

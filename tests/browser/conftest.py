@@ -111,6 +111,7 @@ TOO_WIDE = """() => {
   if (root.scrollWidth <= root.clientWidth) return [];
   return [...document.querySelectorAll("body *")]
     .filter(each => each.getBoundingClientRect().right > root.clientWidth + 1)
+    .filter(each => !each.closest("[role=region] *"))  // a table that scrolls in its own frame
     .slice(0, 5).map(each => each.outerHTML.slice(0, 120));
 }"""
 

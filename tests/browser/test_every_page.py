@@ -8,7 +8,6 @@ index.html and contact sheets (sheets/) on which a person looks at many at once.
 
 import html
 import re
-import time
 from collections import defaultdict
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from django.db import connection
 from django.test import Client, override_settings
 from pytest_django.live_server_helper import LiveServer
 
+from tests.browser.conftest import TOO_WIDE
 from tests.scenes import Scene, every_scene
 from tests.scenes.stage import Stage
 
@@ -32,14 +32,6 @@ PICTURES = tuple((width, scheme) for width in (1280, 360) for scheme in ("light"
 SHEET = 16  # pictures on one contact sheet
 PARTS = ("h1", "main", "header", "footer", "a.skip-link", "title")
 
-TOO_WIDE = """() => {
-  const root = document.scrollingElement;
-  if (root.scrollWidth <= root.clientWidth) return [];
-  return [...document.querySelectorAll("body *")]
-    .filter(each => each.getBoundingClientRect().right > root.clientWidth + 1)
-    .filter(each => !each.closest("[role=region] *"))  // a table that scrolls in its own frame
-    .slice(0, 5).map(each => each.outerHTML.slice(0, 120));
-}"""
 # Words that a box hides: cut off, or pushed out of it. What is hidden on purpose is one pixel wide.
 CUT_OFF = """() => [...document.querySelectorAll("main *, header *, footer *")].filter(each => {
   const style = getComputedStyle(each);
@@ -47,6 +39,11 @@ CUT_OFF = """() => [...document.querySelectorAll("main *, header *, footer *")].
   return hides && each.clientWidth > 1 && each.innerText && !each.closest("svg, select")
     && (each.scrollWidth > each.clientWidth + 1 || each.scrollHeight > each.clientHeight + 1);
 }).slice(0, 5).map(each => each.outerHTML.slice(0, 160))"""
+# What one writes in has room for a word.
+SQUEEZED = """() => [...document.querySelectorAll("input, select, textarea")]
+  .filter(each => !["hidden", "checkbox", "radio", "file"].includes(each.type))
+  .filter(each => each.offsetHeight > 1 && each.offsetWidth > 1 && each.offsetWidth < 40)
+  .slice(0, 5).map(each => each.outerHTML.slice(0, 120))"""
 # What one taps is never too small for a finger, links inside a sentence aside.
 MISSES = """() => [...document.querySelectorAll(
   "main .button, header a, header button, footer a, footer button")]
@@ -68,19 +65,11 @@ def stage(django_db_setup, django_db_blocker):
 
 
 @pytest.fixture(scope="module")
-def server(stage, django_db_blocker):
+def server(stage):
     with override_settings(ROOT_URLCONF="tests.browser.addresses"):
         running = LiveServer("localhost")
         yield running
         running.stop()
-    with django_db_blocker.unblock(), connection.cursor() as cursor:
-        # Its threads are not waited for; a connection of theirs would keep the test database from going.
-        for _look in range(8):
-            cursor.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
-            )
-            time.sleep(0.25)
 
 
 @pytest.fixture(scope="module")
@@ -161,7 +150,7 @@ def test_page(scene: Scene, stage, server, seat, book):
 def _fits(scene: Scene, shown) -> None:
     for width in WIDTHS:
         shown.set_viewport_size({"width": width, "height": 900})
-        for what, script in (("too wide", TOO_WIDE), ("cut off", CUT_OFF)):
+        for what, script in (("too wide", TOO_WIDE), ("cut off", CUT_OFF), ("squeezed", SQUEEZED)):
             found = shown.evaluate(script)
             assert found == [], f"{scene.name} at {width} pixels, {what}: {found}"
     if scene.is_ours:

@@ -20,6 +20,19 @@ def _strip_locks(sender, connection, **_kwargs):
     connection.execute_wrappers.append(_without_lock)
 
 
+@contextmanager
+def taking_no_lock():
+    """New connections take no lock. This thread's own may be one of them: it is given its locks back, since
+    the tests to come need them."""
+    connection_created.connect(_strip_locks)
+    try:
+        yield
+    finally:
+        connection_created.disconnect(_strip_locks)
+        kept = [wrapper for wrapper in connection.execute_wrappers if wrapper is not _without_lock]
+        connection.execute_wrappers[:] = kept
+
+
 @pytest.fixture
 def unguarded_ledger(transactional_db):
     """A context in which new connections take no lock, and a pocket may be overdrawn."""
@@ -32,15 +45,10 @@ def unguarded_ledger(transactional_db):
             )
             definition = cursor.fetchone()[0]
             cursor.execute(f"ALTER TABLE rights_pocket DROP CONSTRAINT {NEVER_OVERDRAWN}")
-        connection_created.connect(_strip_locks)
         try:
-            yield
+            with taking_no_lock():
+                yield
         finally:
-            connection_created.disconnect(_strip_locks)
-            # This thread's own connection may have been opened meanwhile; the tests to come need its locks.
-            connection.execute_wrappers[:] = [
-                wrapper for wrapper in connection.execute_wrappers if wrapper is not _without_lock
-            ]
             with connection.cursor() as cursor:
                 cursor.execute("TRUNCATE rights_pocket CASCADE")
                 cursor.execute(f"ALTER TABLE rights_pocket ADD CONSTRAINT {NEVER_OVERDRAWN} {definition}")

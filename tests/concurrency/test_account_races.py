@@ -8,7 +8,6 @@ from time import sleep
 
 import pytest
 from django.db import connection, transaction
-from django.db.backends.signals import connection_created
 
 from accounts import freezing, sign_ins, teams
 from accounts.actors import Actor, Role
@@ -16,7 +15,7 @@ from accounts.models import HolderProfile, Membership
 from accounts.permissions import NotAllowed
 from dossiers.states import State
 from notices.models import Notice
-from tests.concurrency.conftest import _strip_locks
+from tests.concurrency.conftest import taking_no_lock
 from tests.concurrency.crowd import together
 from tests.factories.accounts import HolderFactory, MembershipFactory, OrganisationFactory, UserFactory
 from tests.factories.dossiers import DossierFactory, act, holder_actor
@@ -32,9 +31,8 @@ UNGUARDED_ROUNDS = 40
 @pytest.fixture
 def without_locks(transactional_db):
     """New connections take no lock."""
-    connection_created.connect(_strip_locks)
-    yield
-    connection_created.disconnect(_strip_locks)
+    with taking_no_lock():
+        yield
     connection.close()
 
 

@@ -346,16 +346,13 @@ def test_a_dossier_takes_the_same_queries_whatever_its_money_has_lines(
         client.get(reverse("dossier", args=[dossier.pk]))
 
 
-def test_who_has_to_act_is_spoken_to_and_the_others_read_a_name(at):
-    dossier = DossierFactory(at=at, requested=True)
-    fresh = Dossier.objects.get(pk=dossier.pk)
-    asked = screen.of(fresh, actor=provider_actor(dossier.provider), at=at).sentence
-    assert asked.startswith("C’est à vous\u00a0: répondez")
-    assert dossier.provider.organisation.name in shown(dossier, at).sentence
-    dossier = DossierFactory(at=at, proposed=True)
-    assert shown(dossier, at).sentence.startswith("C’est à vous\u00a0: validez ou refusez")
-    fresh = Dossier.objects.get(pk=dossier.pk)
-    assert (
-        dossier.holder.display_name
-        in screen.of(fresh, actor=provider_actor(dossier.provider), at=at).sentence
-    )
+def test_who_has_to_act_is_told_it_is_for_them(at):
+    """The sentence is the same for both sides; who must act is spoken to before it."""
+    for traits, is_the_holder_s in (({"requested": True}, False), ({"proposed": True}, True)):
+        dossier = DossierFactory(at=at, **traits)
+        fresh = Dossier.objects.get(pk=dossier.pk)
+        organisation = screen.of(fresh, actor=provider_actor(dossier.provider), at=at)
+        holder = shown(dossier, at)
+        assert holder.sentence == organisation.sentence
+        assert (holder.is_yours, organisation.is_yours) == (is_the_holder_s, not is_the_holder_s)
+    assert not shown(DossierFactory(at=at, accepted=True), at).is_yours

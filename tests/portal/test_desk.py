@@ -23,12 +23,12 @@ from dossiers.models import Batch, BatchLine, CalendarFeed, Deadline, FirstSteps
 from notices.models import Notice
 from portal import duty, figures, looks
 from rights import adjustments, integrity, seals
-from rights.models import LedgerCheck
+from rights.models import LedgerCheck, YearlyCredit
 from support.models import ScamReport
 from tests.factories.accounts import HolderFactory, InvitationFactory, MembershipFactory, UserFactory
 from tests.factories.admissions import JoinRequestFactory
 from tests.factories.dossiers import DossierFactory
-from tests.factories.rights import CreditFactory
+from tests.factories.rights import CreditFactory, DeclarationFactory, YearlyStatementFactory
 from tests.factories.support import TicketFactory
 
 INDEX = reverse("admin:index")
@@ -267,6 +267,22 @@ def test_every_page_about_a_person_writes_a_line(label, admin_client_, administr
     Relief.objects.create(kind="extend", reason="Panne", proposed_by=administrator, proposed_at=now)
     credit = CreditFactory(at=now - timedelta(days=2))
     seals.seal_due(at=now)
+    YearlyStatementFactory(holder=dossier.holder)
+    DeclarationFactory(holder=dossier.holder)
+    YearlyCredit.objects.create(
+        holder=dossier.holder,
+        year=2025,
+        version=1,
+        unit="eur_cent",
+        annual=50_000,
+        increase=0,
+        lost=0,
+        cap=500_000,
+        balance_before=0,
+        statement_ids=[],
+        declaration_ids=[],
+        recorded_at=now,
+    )
     adjustments.propose(
         credit.target_id,
         direction=adjustments.Direction.UP,

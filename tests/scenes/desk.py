@@ -51,5 +51,22 @@ SCENES = [
         shows=("Rien à décider",),
     ),
     Scene("admin/desk-calm", CALM, page("admin:index"), shows=("Tout va bien", "Rien ne brûle")),
+    Scene(
+        "admin/adjustment-propose",
+        ADMIN,
+        lambda stage: reverse("admin:rights_pocket_adjust", args=[stage.adjustment().pocket_id]),
+        shows=("Rien ne bouge avant",),
+    ),
+    Scene(
+        "admin/adjustment-confirm",
+        ADMIN,
+        lambda stage: reverse("admin:rights_adjustment_confirm", args=[stage.adjustment().pk]),
+        shows=("Heures oubliées",),
+    ),
+    Scene(
+        "admin/adjustment-reject",
+        ADMIN,
+        lambda stage: reverse("admin:rights_adjustment_reject", args=[stage.adjustment().pk]),
+    ),
     *of_every_model(),
 ]

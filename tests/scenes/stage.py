@@ -19,8 +19,9 @@ from admissions.states import State
 from catalog.models import CatalogueImport, Certification, Offer, Session, Town
 from dossiers import bulk, calendar
 from dossiers.models import Dossier
-from rights import earmarks
+from rights import adjustments, earmarks
 from rights.kinds import FunderKind, Origin
+from rights.models import Adjustment, Pocket
 from rulebook.models import Parameter
 from tests.factories.accounts import HolderFactory, MembershipFactory, UserFactory
 from tests.factories.admissions import JoinRequestFactory, MeasureFactory
@@ -32,7 +33,7 @@ from tests.factories.catalog import (
     SessionFactory,
     in_days,
 )
-from tests.factories.dossiers import DossierFactory, act, in_business_days, provider_actor
+from tests.factories.dossiers import DossierFactory, act, admin_actor, in_business_days, provider_actor
 from tests.factories.dotations import EnvelopeFactory, GrantFactory
 
 NEWCOMER = "nouveau@exemple.invalid"
@@ -79,6 +80,7 @@ class Stage:
             _busy_inbox()
             _catalogue_desk()
             _funded_people()
+            _adjustment()
 
         # Somebody whose calendar program follows an address.
         for email in ("demandeur@exemple.invalid", "organisme@exemple.invalid"):
@@ -95,13 +97,16 @@ class Stage:
         return next(actor.organisation for actor in roles_of(self.user(email)) if actor.is_provider)
 
     def dossier(self, *, of: str = "", by: str = "", **fields: Any) -> Dossier:
-        """The first dossier of this holder, or of the organisation this person acts for."""
+        """The newest dossier of this holder, or of the organisation this person acts for."""
         found = Dossier.objects.filter(**fields)
         if of:
             found = found.filter(holder__user__email=of)
         if by:
             found = found.filter(provider_id=self.organisation(by).pk)
-        return found.order_by("number")[0]
+        return found.order_by("-created_at", "number")[0]
+
+    def adjustment(self) -> Adjustment:
+        return Adjustment.objects.get()
 
     def membership(self, email: str) -> Membership:
         return Membership.objects.get(user__email=email)
@@ -368,3 +373,17 @@ def _import_lines(made: CatalogueImport) -> None:
         }
     for verdict, reason in verdicts.items():
         CatalogueImportLineFactory(catalogue_import=made, step=step, verdict=verdict, reason=reason)
+
+
+def _adjustment() -> None:
+    """Somebody of the desk proposes; another will decide."""
+    purse = Pocket.objects.filter(kind="annual", holder__user__email="titulaire@exemple.invalid").get()
+    adjustments.propose(
+        purse.pk,
+        direction=adjustments.Direction.UP,
+        amount=12_50,
+        reason="Heures oubliées par l’employeur en 2025.",
+        by=admin_actor(),
+        at=timezone.now(),
+        request_id=uuid4(),
+    )
