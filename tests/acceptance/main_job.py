@@ -79,8 +79,7 @@ def main_job(story: Story, base_url: str) -> tuple[HttpVisitor, HttpVisitor]:
     story.step(f"{address} signs up")
     holder.open(confirmation_link(address))
     holder.press("Confirmer mon adresse")
-    story.step("the address is confirmed by the link of the mail")
-    holder.sign_in(address, PASSWORD)
+    story.step("the link of the mail confirms the address and signs in")
     holder.follow("Activer mon compte")
     stated = {
         "family_name": identity["birth_name"],

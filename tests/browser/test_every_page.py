@@ -41,7 +41,7 @@ CUT_OFF = """() => [...document.querySelectorAll("main *, header *, footer *")].
 }).slice(0, 5).map(each => each.outerHTML.slice(0, 160))"""
 # What one writes in has room for a word.
 SQUEEZED = """() => [...document.querySelectorAll("input, select, textarea")]
-  .filter(each => !["hidden", "checkbox", "radio", "file"].includes(each.type))
+  .filter(each => !["hidden", "checkbox", "radio", "file"].includes(each.type) && each.tabIndex >= 0)
   .filter(each => each.offsetHeight > 1 && each.offsetWidth > 1 && each.offsetWidth < 40)
   .slice(0, 5).map(each => each.outerHTML.slice(0, 120))"""
 # What one taps is never too small for a finger, links inside a sentence aside.

@@ -30,6 +30,7 @@ def write(user=None, *, at, **changes):
 def asked(monkeypatch):
     """How many times a worker was asked to deliver."""
     calls = []
+    monkeypatch.setattr(outbox, "_broker_rests_until", [0.0])
     monkeypatch.setattr(outbox.current_app, "send_task", lambda name, **options: calls.append(name))
     return calls
 
