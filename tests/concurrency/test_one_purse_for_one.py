@@ -20,7 +20,12 @@ from tests.concurrency.test_ledger_races import without
 from tests.conftest import ROOT
 from tests.factories.rights import CreditFactory, PurseFactory
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("the_ledger_alone")]
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.usefixtures("the_ledger_alone"),
+    # Two crowds of 200 connections at once would be more than the server takes.
+    pytest.mark.xdist_group("two-hundred"),
+]
 
 PRICE = 1_234_56
 PROCESSES, PEOPLE = 4, 200
@@ -39,7 +44,11 @@ class Crowd:
             subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT)
             for _number in range(PROCESSES)
         ]
-        assert [each.stdout.readline() for each in self.processes] == ["ready\n"] * PROCESSES
+        if [each.stdout.readline() for each in self.processes] != ["ready\n"] * PROCESSES:
+            for each in self.processes:
+                each.kill()
+            self.leave()
+            pytest.fail("the crowd could not gather", pytrace=False)
 
     def spend(self, purse, round_number):
         order = json.dumps({"pocket": str(purse.pk), "price": PRICE, "round": round_number})

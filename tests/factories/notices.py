@@ -30,6 +30,7 @@ FACTS = {
     "amount": "30,00 €",
     "is_up": True,
     "pocket": "Droits annuels",
+    "funder": "Menuiseries Dupont",
     "reason": "Heures oubliées",
 }
 
