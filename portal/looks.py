@@ -75,6 +75,8 @@ IMPERSONAL = {
     "catalog.Succession",
     "catalog.Town",
     "catalog.Word",
+    "rights.Earmark",
+    "rights.Envelope",
     "rights.LedgerCheck",
     "rights.Seal",
     "rulebook.Parameter",
