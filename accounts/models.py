@@ -20,6 +20,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.actors import Role
 from accounts.validators import check_postal_code, check_siret
+from ui import french
 
 
 class UserManager(BaseUserManager):
@@ -373,7 +374,7 @@ class SignIn(models.Model):
         ]
 
     def __str__(self):
-        return f"{self.user} · {self.at:%d/%m/%Y %H:%M}"
+        return f"{self.user} · {french.moment(self.at)}"
 
 
 class LoginSession(AbstractBaseSession):
@@ -431,7 +432,7 @@ class ActivationAttempt(models.Model):
         ]
 
     def __str__(self):
-        return f"{self.user} · {self.at:%d/%m/%Y %H:%M}"
+        return f"{self.user} · {french.moment(self.at)}"
 
 
 class JournalEntry(models.Model):
@@ -462,4 +463,4 @@ class JournalEntry(models.Model):
         ]
 
     def __str__(self):
-        return f"{self.at:%d/%m/%Y %H:%M} · {self.action} · {self.subject}"
+        return f"{french.moment(self.at)} · {self.action} · {self.subject}"

@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
+from django.db.models import TextChoices
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path, reverse
@@ -33,10 +34,10 @@ from admissions.forms import (
     SuspensionForm,
 )
 from admissions.models import Document, JoinRequest, JoinStep, Measure, MeasureStep
-from admissions.states import FINAL_STATES, MOVES, MeasureState, State
+from admissions.states import FINAL_STATES, MEASURE_VERB_WORDS, MOVES, VERB_WORDS, MeasureState, State
 from catalog.models import Habilitation, Provider
 from ui import french
-from ui.admin import ReadOnly, ReadOnlyTable
+from ui.admin import DoneFilter, Moves, ReadOnly, ReadOnlyTable
 from ui.refusals import Refused
 from ui.templatetags.ui import weight
 
@@ -136,10 +137,32 @@ class DocumentInline(ReadOnlyTable):
         return format_html('<a href="{}">{}</a>', url, document.file_name)
 
 
-class JoinStepInline(ReadOnlyTable):
+class StepColumns(Moves):
+    """The states of a request and those of a measure share a column: their words are said here."""
+
+    states: type[TextChoices]
+
+    @admin.display(description=gettext_lazy("de"), ordering="from_state")
+    def before(self, step):
+        return self.states(step.from_state).label
+
+    @admin.display(description=gettext_lazy("vers"), ordering="to_state")
+    def after(self, step):
+        return self.states(step.to_state).label
+
+
+class JoinStepColumns(StepColumns):
+    verb_words, states = VERB_WORDS, State
+
+
+class MeasureStepColumns(StepColumns):
+    verb_words, states = MEASURE_VERB_WORDS, MeasureState
+
+
+class JoinStepInline(JoinStepColumns, ReadOnlyTable):
     model = JoinStep
-    fields = ["at", "verb", "to_state", "side", "user", "words", "notes"]
-    readonly_fields = ["notes"]
+    fields = ["at", "done", "after", "side", "user", "words", "notes"]
+    readonly_fields = ["done", "after", "notes"]
 
     @admin.display(description=gettext_lazy("notes"))
     def notes(self, step):
@@ -367,9 +390,22 @@ def _said(value: Any) -> str:
 
 
 @admin.register(JoinStep)
-class JoinStepAdmin(ReadOnly, admin.ModelAdmin):
-    list_display = ["at", "join_request", "verb", "from_state", "to_state", "side", "user"]
-    list_filter = ["verb", "side", "at"]
+class JoinStepAdmin(JoinStepColumns, admin.ModelAdmin):
+    list_display = ["at", "join_request", "done", "before", "after", "side", "user"]
+    list_filter = [DoneFilter, "side", "at"]
+    fields = [
+        "join_request",
+        "done",
+        "before",
+        "after",
+        "side",
+        "user",
+        "at",
+        "words",
+        "request_id",
+        "details",
+    ]
+    readonly_fields = fields
     list_select_related = ["join_request", "user"]
     search_fields = ["join_request__number", "join_request__name", "words"]
     date_hierarchy = "at"
@@ -391,9 +427,10 @@ class DocumentAdmin(ReadOnly, admin.ModelAdmin):
 # --- Measures -------------------------------------------------------------------------------------------
 
 
-class MeasureStepInline(ReadOnlyTable):
+class MeasureStepInline(MeasureStepColumns, ReadOnlyTable):
     model = MeasureStep
-    fields = ["at", "verb", "to_state", "side", "user", "words"]
+    fields = ["at", "done", "after", "side", "user", "words"]
+    readonly_fields = ["done", "after"]
 
 
 class DecideFilter(admin.SimpleListFilter):
@@ -566,9 +603,11 @@ class MeasureAdmin(Acts, ReadOnly, admin.ModelAdmin):
 
 
 @admin.register(MeasureStep)
-class MeasureStepAdmin(ReadOnly, admin.ModelAdmin):
-    list_display = ["at", "measure", "verb", "from_state", "to_state", "side", "user"]
-    list_filter = ["verb", "side", "at"]
+class MeasureStepAdmin(MeasureStepColumns, admin.ModelAdmin):
+    list_display = ["at", "measure", "done", "before", "after", "side", "user"]
+    list_filter = [DoneFilter, "side", "at"]
+    fields = ["measure", "done", "before", "after", "side", "user", "at", "words", "request_id", "details"]
+    readonly_fields = fields
     list_select_related = ["measure__provider__organisation", "user"]
     search_fields = ["measure__provider__organisation__name", "words"]
     date_hierarchy = "at"

@@ -5,8 +5,10 @@ hand, as for dossiers (docs/adr/0002-state-follows-transitions.md).
 """
 
 import uuid
+from collections.abc import Mapping
 from functools import reduce
 from operator import or_
+from typing import ClassVar
 
 import pgtrigger
 from django.contrib.postgres.fields import ArrayField
@@ -17,8 +19,10 @@ from django.utils.translation import gettext_lazy as _
 from accounts.validators import check_postal_code, check_siret
 from admissions.states import (
     MEASURE_MOVES,
+    MEASURE_VERB_WORDS,
     MOVES,
     OPEN_MEASURES,
+    VERB_WORDS,
     MeasureState,
     Move,
     Side,
@@ -26,6 +30,7 @@ from admissions.states import (
     known_pairs,
 )
 from catalog.models import Offer
+from ui import french
 
 
 def private_storage() -> FileSystemStorage:
@@ -215,6 +220,8 @@ class JoinRequest(models.Model):
 class Step(models.Model):
     """One move. Inserting it moves what it is about; it is never changed. `words`: told to the other side."""
 
+    verb_words: ClassVar[Mapping[str, str]]
+
     verb = models.CharField(_("verbe"), max_length=20)
     from_state = models.CharField(_("de"), max_length=20)
     to_state = models.CharField(_("vers"), max_length=20)
@@ -231,12 +238,13 @@ class Step(models.Model):
         abstract = True
 
     def __str__(self):
-        return f"{self.verb} · {self.at:%d/%m/%Y %H:%M}"
+        return f"{self.verb_words[self.verb]} · {french.moment(self.at)}"
 
 
 class JoinStep(Step):
     """A move of a request. `details`: what was sent, word for word; what was asked; the motives."""
 
+    verb_words = VERB_WORDS
     join_request = models.ForeignKey(
         "admissions.JoinRequest", on_delete=models.PROTECT, related_name="steps", verbose_name=_("demande")
     )
@@ -336,6 +344,7 @@ class Measure(models.Model):
 class MeasureStep(Step):
     """A move of a measure: what one side wrote to the other."""
 
+    verb_words = MEASURE_VERB_WORDS
     measure = models.ForeignKey(
         "admissions.Measure", on_delete=models.PROTECT, related_name="steps", verbose_name=_("mesure")
     )

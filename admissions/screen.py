@@ -14,7 +14,15 @@ from admissions.announcements import field_label
 from admissions.completeness import FIELDS, Gap, Page
 from admissions.models import Document, JoinRequest, JoinStep, Measure, MeasureStep
 from admissions.registers import Finding, Remark
-from admissions.states import EDITABLE, FINAL_STATES, MeasureState, Motive, State
+from admissions.states import (
+    EDITABLE,
+    FINAL_STATES,
+    MEASURE_VERB_WORDS,
+    VERB_WORDS,
+    MeasureState,
+    Motive,
+    State,
+)
 from rulebook import workdays
 from ui import french
 
@@ -55,6 +63,7 @@ class RequestScreen:
     motives: list[str] = field(default_factory=list)
     last_words: str = ""
     contest_until: datetime | None = None
+    holders_wait: str = ""
 
     @property
     def is_editable(self) -> bool:
@@ -100,6 +109,8 @@ def of(asked: JoinRequest, *, at: datetime) -> RequestScreen:
     if last and asked.state in FINAL_STATES:
         screen.motives = [str(Motive(motive).label) for motive in last.details.get("motives", [])]
         screen.last_words = last.words
+    if asked.state == State.ADMITTED:
+        screen.holders_wait = time_to_answer_holders(rules.term("provider_answer"))
     if last and asked.state == State.REFUSED:
         told_on = rulebook.on(workdays.paris_day(last.at))
         screen.contest_until = clocks.contest_until(last.at, rules=told_on)
@@ -175,17 +186,9 @@ def _sentence(asked: JoinRequest, *, at: datetime) -> str:
 
 def _timeline(asked: JoinRequest, steps: list[JoinStep], *, at: datetime) -> list[TimelineStep]:
     """Past, now, next. The step that ended a request badly is not shown as something achieved."""
-    titles = {
-        "send": _("Demande envoyée"),
-        "ask_completion": _("Complément demandé"),
-        "declare_receivable": _("Demande recevable"),
-        "admit": _("Organisme référencé"),
-        "refuse": _("Demande refusée"),
-        "withdraw": _("Demande retirée"),
-    }
     line: list[TimelineStep] = [("done", _("Demande commencée"), asked.created_at, "")]
     for number, step in enumerate(steps):
-        title = titles[step.verb]
+        title = str(VERB_WORDS[step.verb])
         if step.verb == "send" and number:
             title = _("Complément envoyé")
         is_bad_end = step.verb in {"refuse", "withdraw"}
@@ -235,6 +238,23 @@ def time_to_answer(term: rulebook.Term) -> str:
         words = ngettext(
             "Vous avez %(n)d jour pour répondre, seul ou aidé par la personne de votre choix.",
             "Vous avez %(n)d jours pour répondre, seul ou aidé par la personne de votre choix.",
+            term.days,
+        )
+    return words % {"n": term.days}
+
+
+def time_to_answer_holders(term: rulebook.Term) -> str:
+    """« Répondez aux demandes des titulaires en 2 jours ouvrés au plus. »"""
+    if term.unit == workdays.BUSINESS:
+        words = ngettext(
+            "Répondez aux demandes des titulaires en %(n)d jour ouvré au plus.",
+            "Répondez aux demandes des titulaires en %(n)d jours ouvrés au plus.",
+            term.days,
+        )
+    else:
+        words = ngettext(
+            "Répondez aux demandes des titulaires en %(n)d jour au plus.",
+            "Répondez aux demandes des titulaires en %(n)d jours au plus.",
             term.days,
         )
     return words % {"n": term.days}
@@ -314,16 +334,7 @@ def _measure_sentence(measure: Measure, *, at: datetime) -> str:
 
 def _measure_step(step: MeasureStep, *, is_first: bool, is_last: bool) -> TimelineStep:
     """Its first words are the measure's own reasons, which stand above."""
-    title = {
-        "warn": _("Avertissement"),
-        "intend": _("Suspension envisagée"),
-        "suspend_at_once": _("Suspension en urgence"),
-        "answer": _("Réponse de l’organisme"),
-        "suspend": _("Suspension décidée"),
-        "confirm": _("Suspension confirmée"),
-        "drop": _("Sans suite"),
-        "lift": _("Suspension levée"),
-    }[step.verb]
+    title = str(MEASURE_VERB_WORDS[step.verb])
     state = "done"
     if step.verb in {"suspend", "suspend_at_once", "confirm"}:
         state = "lost"

@@ -61,6 +61,16 @@ MOVES: dict[str, Move] = {
     "withdraw": _move(S.WITHDRAWN, [S.SENT, S.COMPLETION_ASKED, S.RECEIVABLE], Side.AUTHOR),
 }
 
+VERB_WORDS = {
+    "send": _("Demande envoyée"),
+    "ask_completion": _("Complément demandé"),
+    "declare_receivable": _("Demande recevable"),
+    "admit": _("Organisme référencé"),
+    "refuse": _("Demande refusée"),
+    "withdraw": _("Demande retirée"),
+}
+"""What each verb did, as both sides read it."""
+
 WHOSE_TURN: dict[str, Side] = {
     S.DRAFT: Side.AUTHOR,
     S.SENT: Side.ADMIN,
@@ -117,6 +127,17 @@ MEASURE_MOVES: dict[str, Move] = {
     "lift": _move(M.LIFTED, [M.SUSPENDED], Side.ADMIN, Side.SYSTEM),
 }
 """`confirm`: an urgent suspension is kept, once its organisation could answer."""
+
+MEASURE_VERB_WORDS = {
+    "warn": _("Avertissement"),
+    "intend": _("Suspension envisagée"),
+    "suspend_at_once": _("Suspension en urgence"),
+    "answer": _("Réponse de l’organisme"),
+    "suspend": _("Suspension décidée"),
+    "confirm": _("Suspension confirmée"),
+    "drop": _("Sans suite"),
+    "lift": _("Suspension levée"),
+}
 
 
 def known_pairs(moves: dict[str, Move]) -> list[tuple[str, str, str]]:

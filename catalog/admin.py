@@ -23,6 +23,7 @@ from catalog.models import (
     Word,
 )
 from rulebook import workdays
+from ui import french
 from ui.admin import ReadOnly, ReadOnlyTable
 
 
@@ -189,14 +190,18 @@ class OfferAdmin(ReadOnly, admin.ModelAdmin):
         "certification__code",
         "provider__organisation__siret",
     ]
-    exclude = ["search", "point"]
-    readonly_fields = ["why_not_open"]
+    exclude = ["search", "point", "price_cents", "extra_fees_cents"]
+    readonly_fields = ["price", "extra_fees", "why_not_open"]
     formfield_overrides = {models.URLField: {"assume_scheme": "https"}}
     date_hierarchy = "updated_at"
 
-    @admin.display(description=_("prix en euros"), ordering="price_cents")
+    @admin.display(description=_("prix TTC"), ordering="price_cents")
     def price(self, offer):
-        return f"{offer.price_cents / 100:.2f}"
+        return french.euros(offer.price_cents)
+
+    @admin.display(description=_("frais annexes"))
+    def extra_fees(self, offer):
+        return french.euros(offer.extra_fees_cents)
 
     @admin.display(description=_("pourquoi elle n’est pas ouverte"))
     def why_not_open(self, offer):

@@ -19,6 +19,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.actors import Actor
 from catalog.geography import PointField
 from rulebook import Rules, workdays
+from ui import french
 
 
 class Town(models.Model):
@@ -524,7 +525,9 @@ class Session(models.Model):
         indexes = [models.Index(fields=["offer", "starts_on"], name="session_by_start")]
 
     def __str__(self):
-        return f"{self.offer} · {self.starts_on or _('entrée permanente')}"
+        return (
+            f"{self.offer} · {french.short_day(self.starts_on) if self.starts_on else _('entrée permanente')}"
+        )
 
     @property
     def is_permanent(self) -> bool:

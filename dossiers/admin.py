@@ -33,10 +33,10 @@ from dossiers.models import (
     Relief,
     Transition,
 )
-from dossiers.states import State
+from dossiers.states import VERB_WORDS, State
 from dossiers.workflow import NotAllowed
 from ui import french
-from ui.admin import ReadOnly, ReadOnlyTable
+from ui.admin import DoneFilter, Moves, ReadOnly, ReadOnlyTable
 from ui.refusals import Refused
 
 
@@ -45,9 +45,25 @@ def admin_actor(request: HttpRequest) -> Actor:
     return Actor(role=Role.ADMIN, user=request.user)
 
 
-class TransitionInline(ReadOnlyTable):
+class TransitionColumns(Moves):
+    verb_words = VERB_WORDS
+
+    @admin.display(description=gettext_lazy("personne"), ordering="user")
+    def person(self, move):
+        if move.user is None:
+            return "–"
+        url = reverse("admin:accounts_user_change", args=[move.user_id])
+        return format_html('<a href="{}">{}</a>', url, move.user)
+
+
+class TransitionInline(TransitionColumns, ReadOnlyTable):
     model = Transition
-    fields = ["at", "verb", "from_state", "to_state", "role", "user", "cause", "reason"]
+    # Without `cause`, which is for programs: people read why in `reason`.
+    fields = ["at", "done", "from_state", "to_state", "role", "person", "reason"]
+    readonly_fields = ["done", "person"]
+
+    def get_queryset(self, request):
+        return super().get_queryset(request).select_related("user")
 
 
 class DeadlineInline(ReadOnlyTable):
@@ -71,7 +87,12 @@ class FundingLineInline(ReadOnlyTable):
 
 class PaymentInline(ReadOnlyTable):
     model = Payment
-    fields = ["reference", "amount_cents", "outcome", "reason", "at"]
+    fields = ["reference", "amount", "outcome", "reason", "at"]
+    readonly_fields = ["amount"]
+
+    @admin.display(description=gettext_lazy("montant"))
+    def amount(self, payment):
+        return french.euros(payment.amount_cents)
 
 
 class PaymentForm(forms.Form):
@@ -121,6 +142,7 @@ class DossierAdmin(ReadOnly, admin.ModelAdmin):
     list_select_related = ["holder", "provider__organisation", "offer"]
     date_hierarchy = "created_at"
     inlines = [TransitionInline, DeadlineInline, FundingLineInline, PaymentInline]
+    exclude = ["asked_price_cents", "price_cents"]
     actions = ["propose_relief"]
     show_full_result_count = False
 
@@ -129,12 +151,21 @@ class DossierAdmin(ReadOnly, admin.ModelAdmin):
         return request.user.has_perm("dossiers.change_dossier")
 
     def get_readonly_fields(self, request, obj=None):
-        fields = [field.name for field in self.model._meta.fields]
+        said = {"asked_price_cents": "asked_price", "price_cents": "proposed_price"}
+        fields = [said.get(field.name, field.name) for field in self.model._meta.fields]
         return [*fields, "payment_link"] if obj and obj.state == State.AWAITING_PAYMENT else fields
 
     @admin.display(description=gettext_lazy("prix"))
     def price(self, dossier):
         return french.euros(dossier.current_price_cents)
+
+    @admin.display(description=gettext_lazy("prix affiché"))
+    def asked_price(self, dossier):
+        return french.euros(dossier.asked_price_cents)
+
+    @admin.display(description=gettext_lazy("prix proposé"))
+    def proposed_price(self, dossier):
+        return "–" if dossier.price_cents is None else french.euros(dossier.price_cents)
 
     @admin.display(description=gettext_lazy("paiement"))
     def payment_link(self, dossier):
@@ -278,9 +309,23 @@ class ReliefAdmin(ReadOnly, admin.ModelAdmin):
 
 
 @admin.register(Transition)
-class TransitionAdmin(ReadOnly, admin.ModelAdmin):
-    list_display = ["at", "dossier", "verb", "from_state", "to_state", "role", "user"]
-    list_filter = ["verb", "role", "to_state", "at"]
+class TransitionAdmin(TransitionColumns, admin.ModelAdmin):
+    list_display = ["at", "dossier", "done", "from_state", "to_state", "role", "person"]
+    list_filter = [DoneFilter, "role", "to_state", "at"]
+    fields = [
+        "dossier",
+        "done",
+        "from_state",
+        "to_state",
+        "role",
+        "person",
+        "at",
+        "reason",
+        "cause",
+        "request_id",
+        "details",
+    ]
+    readonly_fields = fields
     search_fields = ["dossier__number", "reason"]
     list_select_related = ["dossier", "user"]
     date_hierarchy = "at"
@@ -300,6 +345,8 @@ class FundingLineAdmin(ReadOnly, admin.ModelAdmin):
     list_filter = ["kind"]
     search_fields = ["dossier__number"]
     list_select_related = ["dossier"]
+    fields = ["dossier", "round", "position", "kind", "source", "reserved", "amount", "reason"]
+    readonly_fields = fields
 
     @admin.display(description=gettext_lazy("montant"))
     def amount(self, line):
@@ -312,6 +359,8 @@ class PaymentAdmin(ReadOnly, admin.ModelAdmin):
     list_filter = ["outcome", "at"]
     search_fields = ["reference", "dossier__number"]
     list_select_related = ["dossier"]
+    exclude = ["amount_cents"]
+    readonly_fields = ["amount"]
 
     @admin.display(description=gettext_lazy("montant"))
     def amount(self, payment):
@@ -359,3 +408,9 @@ class BatchLineAdmin(ReadOnly, admin.ModelAdmin):
     list_filter = ["outcome"]
     search_fields = ["dossier__number", "obstacle"]
     list_select_related = ["batch", "dossier"]
+    exclude = ["price_cents"]
+    readonly_fields = ["price"]
+
+    @admin.display(description=gettext_lazy("prix"))
+    def price(self, line):
+        return "–" if line.price_cents is None else french.euros(line.price_cents)

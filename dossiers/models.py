@@ -13,7 +13,8 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from accounts.actors import Role
-from dossiers.states import ClockKind, State, known_pairs
+from dossiers.states import VERB_WORDS, ClockKind, State, known_pairs
+from ui import french
 
 
 class Dossier(models.Model):
@@ -181,7 +182,7 @@ class Transition(models.Model):
         ]
 
     def __str__(self):
-        return f"{self.dossier_id} · {self.verb}"
+        return f"{VERB_WORDS[self.verb]} · {french.moment(self.at)}"
 
 
 class Deadline(models.Model):
@@ -238,7 +239,7 @@ class Deadline(models.Model):
         ]
 
     def __str__(self):
-        return f"{self.get_kind_display()} · {self.due_at:%d/%m/%Y %H:%M}"
+        return f"{self.get_kind_display()} · {french.last_minute(self.due_at)}"
 
 
 class FundingLine(models.Model):
@@ -285,7 +286,7 @@ class FundingLine(models.Model):
         ]
 
     def __str__(self):
-        return f"{self.dossier_id} · {self.amount_cents}"
+        return f"{self.get_kind_display()} · {french.euros(self.amount_cents)}"
 
 
 class Payment(models.Model):
@@ -358,7 +359,7 @@ class Relief(models.Model):
         ]
 
     def __str__(self):
-        return f"{self.get_kind_display()} · {self.proposed_at:%d/%m/%Y}"
+        return f"{self.get_kind_display()} · {french.short_day(self.proposed_at)}"
 
 
 class FirstSteps(models.Model):
@@ -421,7 +422,7 @@ class CalendarFeed(models.Model):
         ]
 
     def __str__(self):
-        return f"{self.user} · {self.made_at:%d/%m/%Y}"
+        return f"{self.user} · {french.short_day(self.made_at)}"
 
 
 class Motive(models.TextChoices):
@@ -503,7 +504,7 @@ class Batch(models.Model):
         ]
 
     def __str__(self):
-        return f"{self.get_answer_display()} · {self.prepared_at:%d/%m/%Y %H:%M}"
+        return f"{self.get_answer_display()} · {french.moment(self.prepared_at)}"
 
 
 class BatchLine(models.Model):
@@ -540,4 +541,4 @@ class BatchLine(models.Model):
         ]
 
     def __str__(self):
-        return f"{self.dossier_id} · {self.get_outcome_display()}"
+        return f"{self.position} · {self.get_outcome_display()}"

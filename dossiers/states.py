@@ -60,6 +60,24 @@ MOVES: dict[str, Move] = {
     "reinstate": _move([S.LAPSED], [S.REQUESTED, S.PROPOSED, S.AWAITING_PAYMENT], [Role.ADMIN]),
 }
 
+VERB_WORDS = {
+    "submit": _("Demande envoyée"),
+    "propose": _("Proposition de l’organisme"),
+    "refuse": _("Refus de l’organisme"),
+    "accept": _("Proposition validée"),
+    "activate_top_up": _("Abondement de l’État activé"),
+    "decline": _("Proposition refusée"),
+    "confirm_payment": _("Paiement reçu"),
+    "refuse_payment": _("Paiement refusé"),
+    "cancel": _("Annulation du titulaire"),
+    "call_off": _("Annulation de l’organisme"),
+    "withdraw": _("Rétractation du titulaire"),
+    "lapse": _("Délai dépassé"),
+    "close": _("Clôture par le portail"),
+    "reinstate": _("Dossier rétabli"),
+}
+"""What each verb did, as the administration reads it."""
+
 WHOSE_TURN: dict[State, Role | None] = {
     S.DRAFT: Role.HOLDER,
     S.REQUESTED: Role.PROVIDER,

@@ -19,6 +19,7 @@ from dossiers import calendar, first_steps, listing, screen
 from dossiers.models import Dossier
 from dossiers.states import State
 from notices import inbox, messages
+from notices.kinds import Kind
 from notices.models import Notice
 from rights import statements
 from rulebook import Rules, workdays
@@ -28,6 +29,13 @@ from ui import french
 CARDS, DOSSIERS, DATES, NOTICES = 4, 3, 5, 3
 # Of bad news that nobody reads, home counts no more than this.
 WEIGHTY_READ = 20
+# The state that a piece of news tells: home and the dossier name it in the same words.
+STATES_TOLD = {
+    Kind.DOSSIER_REFUSED: State.REFUSED_BY_PROVIDER,
+    Kind.DOSSIER_CANCELLED_BY_PROVIDER: State.CANCELLED_BY_PROVIDER,
+    Kind.DOSSIER_LAPSED: State.LAPSED,
+    Kind.DOSSIER_CLOSED: State.CLOSED_BY_PLATFORM,
+}
 # More dossiers at once than anybody follows (dossiers.guards limits drafts and requests).
 LIVING_READ = 60
 
@@ -36,6 +44,7 @@ LIVING_READ = 60
 class Card:
     """One thing to do, about a dossier or about what a notice tells, which a click opens and marks read.
 
+    `told`: the notice's subject, in the words of the dossier's state where it has one.
     `due_at`: the first instant that is too late. `is_pressing`: the law counts, a countdown says so.
     """
 
@@ -44,6 +53,7 @@ class Card:
     action: str
     dossier: Dossier | None = None
     notice: Notice | None = None
+    told: str = ""
     due_at: datetime | None = None
     is_pressing: bool = False
     track: Sequence[tuple[str, str]] = ()
@@ -85,6 +95,7 @@ def _cards(living: Iterable[Dossier], weighty: Iterable[Notice], *, at: datetime
             text=messages.words_of(notice).paragraphs[0],
             action=_("Lire la suite"),
             notice=notice,
+            told=(STATES_TOLD.get(notice.kind) or Kind(notice.kind)).label,
         )
         for notice in weighty
     ]

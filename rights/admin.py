@@ -36,6 +36,7 @@ from rights.models import (
     YearlyCredit,
     YearlyStatement,
 )
+from ui import french
 from ui.admin import ReadOnly
 from ui.fields import EurosField
 from ui.refusals import Refused
@@ -578,6 +579,12 @@ class YearlyStatementAdmin(OfAHolderAdmin):
     list_filter = ["year", "status", "measure", ("superseded_at", admin.EmptyFieldListFilter), "boe"]
     search_fields = [*OfAHolderAdmin.search_fields, "employer_siret", "source"]
     search_help_text = _("Nom du titulaire, référence de son compte, SIRET ou fichier")
+    exclude = ["agreed_cents"]
+    readonly_fields = ["agreed"]
+
+    @admin.display(description=_("accord plus favorable"))
+    def agreed(self, statement):
+        return french.euros(statement.agreed_cents)
 
 
 @admin.register(Declaration)

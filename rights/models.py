@@ -37,6 +37,7 @@ from rights.kinds import (
     Unit,
     WorkStatus,
 )
+from ui import french
 
 IS_OF_THE_WORLD = models.Q(kind__in=WORLD_KINDS)
 HAS_NO_OWNER = models.Q(kind__in=OWNERLESS_KINDS)
@@ -499,7 +500,7 @@ class Seal(models.Model):
         ]
 
     def __str__(self):
-        return f"{self.day:%d/%m/%Y}"
+        return french.short_day(self.day)
 
 
 class SealedMovement(models.Model):
@@ -582,7 +583,7 @@ class LedgerCheck(models.Model):
         ]
 
     def __str__(self):
-        return f"{self.at:%d/%m/%Y %H:%M}"
+        return french.moment(self.at)
 
 
 # --- What corrects it -----------------------------------------------------------------------------------

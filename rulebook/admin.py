@@ -40,6 +40,18 @@ class ParameterAdmin(admin.ModelAdmin):
     search_fields = ("name", "label", "legal_reference", "note")
     search_help_text = _("Un mot, ou un jour (31/12/2025) pour les règles en vigueur ce jour-là.")
     ordering = ("name", "in_force")
+    fields = (
+        "name",
+        "label",
+        "readable_value",
+        "unit",
+        "first_day",
+        "last_day",
+        "legal_reference",
+        "note",
+        "is_core_law",
+    )
+    readonly_fields = fields
 
     @admin.display(description=_("valeur"))
     def readable_value(self, row):

@@ -26,9 +26,9 @@ from rulebook import workdays
 from support import answers, listing, screen, workflow
 from support.guards import WORDS_MAX
 from support.models import AnswerModel, Entry, ScamReport, Ticket
-from support.states import MOVES, WAITING, State, Topic
+from support.states import MOVES, VERB_WORDS, WAITING, State, Topic
 from ui import french
-from ui.admin import ReadOnly
+from ui.admin import DoneFilter, Moves, ReadOnly
 from ui.fields import WordsField
 from ui.refusals import Refused
 
@@ -316,13 +316,15 @@ def _starting_words(request: HttpRequest) -> str:
 
 
 @admin.register(Entry)
-class EntryAdmin(ReadOnly, admin.ModelAdmin):
-    list_display = ["at", "ticket", "verb", "from_state", "to_state", "role", "user"]
-    list_filter = ["verb", "role", "at"]
+class EntryAdmin(Moves, admin.ModelAdmin):
+    verb_words = VERB_WORDS
+    list_display = ["at", "ticket", "done", "from_state", "to_state", "role", "user"]
+    list_filter = [DoneFilter, "role", "at"]
+    readonly_fields = ["done"]
     list_select_related = ["ticket", "user"]
     search_fields = ["ticket__number"]
     date_hierarchy = "at"
-    exclude = ["words"]  # read in the ticket, where a look is written down
+    exclude = ["verb", "words"]  # the words are read in the ticket, where a look is written down
 
 
 @admin.register(ScamReport)
@@ -332,6 +334,12 @@ class ScamReportAdmin(ReadOnly, admin.ModelAdmin):
     list_select_related = ["ticket"]
     search_fields = ["contact", "organisation", "ticket__number"]
     date_hierarchy = "happened_on"
+    exclude = ["given"]
+    readonly_fields = ["given_in_words"]
+
+    @admin.display(description=gettext_lazy("ce qui a été donné"))
+    def given_in_words(self, report):
+        return ", ".join(str(ScamReport.Given(each).label) for each in report.given) or "–"
 
 
 @admin.register(AnswerModel)

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from accounts.actors import Actor, Role
 from support.models import Entry, Ticket
 from support.permissions import visible_tickets
-from support.states import WAITING, Topic
+from support.states import VERB_WORDS, WAITING, Topic
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +65,4 @@ def _who(entry: Entry, ticket: Ticket, reader: Actor | None) -> str:
 def _title(entry: Entry) -> str:
     if entry.verb == "move":
         return _("Classée : %(topic)s") % {"topic": Topic(entry.topic).label}
-    return {
-        "open": _("Demande envoyée"),
-        "reply": _("Message"),
-        "take": _("Demande prise en charge"),
-        "answer": _("Réponse"),
-        "close": _("Demande close"),
-        "reopen": _("Demande rouverte"),
-    }[entry.verb]
+    return str(VERB_WORDS[entry.verb])

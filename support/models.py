@@ -11,7 +11,8 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.actors import Role
-from support.states import State, Topic, known_pairs
+from support.states import VERB_WORDS, State, Topic, known_pairs
+from ui import french
 
 
 class TicketQuerySet(models.QuerySet):
@@ -203,7 +204,7 @@ class Entry(models.Model):
         ]
 
     def __str__(self):
-        return f"{self.ticket_id} · {self.verb}"
+        return f"{VERB_WORDS[self.verb]} · {french.moment(self.at)}"
 
 
 class ScamReport(models.Model):
@@ -244,7 +245,7 @@ class ScamReport(models.Model):
         triggers = [pgtrigger.ReadOnly(name="scam_report_is_never_changed")]
 
     def __str__(self):
-        return f"{self.get_channel_display()} · {self.happened_on:%d/%m/%Y}"
+        return f"{self.get_channel_display()} · {french.short_day(self.happened_on)}"
 
 
 class AnswerModel(models.Model):

@@ -60,6 +60,17 @@ MOVES: dict[str, dict[State, State]] = {
 }
 """Verb → from which state to which. `answer` takes a closed ticket too: a word can have been forgotten."""
 
+VERB_WORDS = {
+    "open": _("Demande envoyée"),
+    "reply": _("Message"),
+    "take": _("Demande prise en charge"),
+    "answer": _("Réponse"),
+    "move": _("Demande reclassée"),
+    "close": _("Demande close"),
+    "reopen": _("Demande rouverte"),
+}
+"""What each verb did, as both sides read it."""
+
 BY_ASKER = frozenset({"open", "reply", "close", "reopen"})
 BY_ADMIN = frozenset({"take", "answer", "move", "close"})
 

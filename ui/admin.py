@@ -1,6 +1,9 @@
 """What Django admin shows of facts that verbs write."""
 
+from collections.abc import Mapping
+
 from django.contrib import admin
+from django.utils.translation import gettext_lazy as _
 
 
 class ReadOnly:
@@ -21,3 +24,26 @@ class ReadOnlyTable(ReadOnly, admin.TabularInline):
 
     extra = 0
     template = "admin/read_only_table.html"
+
+
+class Moves(ReadOnly):
+    """Rows that a verb wrote: `done` says in words what it did. For pages and inlines."""
+
+    verb_words: Mapping[str, str]
+
+    @admin.display(description=_("ce qui s’est passé"), ordering="verb")
+    def done(self, move):
+        return self.verb_words[move.verb]
+
+
+class DoneFilter(admin.SimpleListFilter):
+    """By verb, in the words of a `Moves`. All of them, so that no row is read to know which there are."""
+
+    title = _("ce qui s’est passé")
+    parameter_name = "verb"
+
+    def lookups(self, request, model_admin):
+        return list(model_admin.verb_words.items())
+
+    def queryset(self, request, queryset):
+        return queryset.filter(verb=self.value()) if self.value() else queryset

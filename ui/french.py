@@ -1,8 +1,8 @@
 """How amounts, days and moments are written for people. Pure: takes values, gives words.
 
 French by default; English when the active language is English. Moments are shown in Paris time.
-Spaces inside a number, before « € » and around « h » never break (Lexique des règles
-typographiques en usage à l'Imprimerie nationale).
+Spaces inside a number, before « € », around « h » and between a day and its month never break
+(Lexique des règles typographiques en usage à l'Imprimerie nationale).
 """
 
 from collections.abc import Callable
@@ -63,7 +63,8 @@ def _euros(cents: int, is_english: bool) -> str:
 
 def short_day(day: date) -> str:
     """« 12 mai 2026 », « 1er mai 2026 ». A moment is read in Paris first."""
-    return _date(_day_of(day), "j F Y" if _is_english() or _day_of(day).day > 1 else r"j\e\r F Y")
+    number = "j" if _is_english() or _day_of(day).day > 1 else r"j\e\r"
+    return _date(_day_of(day), f"{number}{NO_BREAK}F Y")
 
 
 def day(day: date) -> str:

@@ -59,7 +59,7 @@ def pages() -> dict[Step, Page]:
         ),
         Step.SESSIONS: Page(
             _("Sessions"),
-            _("Quand peut-on commencer ?"),
+            _("Quelles sont les dates ?"),
             _("Une session a des dates, ou accepte les entrées à tout moment."),
         ),
     }

@@ -161,6 +161,18 @@
   });
 
   // --- htmx
+  /* A text area made taller stays so when its field comes back checked. htmx would copy the browser's style
+     as an attribute, which the content policy blocks (attributesToSettle, in base.html, leaves it out). */
+  let heights = [];
+  document.addEventListener("htmx:beforeSwap", ({ detail }) => {
+    heights = [...detail.target.querySelectorAll("textarea[id]")].map((entry) => [entry.id, entry.style.height]);
+  });
+  document.addEventListener("htmx:afterSwap", () => {
+    for (const [id, height] of heights) {
+      const entry = document.getElementById(id);
+      if (entry && height) entry.style.height = height;
+    }
+  });
   document.addEventListener("htmx:beforeRequest", ({ detail }) => {
     if (detail.target.classList?.contains("panel")) opener = detail.elt;
   });

@@ -45,7 +45,7 @@ def test_frozen_by_its_holder_it_thaws_at_midnight_after_a_whole_day(holder):
     assert thawing.thaws_on == datetime.date(2026, 5, 14)
     assert thawing.is_frozen(on=datetime.date(2026, 5, 13))
     assert not thawing.is_frozen(on=datetime.date(2026, 5, 14))
-    assert freezing.next_thaw(at=TUESDAY) == "mercredi 13 mai 2026 à\u00a0minuit"
+    assert freezing.next_thaw(at=TUESDAY) == "mercredi 13\u00a0mai 2026 à\u00a0minuit"
     assert kinds(holder.user.email) == ["account_frozen", "account_thaw_asked"]
     assert list(JournalEntry.objects.order_by("id").values_list("action", flat=True)) == [
         "account_frozen",

@@ -49,7 +49,7 @@ def test_the_birthday_itself_is_old_enough_the_day_before_is_not(apprentice, age
     assert obstacle(born=born, **apprentice) is None
     too_young = obstacle(born=born + datetime.timedelta(days=1), **apprentice)
     assert f"{age} ans" in too_young
-    assert "mercredi 13 mai 2026" in too_young
+    assert "mercredi 13\u00a0mai 2026" in too_young
 
 
 def test_a_young_person_is_told_of_the_apprenticeship_only_without_one():

@@ -40,7 +40,7 @@ class TestPage:
     def test_identity_is_read_the_rest_is_written(self, client, page, holder):
         shown = client.get(page)
         assert shown.status_code == 200
-        for text in ("Lefèvre", "31 mai 1985", "2 85 ** ** *** *** **", holder.user.email):
+        for text in ("Lefèvre", "31\u00a0mai 1985", "2 85 ** ** *** *** **", holder.user.email):
             assert text in shown.text
         answer = client.post(page, GOOD | {"birth_name": "Autre", "reference": "X"})
         assert (answer.status_code, answer.url) == (302, page)

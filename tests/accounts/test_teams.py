@@ -82,7 +82,7 @@ def test_an_invitation_is_a_mail_to_an_address_for_a_fortnight(manager, at):
     notice = Notice.objects.get(kind="invitation")
     assert (notice.email, notice.user) == (NEW, None)
     assert notice.link == reverse("invitation", args=[found.pk])
-    assert notice.facts["until"] == "mardi 26 mai 2026 à\u00a0minuit"
+    assert notice.facts["until"] == "mardi 26\u00a0mai 2026 à\u00a0minuit"
     assert (found.role, found.invited_by) == ("manager", manager.user)
     assert JournalEntry.objects.get().details == {"role": "manager"}
 

@@ -243,7 +243,7 @@ def test_every_manager_and_the_mailbox_are_told():
     told = set(Notice.objects.filter(kind="measure_intended").values_list("email", flat=True))
     assert told == {first.user.email, second.user.email, "contact@organisme.exemple.invalid"}
     facts = Notice.objects.filter(kind="measure_intended").first().facts
-    assert facts["answer_due"] == "mardi 8 décembre 2026 à\u00a0minuit"
+    assert facts["answer_due"] == "mardi 8\u00a0décembre 2026 à\u00a0minuit"
     assert facts["words"] == measure.reason
     act("suspend", measure)
     assert Notice.objects.filter(kind="measure_suspended").count() == 3

@@ -427,7 +427,7 @@ def test_a_refusal_says_why_and_how_to_contest():
     facts = Notice.objects.get(kind="join_refused").facts
     assert facts["motives"] == ["La déclaration d’activité n’est pas valide ou n’est plus active."]
     assert facts["words"] == "Le numéro n’existe pas."
-    assert facts["contest_until"] == "samedi 23 janvier 2027 à\u00a0minuit"
+    assert facts["contest_until"] == "samedi 23\u00a0janvier 2027 à\u00a0minuit"
     assert "Interne" not in str(facts)
 
 

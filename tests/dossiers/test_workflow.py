@@ -225,7 +225,7 @@ def test_a_start_eleven_business_days_away_is_allowed_and_ten_is_not():
     at = paris(2027, 5, 7, 10)
     dossier = DossierFactory(at=at, requested=True)
     reason = {"change_reason": "Le formateur est libre plus tôt."}
-    with pytest.raises(Refused, match="mardi 25 mai 2027") as refusal:
+    with pytest.raises(Refused, match="mardi 25\u00a0mai 2027") as refusal:
         propose_as_asked(dossier, at=at, starts_on=date(2027, 5, 24), **reason)
     assert refusal.value.field == "starts_on"
     assert propose_as_asked(dossier, at=at, starts_on=date(2027, 5, 25), **reason).state == State.PROPOSED

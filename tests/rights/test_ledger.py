@@ -296,7 +296,7 @@ def test_a_dotation_is_used_until_its_last_day_included():
     too_late = datetime.datetime(2026, 5, 12, 22, tzinfo=datetime.UTC)  # midnight in Paris
     just_in_time = too_late - datetime.timedelta(microseconds=1)
     ledger.reserve(lines=[(dotation.pk, 1)], key="in-time", at=just_in_time, by=SYSTEM, reason="")
-    with pytest.raises(ledger.PocketExpired, match="n’est plus utilisable depuis le 12 mai 2026"):
+    with pytest.raises(ledger.PocketExpired, match="n’est plus utilisable depuis le 12\u00a0mai 2026"):
         ledger.reserve(lines=[(dotation.pk, 1)], key="late", at=too_late, by=SYSTEM, reason="")
 
 

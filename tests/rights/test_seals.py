@@ -398,13 +398,13 @@ def run(command, **options):
 def test_the_command_seals_and_says_what_it_sealed():
     CreditFactory(at=paris(10))
     told = run("seal_ledger")
-    assert "10 mars 2026 : 1 mouvement, empreinte " + Seal.objects.get(day="2026-03-10").hash in told
-    assert "11 mars 2026 : 0 mouvement" in told
+    assert "10\u00a0mars 2026 : 1 mouvement, empreinte " + Seal.objects.get(day="2026-03-10").hash in told
+    assert "11\u00a0mars 2026 : 0 mouvement" in told
     assert "Rien à sceller" in run("seal_ledger")
 
 
 def test_check_ledger_says_how_far_it_is_sealed(three_days):
-    assert f"Scellé jusqu’au 3 mars 2026, empreinte {seals.head().hash}." in run(
+    assert f"Scellé jusqu’au 3\u00a0mars 2026, empreinte {seals.head().hash}." in run(
         "check_ledger", verify_seals=True
     )
     assert "Scellé" not in run("check_ledger")

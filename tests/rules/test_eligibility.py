@@ -93,12 +93,12 @@ def test_open(facts):
         (
             with_certification(registered_until=EVE),
             Code.CERTIFICATION_ENDED,
-            "a pris fin le 22 novembre 2026",
+            "a pris fin le 22\u00a0novembre 2026",
         ),
         (
             with_certification(effective_on=MORROW),
             Code.CERTIFICATION_NOT_STARTED,
-            "effet que le 24 novembre 2026",
+            "effet que le 24\u00a0novembre 2026",
         ),
         (with_entitlements(), Code.NOT_ENTITLED, "n’est pas habilité"),
         (
@@ -115,7 +115,7 @@ def test_open(facts):
         (
             with_entitlements(replace(PARTNER, active_from=MORROW)),
             Code.ENTITLEMENT_NOT_STARTED,
-            "ne commence que le 24 novembre 2026",
+            "ne commence que le 24\u00a0novembre 2026",
         ),
         (replace(LICENCE, portal_code="CPF999"), Code.PORTAL_CODE_UNKNOWN, "CPF999"),
         (replace(LICENCE, portal_code="CPF207"), Code.PORTAL_CODE_OF_ANOTHER_KIND, "autre nature"),
