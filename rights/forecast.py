@@ -124,10 +124,8 @@ def _of_year(
     unit: Unit,
 ) -> Result:
     then = account_in(worked)
-    if unit == Unit.HOUR:
-        then = replace(then, balance_hours=balance)
-    else:
-        then = replace(then, balance_cents=balance)
+    is_hours = unit == Unit.HOUR
+    then = replace(then, balance_hours=balance) if is_hours else replace(then, balance_cents=balance)
     return compute(situations, account=then, rules=rules, words=words)
 
 

@@ -145,9 +145,7 @@ def _notes(shown: Cut, statement: Statement, kind: str) -> list[str]:
         )
     elif shown.before:
         notes.append(
-            _(
-                "Ce relevé commence en %(first)s. Pour %(before)s et avant, demandez un relevé par année."
-            )
+            _("Ce relevé commence en %(first)s. Pour %(before)s et avant, demandez un relevé par année.")
             % {"first": as_paris(shown.lines[-1].recorded_at).year, "before": shown.before}
         )
     return notes

@@ -6,40 +6,105 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('accounts', '0002_safety'),
-        ('rights', '0004_purses'),
+        ("accounts", "0002_safety"),
+        ("rights", "0004_purses"),
     ]
 
     operations = [
         pgtrigger.migrations.RemoveTrigger(
-            model_name='movement',
-            name='movement_is_in_order',
+            model_name="movement",
+            name="movement_is_in_order",
         ),
         pgtrigger.migrations.RemoveTrigger(
-            model_name='pocket',
-            name='pocket_stays_what_it_is',
+            model_name="pocket",
+            name="pocket_stays_what_it_is",
         ),
         migrations.RemoveConstraint(
-            model_name='pocket',
-            name='pocket_of_euros_holds_no_hours',
+            model_name="pocket",
+            name="pocket_of_euros_holds_no_hours",
         ),
         migrations.AlterField(
-            model_name='movement',
-            name='kind',
-            field=models.CharField(choices=[('credit', 'Crédit de droits'), ('fund', 'Versement d’un financeur'), ('grant', 'Attribution'), ('expiry', 'Retour au financeur, date passée'), ('recall', 'Retour au financeur, à sa demande'), ('pay_back', 'Remboursement d’un financeur'), ('conversion_out', 'Conversion, sortie'), ('conversion_in', 'Conversion, entrée'), ('state_top_up', 'Abondement de l’État'), ('reserve', 'Réservation'), ('payment', 'Paiement du titulaire'), ('release', 'Retour'), ('refund', 'Remboursement'), ('reversal', 'Correction'), ('adjust_up', 'Régularisation en plus'), ('adjust_down', 'Régularisation en moins')], max_length=20, verbose_name='nature'),
+            model_name="movement",
+            name="kind",
+            field=models.CharField(
+                choices=[
+                    ("credit", "Crédit de droits"),
+                    ("fund", "Versement d’un financeur"),
+                    ("grant", "Attribution"),
+                    ("expiry", "Retour au financeur, date passée"),
+                    ("recall", "Retour au financeur, à sa demande"),
+                    ("pay_back", "Remboursement d’un financeur"),
+                    ("conversion_out", "Conversion, sortie"),
+                    ("conversion_in", "Conversion, entrée"),
+                    ("state_top_up", "Abondement de l’État"),
+                    ("reserve", "Réservation"),
+                    ("payment", "Paiement du titulaire"),
+                    ("release", "Retour"),
+                    ("refund", "Remboursement"),
+                    ("reversal", "Correction"),
+                    ("adjust_up", "Régularisation en plus"),
+                    ("adjust_down", "Régularisation en moins"),
+                ],
+                max_length=20,
+                verbose_name="nature",
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='movement',
-            trigger=pgtrigger.compiler.Trigger(name='movement_is_in_order', sql=pgtrigger.compiler.UpsertTriggerSql(declare='DECLARE fault TEXT;', func="\n                    SELECT name INTO fault FROM moved m\n                    JOIN rights_pocket s ON s.id = m.source_id\n                    JOIN rights_pocket t ON t.id = m.target_id\n                    CROSS JOIN LATERAL (SELECT CASE WHEN s.unit <> t.unit THEN 'movement_keeps_one_unit' WHEN s.holder_id <> t.holder_id THEN 'movement_keeps_one_holder' WHEN t.envelope_id IS NOT NULL AND m.kind = 'credit'\n        OR m.kind = 'grant' AND t.envelope_id IS DISTINCT FROM s.id THEN 'grant_fills_a_purse_of_its_envelope' WHEN m.kind IN ('expiry', 'recall') AND (\n        t.kind = 'envelope' AND s.envelope_id IS DISTINCT FROM t.id\n        OR t.kind = 'funder' AND (s.envelope_id IS NOT NULL OR t.label <> s.label)) THEN 'dotation_returns_to_its_funder' WHEN m.kind IN ('fund', 'pay_back')\n        AND s.label <> t.label THEN 'envelope_keeps_its_funder' WHEN \n        m.kind IN ('conversion_out', 'conversion_in') AND NOT EXISTS (\n        SELECT FROM rights_movement half JOIN rights_pocket a ON a.id = half.source_id\n        JOIN rights_pocket b ON b.id = half.target_id\n        WHERE half.key = CASE m.kind\n            WHEN 'conversion_out' THEN regexp_replace(m.key, ':out$', ':in')\n            ELSE regexp_replace(m.key, ':in$', ':out') END\n        AND half.kind IN ('conversion_out', 'conversion_in') AND half.kind <> m.kind\n        AND a.unit <> s.unit\n        AND coalesce(a.holder_id, b.holder_id) = coalesce(s.holder_id, t.holder_id)) THEN 'conversion_comes_in_two_halves' WHEN m.kind <> 'reversal' AND NOT ((m.kind = 'credit' AND s.kind IN ('state', 'funder') AND t.kind IN ('annual', 'increase', 'dif', 'volunteer', 'credit', 'dotation', 'corrective', 'professional_risk', 'work_accident', 'top_up')) OR (m.kind = 'fund' AND s.kind IN ('funder') AND t.kind IN ('envelope')) OR (m.kind = 'grant' AND s.kind IN ('envelope') AND t.kind IN ('dotation', 'corrective', 'top_up')) OR (m.kind = 'expiry' AND s.kind IN ('dotation', 'corrective', 'top_up') AND t.kind IN ('envelope', 'funder')) OR (m.kind = 'recall' AND s.kind IN ('dotation', 'corrective', 'top_up') AND t.kind IN ('envelope', 'funder')) OR (m.kind = 'pay_back' AND s.kind IN ('envelope') AND t.kind IN ('funder')) OR (m.kind = 'conversion_out' AND s.kind IN ('annual', 'increase', 'dif', 'volunteer') AND t.kind IN ('conversion')) OR (m.kind = 'conversion_in' AND s.kind IN ('conversion') AND t.kind IN ('annual', 'increase', 'dif', 'volunteer')) OR (m.kind = 'reserve' AND s.kind IN ('annual', 'increase', 'dif', 'volunteer', 'credit', 'dotation', 'corrective', 'professional_risk', 'work_accident', 'top_up') AND t.kind IN ('reserved')) OR (m.kind = 'payment' AND s.kind IN ('card') AND t.kind IN ('reserved')) OR (m.kind = 'state_top_up' AND s.kind IN ('state_top_up') AND t.kind IN ('reserved')) OR (m.kind = 'release' AND s.kind IN ('reserved') AND t.kind IN ('annual', 'increase', 'dif', 'volunteer', 'credit', 'dotation', 'corrective', 'professional_risk', 'work_accident', 'top_up')) OR (m.kind = 'refund' AND s.kind IN ('reserved') AND t.kind IN ('card', 'state_top_up')) OR (m.kind = 'adjust_up' AND s.kind IN ('state', 'funder') AND t.kind IN ('annual', 'increase', 'dif', 'volunteer', 'credit', 'dotation', 'corrective', 'professional_risk', 'work_accident', 'top_up')) OR (m.kind = 'adjust_down' AND s.kind IN ('annual', 'increase', 'dif', 'volunteer', 'credit', 'dotation', 'corrective', 'professional_risk', 'work_accident', 'top_up') AND t.kind IN ('state', 'funder'))) THEN 'movement_follows_its_route' WHEN m.kind IN ('release', 'refund') AND NOT EXISTS (\n        SELECT FROM rights_movement entry WHERE entry.kind IN ('reserve', 'payment', 'state_top_up')\n        AND entry.target_id = m.source_id AND entry.source_id = m.target_id) THEN 'movement_returns_to_its_source' WHEN m.kind = 'reversal' AND NOT EXISTS (\n        SELECT FROM rights_movement original\n        WHERE original.id = m.reverses_id AND original.kind = 'credit'\n        AND original.source_id = m.target_id AND original.target_id = m.source_id\n        AND original.amount = m.amount) THEN 'movement_reverses_a_credit' WHEN m.kind IN ('adjust_up', 'adjust_down') AND NOT EXISTS (\n        SELECT FROM rights_adjustment adjustment\n        WHERE adjustment.id = CASE WHEN m.key ~ '^adjustment:[0-9]{1,18}$'\n            THEN split_part(m.key, ':', 2)::bigint END\n        AND adjustment.state = 'confirmed' AND adjustment.decided_by_id <> adjustment.proposed_by_id\n        AND adjustment.direction = m.kind AND adjustment.amount = m.amount\n        AND adjustment.pocket_id = CASE m.kind WHEN 'adjust_up'\n            THEN m.target_id ELSE m.source_id END) THEN 'movement_adjusts_by_two_persons' END) AS faulty (name)\n                    WHERE name IS NOT NULL LIMIT 1;\n                    IF fault IS NOT NULL THEN\n                        RAISE EXCEPTION 'this movement is refused by %', fault\n                        USING ERRCODE = 'check_violation', CONSTRAINT = fault;\n                    END IF;\n                    RETURN NULL;\n                ", hash='c84bb8989bbe28de83a9934d86d6ce9e6d427ee0', level='STATEMENT', operation='INSERT', pgid='pgtrigger_movement_is_in_order_ce302', referencing='REFERENCING NEW TABLE AS moved ', table='rights_movement', when='AFTER')),
+            model_name="movement",
+            trigger=pgtrigger.compiler.Trigger(
+                name="movement_is_in_order",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    declare="DECLARE fault TEXT;",
+                    func="\n                    SELECT name INTO fault FROM moved m\n                    JOIN rights_pocket s ON s.id = m.source_id\n                    JOIN rights_pocket t ON t.id = m.target_id\n                    CROSS JOIN LATERAL (SELECT CASE WHEN s.unit <> t.unit THEN 'movement_keeps_one_unit' WHEN s.holder_id <> t.holder_id THEN 'movement_keeps_one_holder' WHEN t.envelope_id IS NOT NULL AND m.kind = 'credit'\n        OR m.kind = 'grant' AND t.envelope_id IS DISTINCT FROM s.id THEN 'grant_fills_a_purse_of_its_envelope' WHEN m.kind IN ('expiry', 'recall') AND (\n        t.kind = 'envelope' AND s.envelope_id IS DISTINCT FROM t.id\n        OR t.kind = 'funder' AND (s.envelope_id IS NOT NULL OR t.label <> s.label)) THEN 'dotation_returns_to_its_funder' WHEN m.kind IN ('fund', 'pay_back')\n        AND s.label <> t.label THEN 'envelope_keeps_its_funder' WHEN \n        m.kind IN ('conversion_out', 'conversion_in') AND NOT EXISTS (\n        SELECT FROM rights_movement half JOIN rights_pocket a ON a.id = half.source_id\n        JOIN rights_pocket b ON b.id = half.target_id\n        WHERE half.key = CASE m.kind\n            WHEN 'conversion_out' THEN regexp_replace(m.key, ':out$', ':in')\n            ELSE regexp_replace(m.key, ':in$', ':out') END\n        AND half.kind IN ('conversion_out', 'conversion_in') AND half.kind <> m.kind\n        AND a.unit <> s.unit\n        AND coalesce(a.holder_id, b.holder_id) = coalesce(s.holder_id, t.holder_id)) THEN 'conversion_comes_in_two_halves' WHEN m.kind <> 'reversal' AND NOT ((m.kind = 'credit' AND s.kind IN ('state', 'funder') AND t.kind IN ('annual', 'increase', 'dif', 'volunteer', 'credit', 'dotation', 'corrective', 'professional_risk', 'work_accident', 'top_up')) OR (m.kind = 'fund' AND s.kind IN ('funder') AND t.kind IN ('envelope')) OR (m.kind = 'grant' AND s.kind IN ('envelope') AND t.kind IN ('dotation', 'corrective', 'top_up')) OR (m.kind = 'expiry' AND s.kind IN ('dotation', 'corrective', 'top_up') AND t.kind IN ('envelope', 'funder')) OR (m.kind = 'recall' AND s.kind IN ('dotation', 'corrective', 'top_up') AND t.kind IN ('envelope', 'funder')) OR (m.kind = 'pay_back' AND s.kind IN ('envelope') AND t.kind IN ('funder')) OR (m.kind = 'conversion_out' AND s.kind IN ('annual', 'increase', 'dif', 'volunteer') AND t.kind IN ('conversion')) OR (m.kind = 'conversion_in' AND s.kind IN ('conversion') AND t.kind IN ('annual', 'increase', 'dif', 'volunteer')) OR (m.kind = 'reserve' AND s.kind IN ('annual', 'increase', 'dif', 'volunteer', 'credit', 'dotation', 'corrective', 'professional_risk', 'work_accident', 'top_up') AND t.kind IN ('reserved')) OR (m.kind = 'payment' AND s.kind IN ('card') AND t.kind IN ('reserved')) OR (m.kind = 'state_top_up' AND s.kind IN ('state_top_up') AND t.kind IN ('reserved')) OR (m.kind = 'release' AND s.kind IN ('reserved') AND t.kind IN ('annual', 'increase', 'dif', 'volunteer', 'credit', 'dotation', 'corrective', 'professional_risk', 'work_accident', 'top_up')) OR (m.kind = 'refund' AND s.kind IN ('reserved') AND t.kind IN ('card', 'state_top_up')) OR (m.kind = 'adjust_up' AND s.kind IN ('state', 'funder') AND t.kind IN ('annual', 'increase', 'dif', 'volunteer', 'credit', 'dotation', 'corrective', 'professional_risk', 'work_accident', 'top_up')) OR (m.kind = 'adjust_down' AND s.kind IN ('annual', 'increase', 'dif', 'volunteer', 'credit', 'dotation', 'corrective', 'professional_risk', 'work_accident', 'top_up') AND t.kind IN ('state', 'funder'))) THEN 'movement_follows_its_route' WHEN m.kind IN ('release', 'refund') AND NOT EXISTS (\n        SELECT FROM rights_movement entry WHERE entry.kind IN ('reserve', 'payment', 'state_top_up')\n        AND entry.target_id = m.source_id AND entry.source_id = m.target_id) THEN 'movement_returns_to_its_source' WHEN m.kind = 'reversal' AND NOT EXISTS (\n        SELECT FROM rights_movement original\n        WHERE original.id = m.reverses_id AND original.kind = 'credit'\n        AND original.source_id = m.target_id AND original.target_id = m.source_id\n        AND original.amount = m.amount) THEN 'movement_reverses_a_credit' WHEN m.kind IN ('adjust_up', 'adjust_down') AND NOT EXISTS (\n        SELECT FROM rights_adjustment adjustment\n        WHERE adjustment.id = CASE WHEN m.key ~ '^adjustment:[0-9]{1,18}$'\n            THEN split_part(m.key, ':', 2)::bigint END\n        AND adjustment.state = 'confirmed' AND adjustment.decided_by_id <> adjustment.proposed_by_id\n        AND adjustment.direction = m.kind AND adjustment.amount = m.amount\n        AND adjustment.pocket_id = CASE m.kind WHEN 'adjust_up'\n            THEN m.target_id ELSE m.source_id END) THEN 'movement_adjusts_by_two_persons' END) AS faulty (name)\n                    WHERE name IS NOT NULL LIMIT 1;\n                    IF fault IS NOT NULL THEN\n                        RAISE EXCEPTION 'this movement is refused by %', fault\n                        USING ERRCODE = 'check_violation', CONSTRAINT = fault;\n                    END IF;\n                    RETURN NULL;\n                ",
+                    hash="c84bb8989bbe28de83a9934d86d6ce9e6d427ee0",
+                    level="STATEMENT",
+                    operation="INSERT",
+                    pgid="pgtrigger_movement_is_in_order_ce302",
+                    referencing="REFERENCING NEW TABLE AS moved ",
+                    table="rights_movement",
+                    when="AFTER",
+                ),
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='pocket',
-            trigger=pgtrigger.compiler.Trigger(name='pocket_stays_what_it_is', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD."earmark_id" IS DISTINCT FROM (NEW."earmark_id") OR OLD."envelope_id" IS DISTINCT FROM (NEW."envelope_id") OR OLD."expires_on" IS DISTINCT FROM (NEW."expires_on") OR OLD."funder_kind" IS DISTINCT FROM (NEW."funder_kind") OR OLD."holder_id" IS DISTINCT FROM (NEW."holder_id") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."kind" IS DISTINCT FROM (NEW."kind") OR OLD."label" IS DISTINCT FROM (NEW."label") OR OLD."origin" IS DISTINCT FROM (NEW."origin") OR OLD."unit" IS DISTINCT FROM (NEW."unit"))', func="RAISE EXCEPTION 'a pocket keeps its kind, its owner and its terms' USING ERRCODE = 'check_violation', CONSTRAINT = 'pocket_stays_what_it_is';", hash='626953f558458b24f97c992294ac1eb5c8137628', operation='UPDATE', pgid='pgtrigger_pocket_stays_what_it_is_81ba9', table='rights_pocket', when='BEFORE')),
+            model_name="pocket",
+            trigger=pgtrigger.compiler.Trigger(
+                name="pocket_stays_what_it_is",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    condition='WHEN (OLD."earmark_id" IS DISTINCT FROM (NEW."earmark_id") OR OLD."envelope_id" IS DISTINCT FROM (NEW."envelope_id") OR OLD."expires_on" IS DISTINCT FROM (NEW."expires_on") OR OLD."funder_kind" IS DISTINCT FROM (NEW."funder_kind") OR OLD."holder_id" IS DISTINCT FROM (NEW."holder_id") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."kind" IS DISTINCT FROM (NEW."kind") OR OLD."label" IS DISTINCT FROM (NEW."label") OR OLD."origin" IS DISTINCT FROM (NEW."origin") OR OLD."unit" IS DISTINCT FROM (NEW."unit"))',
+                    func="RAISE EXCEPTION 'a pocket keeps its kind, its owner and its terms' USING ERRCODE = 'check_violation', CONSTRAINT = 'pocket_stays_what_it_is';",
+                    hash="626953f558458b24f97c992294ac1eb5c8137628",
+                    operation="UPDATE",
+                    pgid="pgtrigger_pocket_stays_what_it_is_81ba9",
+                    table="rights_pocket",
+                    when="BEFORE",
+                ),
+            ),
         ),
         migrations.AddConstraint(
-            model_name='pocket',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('kind__in', ('credit', 'corrective', 'professional_risk', 'work_accident', 'top_up', 'state_top_up', 'card')), _negated=True), ('unit', 'eur_cent'), _connector='OR'), name='pocket_of_euros_holds_no_hours'),
+            model_name="pocket",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(
+                        (
+                            "kind__in",
+                            (
+                                "credit",
+                                "corrective",
+                                "professional_risk",
+                                "work_accident",
+                                "top_up",
+                                "state_top_up",
+                                "card",
+                            ),
+                        ),
+                        _negated=True,
+                    ),
+                    ("unit", "eur_cent"),
+                    _connector="OR",
+                ),
+                name="pocket_of_euros_holds_no_hours",
+            ),
         ),
     ]
