@@ -9,12 +9,27 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from django.db.models import BigIntegerField, Case, F, Max, Q, QuerySet, Sum, Value, When, Window
+from django.db.models import (
+    BigIntegerField,
+    Case,
+    F,
+    Max,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+    Sum,
+    Value,
+    When,
+    Window,
+)
+from django.db.models.functions import Coalesce
 from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from accounts.models import HolderProfile
+from rights.explanations import Told
 from rights.kinds import (
     FUNDED_KINDS,
     GAINS,
@@ -27,7 +42,7 @@ from rights.kinds import (
 )
 from rights.ledger import amount_in_words
 from rights.models import Movement, Pocket
-from rulebook.workdays import paris_day
+from rulebook.workdays import midnight_after, paris_day
 from ui import french
 
 # What a kind of purse is, for who reads it for the first time.
@@ -73,6 +88,7 @@ class PocketLine:
     """
 
     id: uuid.UUID
+    kind: str
     name: str
     funder: str
     unit: str
@@ -124,6 +140,8 @@ class Line:
     effect: int
     balance: int
     formula: Sequence[Sequence[str]]
+    # From what its explanation is found (rights.explanations).
+    told: Told
 
     @property
     def effect_in_words(self) -> str:
@@ -168,6 +186,11 @@ class Statement:
     @property
     def hours_in_words(self) -> str:
         return amount_in_words(self.hours, Unit.HOUR)
+
+    @property
+    def usable(self) -> list[PocketLine]:
+        """What can pay a training, or be used with an employer, at that moment."""
+        return [line for line in self.pockets if line.balance and not line.is_expired]
 
     @property
     def reserved_cents(self) -> int:
@@ -241,6 +264,50 @@ def statement(
     )
 
 
+@dataclass(frozen=True)
+class DayBalances:
+    """What each purse held at the end of a day in Paris; `is_expired` is judged that day."""
+
+    day: datetime.date
+    pockets: list[PocketLine]
+
+    @property
+    def total_cents(self) -> int:
+        return self._usable(Unit.EUR_CENT)
+
+    @property
+    def hours(self) -> int:
+        return self._usable(Unit.HOUR)
+
+    @property
+    def hours_in_words(self) -> str:
+        return amount_in_words(self.hours, Unit.HOUR)
+
+    def _usable(self, unit: Unit) -> int:
+        return sum(line.balance for line in self.pockets if line.unit == unit and not line.is_expired)
+
+
+def balances_on(holder: HolderProfile, *, day: datetime.date) -> DayBalances:
+    """What the holder had at the end of that day in Paris, from the movements recorded by then. One query.
+
+    Purses that held nothing are left out. What was reserved is not counted, as in today's balances.
+    """
+    end = midnight_after(day)
+
+    def moved(way: str) -> Coalesce:
+        recorded = Movement.objects.filter(**{way: OuterRef("pk")}, recorded_at__lt=end).order_by()
+        total = recorded.values(way).annotate(total=Sum("amount")).values("total")
+        return Coalesce(Subquery(total, output_field=BigIntegerField()), Value(0))
+
+    purses = (
+        Pocket.objects.filter(holder=holder, kind__in=HOLDER_KINDS)
+        .annotate(held=moved("target") - moved("source"))
+        .filter(held__gt=0)
+        .order_by("unit", "kind", "expires_on", "id")
+    )
+    return DayBalances(day, [_pocket_line(purse, 0, on=day, balance=purse.held) for purse in purses])
+
+
 def _waiting(holder: HolderProfile) -> list[tuple[str, str, int, uuid.UUID, str]]:
     """What reserved pockets still hold: (label, unit, balance, where it came from, of which kind)."""
     return list(
@@ -260,13 +327,16 @@ def _reservations(waiting: list[tuple[str, str, int, uuid.UUID, str]]) -> list[R
     return [Reservation(label, unit, rights[label, unit], paid[label, unit]) for label, unit in trainings]
 
 
-def _pocket_line(pocket: Pocket, reserved: int, *, on: datetime.date) -> PocketLine:
+def _pocket_line(
+    pocket: Pocket, reserved: int, *, on: datetime.date, balance: int | None = None
+) -> PocketLine:
     return PocketLine(
         id=pocket.pk,
+        kind=pocket.kind,
         name=pocket.get_kind_display(),
         funder=pocket.label,
         unit=pocket.unit,
-        balance=pocket.balance or 0,
+        balance=(pocket.balance or 0) if balance is None else balance,
         reserved=reserved,
         expires_on=pocket.expires_on,
         is_expired=pocket.expires_on is not None and pocket.expires_on < on,
@@ -328,6 +398,16 @@ def _line(movement) -> Line:
         effect=movement.effect,
         balance=int(movement.balance),
         formula=movement.formula,
+        told=Told(
+            id=movement.pk,
+            key=movement.key,
+            kind=movement.kind,
+            pocket_kind=purse.kind,
+            unit=purse.unit,
+            origin=purse.origin,
+            value_date=movement.value_date,
+            has_author=movement.recorded_by_id is not None,
+        ),
     )
 
 

@@ -4,6 +4,7 @@ from rights.views import holder
 
 urlpatterns = [
     path("mes-droits", holder.statement, name="rights"),
+    path("mes-droits/releve.pdf", holder.statement_as_paper, name="rights_statement_paper"),
     path("mes-droits/releve.csv", holder.statement_file, name="rights_statement_file"),
     path("mes-droits/releve.json", holder.statement_proof, name="rights_statement_proof"),
 ]

@@ -7,6 +7,16 @@
 Amounts, delays, caps and lists set by law are dated rows, written in `parameters.yaml`.
 """
 
+from rulebook.references import Reference, references
 from rulebook.rules import CreditingRules, NoRuleInForce, Rules, Term, crediting_on, on
 
-__all__ = ["CreditingRules", "NoRuleInForce", "Rules", "Term", "crediting_on", "on"]
+__all__ = [
+    "CreditingRules",
+    "NoRuleInForce",
+    "Reference",
+    "Rules",
+    "Term",
+    "crediting_on",
+    "on",
+    "references",
+]

@@ -84,6 +84,8 @@ class CreditingRules:
     agreement_statuses: tuple[str, ...]
     # Kinds of purse that are compared with the cap, together.
     capped_purses: tuple[str, ...]
+    # By when a year's credit is expected: month and day of the year after. Shown, never a limit.
+    yearly_credit_due: tuple[int, ...]
 
     # --- Transfer of the former DIF: follows the day of the transfer; 0: closed ---
     dif_hour_cents: int

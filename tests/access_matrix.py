@@ -264,6 +264,7 @@ ROWS = (
     # --- rights
     Row("rights", "GET", None, LOGIN, 200, 200, 403, 403, 403),
     Row("rights_statement_file", "GET", None, LOGIN, 200, 200, 403, 403, 403),
+    Row("rights_statement_paper", "GET", None, LOGIN, 200, 200, 403, 403, 403),
     Row("rights_statement_proof", "GET", None, LOGIN, 200, 200, 403, 403, 403),
     # --- dossiers: the holder
     Row("dossiers", "GET", None, LOGIN, 200, 200, 403, 403, 403),

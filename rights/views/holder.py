@@ -1,21 +1,29 @@
 """What holders see of their rights. Only their own: every query starts from `request.actor.holder`."""
 
 import csv
+import datetime
+import logging
 import uuid
 
+from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import Http404, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from accounts.actors import Role
 from accounts.permissions import holder_required
-from rights import evidence, statements
-from rights.forms import HistoryForm
+from rights import evidence, screen, seals, statement_paper, statements
+from rights.forms import DayForm, HistoryForm
 from rights.kinds import Unit
+from rulebook.workdays import paris_day
+from ui import paper
 from ui.htmx import page_or_fragment
+
+logger = logging.getLogger(__name__)
 
 LINES_A_PAGE = 25
 BYTE_ORDER_MARK = "\ufeff"
@@ -33,27 +41,42 @@ def statement(request):
 
 @holder_required
 def _statement(request):
-    years = statements.years(request.actor.holder)
-    form = HistoryForm(request.GET, years=years)
-    found = _find(request, form)
+    at = timezone.now()
+    holder = request.actor.holder
+    form = HistoryForm(request.GET, years=statements.years(holder))
+    day_form = DayForm(request.GET if "jour" in request.GET else None, today=paris_day(at))
+    found = _find(request, form, at=at)
     page = Paginator(found.history, LINES_A_PAGE).get_page(request.GET.get("page"))
-    sources = statements.sources(found.pockets)
     context = {
+        "screen": screen.screen(
+            holder,
+            statement=found,
+            at=at,
+            day=day_form.cleaned_data["jour"] if day_form.is_bound and day_form.is_valid() else None,
+        ),
         "statement": found,
-        "pockets": [(pocket, sources.get(pocket.id, [])) for pocket in found.pockets],
         "page": page,
+        "lines": screen.explained(list(page), holder=holder),
         "form": form,
+        "day_form": day_form,
         "is_narrowed": bool(form.is_valid() and any(form.cleaned_data.values())),
         "query": request.GET.urlencode(),
     }
-    return page_or_fragment(request, "rights/holder/statement.html", "rights/holder/_history.html", context)
+    return page_or_fragment(
+        request,
+        "rights/holder/statement.html",
+        "rights/holder/_history.html",
+        context,
+        status=422 if day_form.errors else 200,
+    )
 
 
 @require_safe
 @holder_required
 def statement_file(request):
     """The same history as a file for a spreadsheet, narrowed like the page (poche, annee, sorte)."""
-    found = _find(request, HistoryForm(request.GET, years=statements.years(request.actor.holder)))
+    form = HistoryForm(request.GET, years=statements.years(request.actor.holder))
+    found = _find(request, form, at=timezone.now())
     response = HttpResponse(
         BYTE_ORDER_MARK,
         content_type="text/csv; charset=utf-8",
@@ -90,6 +113,42 @@ def statement_file(request):
 
 @require_safe
 @holder_required
+def statement_as_paper(request):
+    """The same history on paper (PDF), narrowed like the page."""
+    at = timezone.now()
+    holder = request.actor.holder
+    form = HistoryForm(request.GET, years=statements.years(holder))
+    found = _find(request, form, at=at)
+    year, kind = _narrowing(form)
+    facts = statement_paper.facts(
+        holder,
+        statement=found,
+        head=seals.head(),
+        at=at,
+        year=year,
+        kind=kind,
+        address=request.build_absolute_uri(reverse("rights")),
+    )
+    try:
+        pdf = paper.typeset(statement_paper.TEMPLATE, facts)
+    except paper.PaperFailed:
+        logger.exception("the statement could not be typeset")
+        messages.error(
+            request, _("Le relevé PDF n’a pas pu être fait. Réessayez plus tard, ou prenez le fichier CSV.")
+        )
+        return redirect("rights")
+    return HttpResponse(
+        pdf,
+        content_type="application/pdf",
+        headers={
+            "Content-Disposition": f'attachment; filename="{_paper_name(year)}"',
+            "X-Content-Type-Options": "nosniff",
+        },
+    )
+
+
+@require_safe
+@holder_required
 def statement_proof(request):
     """The whole history with its hashes: whoever has the file can verify it without us (rights.evidence)."""
     return HttpResponse(
@@ -102,20 +161,31 @@ def statement_proof(request):
     )
 
 
-def _find(request, form: HistoryForm) -> statements.Statement:
+def _find(request, form: HistoryForm, *, at: datetime.datetime) -> statements.Statement:
     pocket = request.GET.get("poche", "")
-    # A filter that no list offers narrows nothing.
-    year, kind = (form.cleaned_data["annee"], form.cleaned_data["sorte"]) if form.is_valid() else ("", "")
+    year, kind = _narrowing(form)
     try:
         return statements.statement(
             request.actor.holder,
-            at=timezone.now(),
+            at=at,
             pocket_id=uuid.UUID(pocket) if pocket else None,
-            year=int(year) if year else None,
+            year=year,
             kind=kind,
         )
     except (ValueError, LookupError):
         raise Http404 from None
+
+
+def _narrowing(form: HistoryForm) -> tuple[int | None, str]:
+    """The year and the kind asked for. A filter that no list offers narrows nothing."""
+    if not form.is_valid():
+        return None, ""
+    year = form.cleaned_data["annee"]
+    return int(year) if year else None, form.cleaned_data["sorte"]
+
+
+def _paper_name(year: int | None) -> str:
+    return f"releve-de-droits-{year}.pdf" if year else "releve-de-droits.pdf"
 
 
 def _number(amount: int, unit: str) -> str:

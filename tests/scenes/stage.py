@@ -10,7 +10,7 @@ from django.db.backends.postgresql.psycopg_any import DateRange
 from django.utils import timezone
 
 from accounts import freezing, teams
-from accounts.actors import Actor, Role
+from accounts.actors import SYSTEM, Actor, Role
 from accounts.listing import roles_of
 from accounts.models import HolderProfile, Invitation, LoginSession, Membership, Organisation, User
 from admissions import measures
@@ -19,11 +19,11 @@ from admissions.states import State
 from catalog.models import CatalogueImport, Certification, Offer, Session, Town
 from dossiers import bulk, calendar
 from dossiers.models import Dossier
-from rights import adjustments, earmarks
-from rights.kinds import FunderKind, Origin
+from rights import adjustments, crediting_year, earmarks
+from rights.kinds import FunderKind, Origin, PocketKind, WorkStatus
 from rights.models import Adjustment, Pocket
 from rulebook.models import Parameter
-from tests.factories.accounts import HolderFactory, MembershipFactory, UserFactory
+from tests.factories.accounts import HolderFactory, MembershipFactory, OrganisationFactory, UserFactory
 from tests.factories.admissions import JoinRequestFactory, MeasureFactory
 from tests.factories.catalog import (
     CatalogueImportFactory,
@@ -35,6 +35,7 @@ from tests.factories.catalog import (
 )
 from tests.factories.dossiers import DossierFactory, act, admin_actor, in_business_days, provider_actor
 from tests.factories.dotations import EnvelopeFactory, GrantFactory
+from tests.factories.rights import CreditFactory, YearlyStatementFactory
 
 NEWCOMER = "nouveau@exemple.invalid"
 WITHOUT_ACCOUNT = "sans-compte@exemple.invalid"
@@ -56,6 +57,10 @@ WRITER = "redaction@exemple.invalid"
 CALM = "guichet-calme@exemple.invalid"
 TOPPED_UP = "abondee@exemple.invalid"
 LEARNER = "permis@exemple.invalid"
+TOLD = "releve@exemple.invalid"
+NEAR_CAP = "bientot-au-plafond@exemple.invalid"
+AT_CAP = "au-plafond@exemple.invalid"
+AGENT = "agent@exemple.invalid"
 
 
 class Stage:
@@ -81,6 +86,8 @@ class Stage:
             _catalogue_desk()
             _funded_people()
             _adjustment()
+
+        _told_rights()
 
         # Somebody whose calendar program follows an address.
         for email in ("demandeur@exemple.invalid", "organisme@exemple.invalid"):
@@ -221,6 +228,52 @@ def _funded_people() -> None:
     )
     session = SessionFactory(offer=licence, starts_on=in_days(60), ends_on=in_days(120))
     DossierFactory(holder=learner, session=session, is_exempt=False, proposed=True)
+
+
+def _told_rights() -> None:
+    """People whose years of work were declared and credited: some room left, nearly none, none, in hours."""
+    now = timezone.now()
+    last = now.year - 1
+    told, near, full = (
+        HolderFactory(user=UserFactory(email=email), first_names=first_name, birth_name=name)
+        for email, first_name, name in (
+            (TOLD, "Jeanne", "Castel"),
+            (NEAR_CAP, "Rémi", "Aubry"),
+            (AT_CAP, "Solène", "Kergoat"),
+        )
+    )
+    agent = HolderProfile.objects.get(user__email=AGENT)
+    years_ago = now.replace(month=6, day=3) - timedelta(days=365 * 5)
+    CreditFactory(holder=told, kind=PocketKind.DIF, amount=900_00, at=years_ago, reason="Report du DIF")
+    CreditFactory(holder=near, amount=4_300_00, at=years_ago, reason="Droits acquis avant")
+    CreditFactory(holder=full, amount=5_000_00, at=years_ago, reason="Droits acquis avant")
+    employer = OrganisationFactory(name="Atelier Nord")
+    for year in range(last - 2, last + 1):
+        received = now.replace(year=year + 1, month=5, day=20)
+        worked = 800 if year == last else 1607
+        for holder in (told, near) if year == last else (told,):
+            fields = {"employer_siret": employer.siret, "imported_at": received}
+            hours = worked if holder == told else 1607
+            YearlyStatementFactory(holder=holder, year=year, worked=hours, **fields)
+        if year == last:
+            YearlyStatementFactory(holder=full, year=year, imported_at=received)
+            YearlyStatementFactory(
+                holder=agent,
+                year=year,
+                status=WorkStatus.PUBLIC,
+                measure="months",
+                worked=12,
+                imported_at=received,
+            )
+        crediting_year.credit_year(year, at=now.replace(year=year + 1, month=6, day=3), by=SYSTEM)
+    CreditFactory(holder=told, kind=PocketKind.VOLUNTEER, amount=240_00, reason="Réserve opérationnelle")
+    GrantFactory(
+        envelope=EnvelopeFactory(funder_name="Région Bretagne", funder_kind=FunderKind.REGION),
+        holder=told,
+        amount=600_00,
+        origin=Origin.TOP_UP,
+        expires_on=in_days(200),
+    )
 
 
 def _team() -> None:
