@@ -7,6 +7,6 @@
 Amounts, delays, caps and lists set by law are dated rows, written in `parameters.yaml`.
 """
 
-from rulebook.rules import CreditingRules, NoRuleInForce, Rules, Term, crediting_on, on
+from rulebook.rules import CreditingRules, NoRuleInForce, Rules, Term, Text, crediting_on, on, texts
 
-__all__ = ["CreditingRules", "NoRuleInForce", "Rules", "Term", "crediting_on", "on"]
+__all__ = ["CreditingRules", "NoRuleInForce", "Rules", "Term", "Text", "crediting_on", "on", "texts"]

@@ -262,6 +262,7 @@ ROWS = (
     # A member is no manager.
     Row("provider_import_undo", "POST", an_import(), LOGIN, 403, 403, 403, 404, 403),
     # --- rights
+    Row("rights_simulator", "GET", None, 200, 200, 200, 200, 200, 200),
     Row("rights", "GET", None, LOGIN, 200, 200, 403, 403, 403),
     Row("rights_statement_file", "GET", None, LOGIN, 200, 200, 403, 403, 403),
     Row("rights_statement_proof", "GET", None, LOGIN, 200, 200, 403, 403, 403),
