@@ -181,7 +181,9 @@ RULES = {
     "pocket_is_opened_by_a_movement": _("aucune poche n’est ouverte sans mouvement"),
     "pocket_is_of_a_known_kind": _("chaque poche est d’une nature et d’une unité connues"),
     "pocket_of_euros_holds_no_hours": _("ce qui se compte en euros ne contient pas d’heures"),
-    "pocket_of_a_funder_only_names_its_kind": _("seuls une enveloppe et ce qu’un financeur verse disent la sorte de financeur"),
+    "pocket_of_a_funder_only_names_its_kind": _(
+        "seuls une enveloppe et ce qu’un financeur verse disent la sorte de financeur"
+    ),
     "pocket_of_a_person_has_a_holder": _(
         "seules les poches extérieures et les enveloppes n’ont pas de titulaire"
     ),

@@ -31,6 +31,10 @@ FACTS = {
     "is_up": True,
     "pocket": "Droits annuels",
     "reason": "Heures oubliées",
+    "funder": "Atelier Nord",
+    "declaration": "Sans diplôme de niveau 3",
+    "from_year": "2026",
+    "was_confirmed": False,
 }
 
 
