@@ -1,15 +1,8 @@
 """When the administration must have answered, and how long its decisions can be contested. Pure."""
 
-import calendar
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 
 from rulebook import Rules, workdays
-
-
-def months_later(day: date, months: int) -> date:
-    """The same day of another month, or that month's last: 31 December + 2 months is 28 or 29 February."""
-    years, month = divmod(day.year * 12 + day.month - 1 + months, 12)
-    return date(years, month + 1, min(day.day, calendar.monthrange(years, month + 1)[1]))
 
 
 def receivability(sent_at: datetime, *, rules: Rules) -> workdays.Period:
@@ -19,7 +12,9 @@ def receivability(sent_at: datetime, *, rules: Rules) -> workdays.Period:
 
 def decision_due(sent_at: datetime, *, rules: Rules) -> datetime:
     """First instant that is too late to decide, from the first sending."""
-    return workdays.midnight_after(months_later(workdays.paris_day(sent_at), rules.admission_decision_months))
+    return workdays.midnight_after(
+        workdays.months_later(workdays.paris_day(sent_at), rules.admission_decision_months)
+    )
 
 
 def pushed_back(due_at: datetime, *, asked_at: datetime, answered_at: datetime) -> datetime:
@@ -31,4 +26,4 @@ def pushed_back(due_at: datetime, *, asked_at: datetime, answered_at: datetime) 
 
 def contest_until(told_at: datetime, *, rules: Rules) -> datetime:
     """First instant that is too late to contest a decision told at that moment."""
-    return workdays.midnight_after(months_later(workdays.paris_day(told_at), rules.contest_months))
+    return workdays.midnight_after(workdays.months_later(workdays.paris_day(told_at), rules.contest_months))

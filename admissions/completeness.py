@@ -9,9 +9,8 @@ from django.db import models
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from admissions import clocks
 from admissions.models import Document, JoinRequest
-from rulebook import Rules
+from rulebook import Rules, workdays
 from ui import french
 
 
@@ -211,7 +210,7 @@ def _document_gaps(asked: JoinRequest, held: Counter[str], *, on: date, rules: R
     found = [
         Gap(Page.DOCUMENTS, kind.value, sentences[kind]) for kind in needed_documents(asked) if not held[kind]
     ]
-    oldest = clocks.months_later(on, -rules.admission_extract_months)
+    oldest = workdays.months_later(on, -rules.admission_extract_months)
     if asked.extract_issued_on is None:
         found.append(
             Gap(Page.DOCUMENTS, "extract_issued_on", _("Écrivez le jour où cet extrait a été délivré."))

@@ -1,6 +1,6 @@
 """Files that leave: a document as its author sent it, the receipt of a request."""
 
-from django.http import Http404, HttpResponse
+from django.http import HttpResponse
 from django.template.loader import render_to_string
 from django.utils.http import content_disposition_header
 
@@ -8,28 +8,12 @@ import rulebook
 from admissions import screen
 from admissions.models import Document, JoinRequest, JoinStep
 from rulebook import workdays
-
-# Whatever a browser is brought to do with it, it runs nothing, and belongs to no site.
-INERT = {
-    "Content-Security-Policy": "default-src 'none'; sandbox",
-    "X-Content-Type-Options": "nosniff",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Cache-Control": "private, no-store",
-}
+from ui import documents
 
 
 def as_download(document: Document) -> HttpResponse:
     """Never shown in a page. 404: its file is gone."""
-    try:
-        with document.file.open("rb") as stored:
-            content = stored.read()  # documents.SIZE_MAX at most
-    except FileNotFoundError as error:
-        raise Http404 from error
-    response = HttpResponse(content, content_type=document.content_type)
-    response["Content-Disposition"] = content_disposition_header(True, document.file_name)
-    for name, value in INERT.items():
-        response[name] = value
-    return response
+    return documents.as_download(document.file, name=document.file_name, content_type=document.content_type)
 
 
 def receipt_of(asked: JoinRequest) -> HttpResponse:

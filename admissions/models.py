@@ -12,7 +12,6 @@ from typing import ClassVar
 
 import pgtrigger
 from django.contrib.postgres.fields import ArrayField
-from django.core.files.storage import FileSystemStorage
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -31,19 +30,13 @@ from admissions.states import (
 )
 from catalog.models import Offer
 from ui import french
-
-
-def private_storage() -> FileSystemStorage:
-    """Below MEDIA_ROOT, readable by the portal's own user only; no address leads there."""
-    return FileSystemStorage(file_permissions_mode=0o600, directory_permissions_mode=0o700)
-
+from ui.documents import drawn_path, private_storage
 
 FOLDER = "admissions"
 
 
 def drawn_name(document: "Document", name: str) -> str:
-    """A name drawn by chance: nothing that was typed becomes a path."""
-    return f"{FOLDER}/{uuid.uuid4().hex}"
+    return drawn_path(FOLDER)
 
 
 def _known_moves(moves: dict[str, Move], name: str) -> models.CheckConstraint:
@@ -263,7 +256,7 @@ class JoinStep(Step):
 
 
 class Document(models.Model):
-    """A file of a request. Real types and sizes are judged by admissions.documents."""
+    """A file of a request. Real types and sizes are judged by ui.documents."""
 
     class Kind(models.TextChoices):
         EXTRACT = "extract", _("Extrait Kbis, ou récépissé de déclaration d’une association")

@@ -10,9 +10,10 @@ from django.db.models import Q
 import rulebook
 from accounts.actors import SYSTEM
 from admissions import announcements, clocks, documents, workflow
-from admissions.models import FOLDER, Document, JoinRequest, JoinStep, private_storage
+from admissions.models import FOLDER, Document, JoinRequest, JoinStep
 from admissions.states import EDITABLE, FINAL_STATES, State
 from rulebook import workdays
+from ui.documents import private_storage
 
 log = logging.getLogger(__name__)
 

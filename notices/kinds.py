@@ -37,6 +37,8 @@ class Kind(models.TextChoices):
     RIGHTS_ADJUSTED = "rights_adjusted", _("Régularisation de vos droits")
     DOTATION_GRANTED = "dotation_granted", _("Dotation ou abondement reçu")
     DOTATION_RETURNED = "dotation_returned", _("Dotation ou abondement retourné au financeur")
+    DECLARATION_CONFIRMED = "declaration_confirmed", _("Déclaration confirmée")
+    DECLARATION_REFUSED = "declaration_refused", _("Déclaration refusée")
     TICKET_RECEIVED = "ticket_received", _("Demande d’aide reçue")
     TICKET_ANSWERED = "ticket_answered", _("Réponse à une demande d’aide")
     TICKET_CLOSED = "ticket_closed", _("Demande d’aide close")

@@ -64,6 +64,8 @@ BUTTONS = {
     Kind.TEAM_CHANGED: _("Voir l’équipe"),
     Kind.ORGANISATION_CHANGED: _("Voir les coordonnées"),
     Kind.RIGHTS_ADJUSTED: _("Voir mes droits"),
+    Kind.DECLARATION_CONFIRMED: _("Voir mes déclarations"),
+    Kind.DECLARATION_REFUSED: _("Voir mes déclarations"),
     Kind.TICKET_RECEIVED: _("Suivre ma demande"),
     Kind.TICKET_ANSWERED: _("Lire l’échange, ou répondre"),
     Kind.TICKET_CLOSED: _("Lire l’échange"),

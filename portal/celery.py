@@ -96,6 +96,11 @@ app.conf.beat_schedule = {
         "schedule": crontab(minute="15"),
         "options": {"expires": 3000},
     },
+    "forget-old-proofs": {
+        "task": "rights.tasks.clear_proofs",
+        "schedule": crontab(minute="45", hour="4"),
+        "options": {"expires": 3600},
+    },
     "check-the-ledger": {
         "task": "rights.tasks.check_ledger",
         "schedule": crontab(minute="0", hour="4"),

@@ -27,7 +27,7 @@ from dossiers.states import ClockKind
 from dossiers.states import State as DossierState
 from notices.models import Notice
 from portal import figures
-from rights import adjustments, integrity, seals
+from rights import adjustments, declarations, integrity, seals
 from rulebook import workdays
 from support import listing as support
 from ui import french
@@ -448,6 +448,17 @@ SOURCES: dict[str, Source] = {
         related=("pocket__holder", "proposed_by"),
         words=lambda row: f"{adjustments.in_words(row)} · {row.pocket.holder} · {row.proposed_by}",
         url=lambda row: reverse("admin:rights_adjustment_change", args=[row.pk]),
+    ),
+    "declaration": Source(
+        label=gettext_lazy("Déclaration d’un titulaire à examiner"),
+        permission="rights.decide_declaration",
+        # Nobody decides about their own.
+        rows=lambda user, at: declarations.to_decide(user),
+        since=F("declared_at"),
+        until=NEVER,
+        related=("holder",),
+        words=lambda row: f"{row.get_kind_display()} · {row.holder}",
+        url=lambda row: reverse("admin:rights_declaration_change", args=[row.pk]),
     ),
     "avis": Source(
         label=gettext_lazy("Avis abandonné"),

@@ -7,6 +7,7 @@ from accounts import exports
 from accounts.models import HolderProfile, User
 from admissions import exports as requests_to_join
 from dossiers.models import Dossier, Transition
+from rights import declarations
 from rights.statements import statement
 from support import exports as requests_for_help
 
@@ -43,6 +44,19 @@ def _rights(holder: HolderProfile, *, at: datetime.datetime) -> dict[str, Any]:
                 "expire_le": pocket.expires_on,
             }
             for pocket in found.pockets
+        ],
+        "declarations": [
+            {
+                "sorte": declaration.get_kind_display(),
+                "premiere_annee": declaration.from_year,
+                "derniere_annee": declaration.until_year,
+                "etat": declaration.get_state_display(),
+                "motif": declaration.reason,
+                "declaree_le": declaration.declared_at,
+                "decidee_le": declaration.decided_at,
+                "justificatifs": [proof.file_name for proof in declaration.proofs.all()],
+            }
+            for declaration in declarations.of_holder(holder)
         ],
         "mouvements": [
             {

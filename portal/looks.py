@@ -47,6 +47,7 @@ PERSONAL = {
     "notices.Notice": "user",
     "rights.Adjustment": "pocket.holder",
     "rights.Declaration": "holder",
+    "rights.DeclarationProof": "declaration.holder",
     "rights.Movement": "target.holder",
     "rights.Pocket": "holder",
     "rights.SealedMovement": "movement.target.holder",
@@ -83,7 +84,7 @@ IMPERSONAL = {
     "support.AnswerModel",
 }
 # These write their own line, which says more.
-SAYS_IT_ITSELF = {"admissions_joinrequest_document"}
+SAYS_IT_ITSELF = {"admissions_joinrequest_document", "rights_declaration_proof"}
 # Somebody may paste a social-security number in a search box: 13 or 15 digits, Corsica's letter included.
 NIR = re.compile(
     r"(?<!\d)[1-478](?:[\s.-]?\d){4}[\s.-]?\d[\s.-]?[\dABab](?:[\s.-]?\d){6}(?:[\s.-]?\d{2})?(?!\d)"

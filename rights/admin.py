@@ -19,13 +19,14 @@ from django.utils.translation import gettext_lazy as _
 from accounts import journal
 from accounts.actors import Actor, Role
 from accounts.permissions import NotAllowed
-from rights import adjustments, dotations, ledger
+from rights import adjustments, declarations, dotations, ledger
 from rights.envelope_forms import EnvelopeForm, FundForm, GrantForm, PayBackForm, RecallForm
 from rights.kinds import HOLDER_KINDS, MovementKind, Origin, Unit
 from rights.ledger import amount_in_words
 from rights.models import (
     Adjustment,
     Declaration,
+    DeclarationProof,
     Earmark,
     Envelope,
     LedgerCheck,
@@ -38,6 +39,7 @@ from rights.models import (
 )
 from ui import french
 from ui.admin import ReadOnly
+from ui.documents import as_download
 from ui.fields import EurosField
 from ui.refusals import Refused
 
@@ -587,11 +589,160 @@ class YearlyStatementAdmin(OfAHolderAdmin):
         return french.euros(statement.agreed_cents)
 
 
+class DeclarationRefusalForm(forms.Form):
+    reason = forms.CharField(
+        label=_("Motif"),
+        max_length=Declaration._meta.get_field("reason").max_length,
+        help_text=_("Le titulaire le lira : dites ce qui manque, ou ce qui ne va pas."),
+    )
+
+
+class ToExamineFilter(admin.SimpleListFilter):
+    title = _("attente")
+    parameter_name = "attente"
+
+    def lookups(self, request, model_admin):
+        return [("attend", _("à examiner par moi"))]
+
+    def queryset(self, request, queryset):
+        if self.value() == "attend":
+            return queryset.filter(pk__in=declarations.to_decide(request.user).values("pk"))
+        return queryset
+
+
 @admin.register(Declaration)
 class DeclarationAdmin(OfAHolderAdmin):
+    """What holders say of themselves: decided here, with a reason that they read, by somebody else."""
+
+    change_form_template = "rights/admin/declaration.html"
     list_display = ["declared_at", "holder", "kind", "from_year", "until_year", "state", "decided_by"]
-    list_filter = ["state", "kind", "from_year"]
+    list_filter = [ToExamineFilter, "state", "kind", "from_year"]
     list_select_related = ["holder", "decided_by"]
+    fields = [
+        "holder",
+        "kind",
+        "state",
+        "from_year",
+        "until_year",
+        "proofs_shown",
+        "declared_at",
+        "decided_at",
+        "decided_by",
+        "reason",
+    ]
+    readonly_fields = fields
+
+    @admin.display(description=_("justificatifs"))
+    def proofs_shown(self, declaration):
+        proofs = [
+            (reverse("admin:rights_declaration_proof", args=[declaration.pk, proof.pk]), proof.file_name)
+            for proof in declaration.proofs.all()
+        ]
+        return format_html_join(" · ", '<a href="{}">{}</a>', proofs) or "–"
+
+    # --- Decide ---
+
+    def get_urls(self):
+        view = self.admin_site.admin_view
+        acts = [
+            path(
+                f"<int:pk>/{word}/",
+                view(partial(self.act_view, act=act)),
+                name=f"rights_declaration_{act}",
+            )
+            for word, act in (("confirmer", "confirm"), ("refuser", "refuse"))
+        ]
+        proof = path(
+            "<int:pk>/pieces/<uuid:proof_id>", view(self.proof_view), name="rights_declaration_proof"
+        )
+        return [*acts, proof, *super().get_urls()]
+
+    def change_view(self, request, object_id, form_url="", extra_context=None):
+        declaration = self.get_object(request, object_id)
+        acts = {f"can_{act}": True for act in self._open_acts(request, declaration)} if declaration else {}
+        return super().change_view(request, object_id, form_url, (extra_context or {}) | acts)
+
+    def _open_acts(self, request, declaration):
+        """What this person may do of it now; the verbs judge again."""
+        if declaration.holder.user == request.user or not self._may_decide(request):
+            return []
+        state = Declaration.State(declaration.state)
+        if state == Declaration.State.PROPOSED:
+            return ["confirm", "refuse"]
+        return ["refuse"] if state == Declaration.State.CONFIRMED else []
+
+    def _may_decide(self, request):
+        return request.user.has_perm("rights.decide_declaration")
+
+    def act_view(self, request, pk, *, act):
+        """Fetch · validate · one verb · answer."""
+        declaration = get_object_or_404(Declaration.objects.select_related("holder"), pk=pk)
+        if not self._may_decide(request):
+            raise PermissionDenied
+        is_taken_back = act == "refuse" and declaration.state == Declaration.State.CONFIRMED
+        titles = {
+            "confirm": _("Confirmer la déclaration"),
+            "refuse": _("Ne plus compter la déclaration") if is_taken_back else _("Refuser la déclaration"),
+        }
+        is_posted = request.method == "POST"
+        form = (DeclarationRefusalForm if act == "refuse" else ConfirmationForm)(
+            request.POST if is_posted else None
+        )
+        if is_posted and form.is_valid():
+            try:
+                getattr(declarations, act)(
+                    declaration.pk, **form.cleaned_data, by=_admin(request), at=timezone.now()
+                )
+            except (Refused, NotAllowed) as refusal:
+                _say(form, refusal)
+            else:
+                messages.success(request, _("C’est fait, écrit dans le journal, et dit au titulaire."))
+                return redirect("admin:rights_declaration_change", declaration.pk)
+        note = _(
+            "« %(kind)s » de %(holder)s, à partir de %(year)s. Les années déjà créditées sont corrigées au "
+            "prochain crédit."
+        )
+        return _act_page(
+            self,
+            request,
+            form,
+            title=titles[act],
+            note=note
+            % {
+                "kind": declaration.get_kind_display(),
+                "holder": declaration.holder,
+                "year": declaration.from_year,
+            },
+            back=reverse("admin:rights_declaration_change", args=[declaration.pk]),
+        )
+
+    def proof_view(self, request, pk, proof_id):
+        """A file about somebody's health: every opening is written down."""
+        declaration = get_object_or_404(Declaration, pk=pk)
+        proof = get_object_or_404(DeclarationProof, pk=proof_id, declaration=declaration)
+        if not self.has_view_permission(request, declaration):
+            raise PermissionDenied
+        journal.record(
+            by=_admin(request),
+            action="declaration_proof_opened",
+            subject=declaration.holder,
+            at=timezone.now(),
+            details={"declaration": declaration.pk, "file": proof.file_name},
+        )
+        return as_download(proof.file, name=proof.file_name, content_type=proof.content_type)
+
+
+@admin.register(DeclarationProof)
+class DeclarationProofAdmin(ReadOnlyAdmin):
+    """What is kept of the files; they are opened from their declaration, which writes it down."""
+
+    list_display = ["added_at", "declaration", "file_name", "content_type", "size"]
+    list_filter = ["content_type", "added_at"]
+    list_select_related = ["declaration"]
+    search_fields = ["file_name", "declaration__holder__reference", "declaration__holder__birth_name"]
+    search_help_text = _("Nom du fichier, nom du titulaire ou référence de son compte")
+    fields = ["declaration", "file_name", "content_type", "size", "digest", "added_at"]
+    readonly_fields = fields
 
 
 @admin.register(YearlyCredit)

@@ -45,7 +45,14 @@ MOST = {
 
 
 class NotCreditable(ValueError):
-    """This situation makes no sense, or no rule knew it that year; the message is French."""
+    """This situation makes no sense, or no rule knew it that year; the message is French.
+
+    `about`: the field of `Situation`, or "year", that has to be corrected, where there is one.
+    """
+
+    def __init__(self, message: str, *, about: str = ""):
+        self.about = about
+        super().__init__(message)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,13 +168,18 @@ def check(situation: Situation) -> None:
         if situation.status in EMPLOYEES or situation.status in PUBLIC or situation.status in SELF_EMPLOYED:
             raise NotCreditable(
                 _("Il manque le temps travaillé ; pour cette situation : %s.")
-                % _names(MEASURES[situation.status])
+                % _names(MEASURES[situation.status]),
+                about="worked",
             )
         if reference is not None:
-            raise NotCreditable(_("Une durée de référence sans temps travaillé ne sert à rien."))
+            raise NotCreditable(
+                _("Une durée de référence sans temps travaillé ne sert à rien."), about="reference"
+            )
         return
     if measure is None:
-        raise NotCreditable(_("Un temps travaillé se dit en heures, en jours, en mois ou en rémunération."))
+        raise NotCreditable(
+            _("Un temps travaillé se dit en heures, en jours, en mois ou en rémunération."), about="measure"
+        )
     if measure not in MEASURES[situation.status]:
         raise NotCreditable(
             _("« %(status)s » ne se compte pas en %(measure)s, mais en : %(allowed)s.")
@@ -175,38 +187,46 @@ def check(situation: Situation) -> None:
                 "status": situation.status.label,
                 "measure": measure.label,
                 "allowed": _names(MEASURES[situation.status]),
-            }
+            },
+            about="measure",
         )
     _check_amount(worked, measure)
     for absent in situation.absences.values():
         _check_amount(absent, measure)
     if situation.absences and worked + sum(situation.absences.values()) > MOST[measure]:
         raise NotCreditable(
-            _("Travail et absences font ensemble plus de %s.") % quantity(MOST[measure], measure)
+            _("Travail et absences font ensemble plus de %s.") % quantity(MOST[measure], measure),
+            about="absences",
         )
     if situation.agreed_cents < 0:
-        raise NotCreditable(_("Un accord ne peut pas donner moins de 0 €."))
+        raise NotCreditable(_("Un accord ne peut pas donner moins de 0 €."), about="agreed_cents")
     if reference is None:
         return
     if measure not in (Measure.HOURS, Measure.DAYS):
-        raise NotCreditable(_("Une durée de référence ne va qu’avec des heures ou des jours."))
+        raise NotCreditable(
+            _("Une durée de référence ne va qu’avec des heures ou des jours."), about="reference"
+        )
     if not 0 < reference <= MOST[measure]:
         raise NotCreditable(
             _("La durée de référence d’une année est comprise entre 0 et %s.")
-            % quantity(MOST[measure], measure)
+            % quantity(MOST[measure], measure),
+            about="reference",
         )
 
 
 def _check_amount(amount: Fraction | int, measure: Measure) -> None:
     # Whole numbers are compared: a fraction is slow, and a year has millions of them.
     if amount.numerator < 0:
-        raise NotCreditable(_("Un temps travaillé ou une rémunération ne peut pas être négatif."))
+        raise NotCreditable(
+            _("Un temps travaillé ou une rémunération ne peut pas être négatif."), about="worked"
+        )
     if amount.numerator > MOST[measure] * amount.denominator:
         raise NotCreditable(
             _("Une année ne compte pas plus de %s.") % quantity(MOST[measure], measure)
             if measure != Measure.PAY_CENTS
             else _("Plus de %s : vérifiez que la rémunération est dans la bonne unité.")
-            % quantity(MOST[measure], measure)
+            % quantity(MOST[measure], measure),
+            about="worked",
         )
 
 
@@ -506,7 +526,8 @@ def _nothing(statuses: set[WorkStatus], account: Account, rules: CreditingRules,
 def _no_rule(situations: Sequence[Situation], rules: CreditingRules) -> NotCreditable:
     return NotCreditable(
         _("En %(year)s, aucune règle n’alimentait encore le compte d’un %(status)s.")
-        % {"year": rules.day.year, "status": str(situations[0].status.label).lower()}
+        % {"year": rules.day.year, "status": str(situations[0].status.label).lower()},
+        about="year",
     )
 
 

@@ -53,6 +53,7 @@ class DeclarationState(models.TextChoices):
     PROPOSED = "proposed", _("À examiner")
     CONFIRMED = "confirmed", _("Confirmée")
     REFUSED = "refused", _("Refusée")
+    WITHDRAWN = "withdrawn", _("Retirée")
 
 
 class PocketKind(models.TextChoices):

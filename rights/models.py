@@ -38,6 +38,14 @@ from rights.kinds import (
     WorkStatus,
 )
 from ui import french
+from ui.documents import drawn_path, private_storage
+
+PROOFS_FOLDER = "declarations"
+
+
+def proof_path(proof: "DeclarationProof", name: str) -> str:
+    return drawn_path(PROOFS_FOLDER)
+
 
 IS_OF_THE_WORLD = models.Q(kind__in=WORLD_KINDS)
 HAS_NO_OWNER = models.Q(kind__in=OWNERLESS_KINDS)
@@ -813,8 +821,9 @@ class YearlyStatement(models.Model):
 class Declaration(models.Model):
     """What a holder says of themselves that changes a year's rights, with its first and last year.
 
-    Counted once confirmed, for the years worked from `from_year` to `until_year`: a declaration counts
-    from the year it is made, and stops counting the calendar year after its condition ends (R. 6323-3-1).
+    Decided by somebody else (rights.declarations). Counted once confirmed, for the years worked from
+    `from_year` to `until_year`: a declaration counts from the year it is made, and stops counting the
+    calendar year after its condition ends (R. 6323-3-1).
     """
 
     Kind = DeclarationKind
@@ -831,8 +840,11 @@ class Declaration(models.Model):
     from_year = models.PositiveSmallIntegerField(_("première année travaillée"))
     until_year = models.PositiveSmallIntegerField(_("dernière année travaillée"), null=True, blank=True)
     state = models.CharField(_("état"), max_length=10, choices=State, default=State.PROPOSED)
-    reason = models.CharField(_("motif"), max_length=500, blank=True)
+    reason = models.CharField(
+        _("motif"), max_length=500, blank=True, help_text=_("Le titulaire le lit : pourquoi c’est refusé.")
+    )
     declared_at = models.DateTimeField(_("déclarée le"))
+    request_id = models.UUIDField(unique=True, null=True, blank=True, editable=False)
     decided_at = models.DateTimeField(_("décidée le"), null=True, blank=True)
     decided_by = models.ForeignKey(
         "accounts.User", on_delete=models.PROTECT, null=True, blank=True, verbose_name=_("décidée par")
@@ -842,7 +854,18 @@ class Declaration(models.Model):
         verbose_name = _("déclaration du titulaire")
         verbose_name_plural = _("déclarations des titulaires")
         ordering = ["-declared_at", "-id"]
+        permissions = [("decide_declaration", _("Peut décider de la déclaration d’un titulaire"))]
         constraints = [
+            models.UniqueConstraint(
+                fields=["holder", "kind"],
+                condition=models.Q(state=DeclarationState.PROPOSED),
+                name="declaration_waits_alone",
+            ),
+            models.UniqueConstraint(
+                fields=["holder", "kind"],
+                condition=models.Q(state=DeclarationState.CONFIRMED, until_year__isnull=True),
+                name="declaration_is_open_once",
+            ),
             models.CheckConstraint(
                 condition=models.Q(until_year__isnull=True) | models.Q(until_year__gte=models.F("from_year")),
                 name="declaration_ends_after_it_begins",
@@ -868,10 +891,66 @@ class Declaration(models.Model):
                     "declaration_keeps_its_kind", "a declaration keeps its holder, kind and first year"
                 ),
             ),
+            # A refusal can be contested; its declaration is made anew.
+            pgtrigger.Trigger(
+                name="declaration_stays_refused",
+                operation=pgtrigger.Update,
+                when=pgtrigger.Before,
+                condition=pgtrigger.Condition(
+                    f"OLD.state IN ('{DeclarationState.REFUSED.value}', '{DeclarationState.WITHDRAWN.value}')"
+                ),
+                func=_refusal("declaration_stays_refused", "what is refused or withdrawn is declared anew"),
+            ),
+            # What only its holder chooses is decided by nobody; what changes an amount, by somebody else.
+            pgtrigger.Trigger(
+                name="declaration_takes_two_persons",
+                operation=pgtrigger.Insert | pgtrigger.Update,
+                when=pgtrigger.Before,
+                condition=pgtrigger.Condition(
+                    f"NEW.state IN ('{DeclarationState.CONFIRMED.value}', '{DeclarationState.REFUSED.value}')"
+                    f" AND NEW.kind <> '{DeclarationKind.PREFERS_HOURS.value}'"
+                    " AND NEW.decided_by_id IS NOT NULL"
+                ),
+                func=f"""
+                    IF EXISTS (SELECT FROM accounts_holderprofile
+                        WHERE id = NEW.holder_id AND user_id = NEW.decided_by_id) THEN
+                        {_refusal("declaration_takes_two_persons", "nobody decides about their own")}
+                    END IF;
+                    RETURN NEW;
+                """,
+            ),
         ]
 
     def __str__(self):
         return f"{self.get_kind_display()} · {self.from_year}–{self.until_year or '…'}"
+
+
+class DeclarationProof(models.Model):
+    """A file that proves a declaration; its content was judged by ui.documents. Seen by its holder and staff,
+    and removed once the decision can no longer be contested (rights.declarations.clear_away)."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    declaration = models.ForeignKey(
+        "rights.Declaration",
+        on_delete=models.PROTECT,
+        related_name="proofs",
+        verbose_name=_("déclaration"),
+    )
+    file = models.FileField(_("fichier"), upload_to=proof_path, storage=private_storage, max_length=100)
+    file_name = models.CharField(_("nom du fichier"), max_length=100)
+    content_type = models.CharField(_("type"), max_length=20)
+    size = models.PositiveIntegerField(_("taille en octets"))
+    digest = models.CharField(_("empreinte"), max_length=64)
+    added_at = models.DateTimeField(_("ajouté le"))
+
+    class Meta:
+        verbose_name = _("justificatif d’une déclaration")
+        verbose_name_plural = _("justificatifs de déclarations")
+        ordering = ["added_at", "id"]
+        constraints = [models.UniqueConstraint(fields=["declaration", "digest"], name="proof_is_added_once")]
+
+    def __str__(self):
+        return self.file_name
 
 
 class YearlyCredit(models.Model):

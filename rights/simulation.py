@@ -1,7 +1,8 @@
-"""One line of the simulator: a situation in JSON, what its year gives in JSON. No database.
+"""The simulator: what one situation gives in its year. No database.
 
-The arithmetic is that of the ledger (`rights.crediting`). A line that makes no sense gives an error, in
-French, in its place. Format and limits: docs/simulate-rights.md.
+`answer` serves the command: a situation in JSON, what it gives in JSON; a line that makes no sense gives an
+error, in French, in its place. Format and limits: docs/simulate-rights.md. The page (rights.views.simulator)
+asks the same law and the same arithmetic, which are those of the ledger (`rights.crediting`).
 """
 
 import json
@@ -12,7 +13,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from rights.crediting import Account, NotCreditable, Situation, compute
+from rights.crediting import PUBLIC, SELF_EMPLOYED, Account, NotCreditable, Situation, compute
 from rights.kinds import Measure, Unit, WorkStatus
 from rulebook.rules import CreditingRules, NoRuleInForce
 
@@ -28,6 +29,54 @@ BALANCES = {"balance_cents": Unit.EUR_CENT, "balance_hours": Unit.HOUR}
 KEYS = ("status", "year", *Measure.values, *REFERENCES, *FLAGS, "agreement_cents", *BALANCES)
 
 RulesOf = Callable[[int], CreditingRules]
+
+
+def law_of(year: int, *, rules_of: RulesOf, this_year: int) -> CreditingRules:
+    """The law a year of work is credited by. NotCreditable: the year is yet to come, or before any rule.
+
+    `rules_of(year)`: that of 31 December of the year.
+    """
+    if year > this_year:
+        raise NotCreditable(_("%s n’a pas encore commencé.") % year, about="year")
+    try:
+        return rules_of(year)
+    except NoRuleInForce:
+        raise NotCreditable(_("En %s, le compte n’existait pas encore.") % year, about="year") from None
+
+
+def names_behind(situation: Situation, account: Account, *, rules: CreditingRules) -> list[str]:
+    """The parameters of the rulebook that this result follows, the amount first."""
+    status = situation.status
+    if status in rules.statuses_closing_account:
+        return ["statuses_closing_account"]
+    if status in rules.statuses_without_credit:
+        return ["statuses_without_credit"]
+    if status == WorkStatus.ESAT:
+        return ["esat_full_cents", "esat_cap_cents", "capped_purses"]
+    if status in SELF_EMPLOYED:
+        return ["self_employed_full_cents", "self_employed_cap_cents", "capped_purses"]
+    measure = {
+        Measure.HOURS: ["legal_annual_hours"],
+        Measure.DAYS: ["days_contract_max"],
+        Measure.PAY_CENTS: ["pay_reference_hours", "minimum_wage_cents"],
+    }.get(situation.measure or Measure.MONTHS, [])
+    if status in PUBLIC:
+        is_c = status == WorkStatus.PUBLIC_CATEGORY_C
+        return ["public_category_c_hour_steps" if is_c else "public_hour_steps", *measure, "capped_purses"]
+    if rules.employee_unit == Unit.HOUR:
+        return ["employee_hour_steps", *measure, "capped_purses"]
+    is_low = account.low_qualified and status in rules.low_qualified_statuses
+    is_boe = account.boe and status in rules.boe_statuses
+    return [
+        "annual_full_cents",
+        *(["increased_full_cents"] if is_low else []),
+        *(["boe_increase_cents"] if is_boe else []),
+        *(["agreement_statuses"] if situation.agreed_cents and status in rules.agreement_statuses else []),
+        "increased_cap_cents" if is_low or is_boe else "annual_cap_cents",
+        "full_credit_threshold_percent",
+        *measure,
+        "capped_purses",
+    ]
 
 
 def answers(lines: Iterable[bytes], *, rules_of: RulesOf, this_year: int) -> Iterator[dict[str, Any]]:
@@ -50,12 +99,9 @@ def _answer(said: dict[str, Any], rules_of: RulesOf, this_year: int) -> dict[str
             _("Clé inconnue : %(key)s. Clés possibles : %(keys)s.")
             % {"key": _shown(unknown[0]), "keys": ", ".join(KEYS)}
         )
-    status, year = _status(said), _year(said, this_year)
+    status, year = _status(said), _year(said)
     situation = _situation(said, status)
-    try:
-        rules = rules_of(year)
-    except NoRuleInForce:
-        raise NotCreditable(_("En %s, le compte n’existait pas encore.") % year) from None
+    rules = law_of(year, rules_of=rules_of, this_year=this_year)
     balances = {name: _whole(said, name) for name in BALANCES if name in said}
     account = Account(
         low_qualified=_flag(said, "low_qualified"),
@@ -134,14 +180,12 @@ def _status(said: dict[str, Any]) -> WorkStatus:
     return WorkStatus(said["status"])
 
 
-def _year(said: dict[str, Any], this_year: int) -> int:
+def _year(said: dict[str, Any]) -> int:
     if "year" not in said:
         raise NotCreditable(_("Il manque la clé « year »."))
     year = said["year"]
     if type(year) is not int or not 0 < year <= 9999:
         raise NotCreditable(_("year : %s n’est pas une année.") % _shown(year))
-    if year > this_year:
-        raise NotCreditable(_("year : %s n’a pas encore commencé.") % year)
     return year
 
 

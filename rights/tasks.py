@@ -5,7 +5,7 @@ import logging
 from celery import shared_task
 from django.utils import timezone
 
-from rights import dotations, integrity, seals
+from rights import declarations, dotations, integrity, seals
 
 logger = logging.getLogger(__name__)
 
@@ -34,3 +34,10 @@ def return_ended_dotations() -> None:
     """Every hour: what was not used by its last day goes back to its funder."""
     returned = dotations.expire(at=timezone.now())
     logger.info("dotations: %s purses have ended, and went back to their funders", len(returned))
+
+
+@shared_task
+def clear_proofs() -> None:
+    """Every night: proofs of declarations whose decision can no longer be contested."""
+    gone = declarations.clear_away(at=timezone.now())
+    logger.info("declarations: %s proofs forgotten", gone)

@@ -9,6 +9,7 @@ hour that comes twice in October is its first, summer-time occurrence, and an ho
 in March is read with the offset before the change, so one hour later. Neither ever changes the day.
 """
 
+from calendar import monthrange
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -153,6 +154,12 @@ def paris_day(event: datetime | date) -> date:
 def midnight_after(day: date) -> datetime:
     """The first instant after `day` in Paris, in UTC. Midnight never falls in a clock change there."""
     return datetime.combine(day + timedelta(days=1), time.min, PARIS).astimezone(UTC)
+
+
+def months_later(day: date, months: int) -> date:
+    """The same day of another month, or that month's last: 31 December + 2 months is 28 or 29 February."""
+    years, month = divmod(day.year * 12 + day.month - 1 + months, 12)
+    return date(years, month + 1, min(day.day, monthrange(years, month + 1)[1]))
 
 
 def _walk(day: date, days: int, calendar: str, *, step: int) -> tuple[date, tuple[tuple[date, str], ...]]:

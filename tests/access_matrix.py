@@ -24,8 +24,10 @@ from support.links import link_of
 from tests.factories.accounts import InvitationFactory, MembershipFactory
 from tests.factories.admissions import JoinRequestFactory, MeasureFactory
 from tests.factories.catalog import CatalogueImportFactory, OfferFactory, SessionFactory
+from tests.factories.declarations import DeclarationProofFactory
 from tests.factories.dossiers import DossierFactory, holder_actor, provider_actor
 from tests.factories.notices import NoticeFactory
+from tests.factories.rights import DeclarationFactory
 from tests.factories.support import TicketFactory
 
 ROLES = ("anonymous", "holder", "other_holder", "member", "other_member", "admin")
@@ -163,6 +165,20 @@ def a_document(world):
     return [asked.pk, asked.documents.first().pk]
 
 
+def a_declaration(world):
+    """Of `holder`, waiting to be decided."""
+    return [DeclarationFactory(holder=world.holder, state="proposed").pk]
+
+
+def a_confirmed_declaration(world):
+    return [DeclarationFactory(holder=world.holder).pk]
+
+
+def a_proof(world):
+    declaration = DeclarationFactory(holder=world.holder, kind="boe", state="proposed")
+    return [declaration.pk, DeclarationProofFactory(declaration=declaration).pk]
+
+
 def a_measure(world):
     """Against `provider`; `member` answers for it."""
     Membership.objects.filter(user=world.member).update(role="manager")
@@ -262,6 +278,15 @@ ROWS = (
     # A member is no manager.
     Row("provider_import_undo", "POST", an_import(), LOGIN, 403, 403, 403, 404, 403),
     # --- rights
+    Row("rights_simulator", "GET", None, 200, 200, 200, 200, 200, 200),
+    Row("declarations", "GET", None, LOGIN, 200, 200, 403, 403, 403),
+    Row("declaration_new", "GET", lambda world: ["sans-diplome"], LOGIN, 200, 200, 403, 403, 403),
+    Row("declaration_new", "POST", lambda world: ["sans-diplome"], LOGIN, 422, 422, 403, 403, 403),
+    Row("declaration_withdraw", "GET", a_declaration, LOGIN, 405, 405, 405, 405, 405),
+    Row("declaration_withdraw", "POST", a_declaration, LOGIN, 302, 404, 403, 403, 403),
+    Row("declaration_end", "GET", a_confirmed_declaration, LOGIN, 200, 404, 403, 403, 403),
+    Row("declaration_end", "POST", a_confirmed_declaration, LOGIN, 422, 404, 403, 403, 403),
+    Row("declaration_proof", "GET", a_proof, LOGIN, 200, 404, 403, 403, 403),
     Row("rights", "GET", None, LOGIN, 200, 200, 403, 403, 403),
     Row("rights_statement_file", "GET", None, LOGIN, 200, 200, 403, 403, 403),
     Row("rights_statement_paper", "GET", None, LOGIN, 200, 200, 403, 403, 403),

@@ -32,18 +32,16 @@ class WordsField(forms.CharField):
         return super().to_python(value).replace("\r\n", "\n")
 
 
-class EurosField(forms.DecimalField):
-    """An amount typed « 1 234,50 » or 1234.50; cleaned to whole euro cents."""
+class NumberField(forms.DecimalField):
+    """A number typed as people write it, « 1 607 » or « 803,5 »; cleaned to a Decimal."""
 
     def __init__(self, **kwargs):
+        messages = {"invalid": _("Ce nombre n’est pas reconnu. Écrivez-le par exemple 1607 ou 803,5.")}
         super().__init__(
             min_value=kwargs.pop("min_value", 0),
-            max_digits=9,
+            max_digits=kwargs.pop("max_digits", 9),
             decimal_places=2,
-            error_messages={
-                "invalid": _("Ce montant n’est pas reconnu. Écrivez-le par exemple 1234,50."),
-                "max_decimal_places": _("Un montant a deux chiffres après la virgule, pas plus."),
-            },
+            error_messages=messages | kwargs.pop("error_messages", {}),
             widget=forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"}),
             **kwargs,
         )
@@ -54,6 +52,19 @@ class EurosField(forms.DecimalField):
             if set(value) - set("-.0123456789"):  # Decimal would read « 1e5 » and « 1_0 »
                 raise forms.ValidationError(self.error_messages["invalid"], code="invalid")
         return super().to_python(value)
+
+
+class EurosField(NumberField):
+    """An amount typed « 1 234,50 » or 1234.50; cleaned to whole euro cents."""
+
+    def __init__(self, **kwargs):
+        super().__init__(
+            error_messages={
+                "invalid": _("Ce montant n’est pas reconnu. Écrivez-le par exemple 1234,50."),
+                "max_decimal_places": _("Un montant a deux chiffres après la virgule, pas plus."),
+            },
+            **kwargs,
+        )
 
     def clean(self, value):
         amount = super().clean(value)

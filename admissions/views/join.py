@@ -30,6 +30,7 @@ from admissions.permissions import own_requests
 from admissions.states import EDITABLE
 from rulebook import workdays
 from ui import french
+from ui.documents import SIZE_MAX, too_big
 from ui.htmx import page_or_fragment
 from ui.refusals import Refused, error_above, request_id_of
 from ui.uploads import DropTooBig
@@ -112,7 +113,7 @@ def join_page(request: HttpRequest, join_request_id: UUID, page: Page) -> HttpRe
 def join_documents(request: HttpRequest, join_request_id: UUID) -> HttpResponse:
     """The page of documents. Its upload handler must come before the body is read, so before the token is
     looked for, which the inner view demands."""
-    request.upload_handlers.insert(0, DropTooBig(request, size_max=documents.SIZE_MAX))
+    request.upload_handlers.insert(0, DropTooBig(request, size_max=SIZE_MAX))
     return _documents(request, join_request_id)
 
 
@@ -292,7 +293,7 @@ def _go_on(request: HttpRequest, asked: JoinRequest, page: Page) -> HttpResponse
 def _keep_files(request: HttpRequest, asked: JoinRequest, *, at) -> dict[str, str]:
     """Add every file that came; why each other one was not kept, by kind."""
     dropped = next((each for each in request.upload_handlers if isinstance(each, DropTooBig)), None)
-    faults = {kind: documents.too_big(kind).message for kind in (dropped.too_big if dropped else ())}
+    faults = {kind: too_big(kind).message for kind in (dropped.too_big if dropped else ())}
     for kind in Document.Kind:
         for upload in request.FILES.getlist(kind.value):
             try:
@@ -348,7 +349,7 @@ def _question(
             ],
             "held": [document for several in held.values() for document in several],
             "errors": _errors_of_documents(form, faults or {}),
-            "size_max": documents.SIZE_MAX // 1_000_000,
+            "size_max": SIZE_MAX // 1_000_000,
             "count_max": documents.FILES_PER_KIND_MAX,
         }
     return render(request, f"admissions/join/{_template_of(page)}.html", context, status=status)

@@ -14,11 +14,13 @@ from django.urls import reverse
 from accounts.actors import Actor, Role
 from accounts.permissions import NotAllowed
 from admissions import documents, reminders
-from admissions.models import FOLDER, Document, JoinRequest, private_storage
+from admissions.models import FOLDER, Document, JoinRequest
 from admissions.states import State
 from tests.factories.accounts import UserFactory
 from tests.factories.admissions import PDF, JoinRequestFactory, a_file, a_picture, act, author_actor
 from tests.factories.dossiers import admin_actor
+from ui import documents as checks
+from ui.documents import private_storage
 from ui.refusals import Refused
 
 pytestmark = pytest.mark.django_db
@@ -66,7 +68,7 @@ def test_real_documents_are_kept_as_what_they_are(content, name, found, at):
         asked.pk, Document.Kind.EXTRACT, a_file(content, name), by=author_actor(asked), at=at
     )
     assert document.content_type == found
-    assert document.file_name.endswith(documents.TYPES[found])
+    assert document.file_name.endswith(checks.TYPES[found])
     assert stored(document) == content
 
 
@@ -107,7 +109,7 @@ def test_a_scan_is_no_program_whatever_its_bytes_look_like(at):
     pixels = (b"\x07/JS(\xff\n/JS \x00stream\n" + bytes(range(256))) * 1000
     kept = packed(b"1 0 << /Type /Catalog >>").replace(b"trailer", b"%%obj\ntrailer")
     for content in (a_stream(pixels, b"/Subtype /Image /Filter /DCTDecode"), kept):
-        assert documents.check(a_file(content), kind="extract") == content
+        assert checks.check(a_file(content), kind="extract") == content
 
 
 def test_what_follows_a_picture_is_left_out(at):
@@ -126,10 +128,10 @@ def test_what_follows_a_picture_is_left_out(at):
 
 def test_a_file_that_is_too_big_is_refused(at):
     asked = JoinRequestFactory(empty=True)
-    upload = a_file(PDF[:9] + b"0" * documents.SIZE_MAX + PDF[9:])
+    upload = a_file(PDF[:9] + b"0" * checks.SIZE_MAX + PDF[9:])
     with pytest.raises(Refused, match="dépasse 10 Mo"):
         documents.add(asked.pk, Document.Kind.EXTRACT, upload, by=author_actor(asked), at=at)
-    upload = a_file(PDF[:9] + b"0" * documents.SIZE_MAX + PDF[9:])
+    upload = a_file(PDF[:9] + b"0" * checks.SIZE_MAX + PDF[9:])
     upload.size = 5  # what a program says of itself
     with pytest.raises(Refused, match="dépasse 10 Mo"):
         documents.add(asked.pk, Document.Kind.EXTRACT, upload, by=author_actor(asked), at=at)
@@ -148,7 +150,7 @@ def test_a_file_that_is_too_big_is_refused(at):
     ],
 )
 def test_a_name_is_words_never_a_path(name, shown, at):
-    made = documents.shown_name(name, "application/pdf")
+    made = checks.shown_name(name, "application/pdf")
     assert not set(made) & set('/\\";\r\n:')
     assert len(made) <= 100
     if '"' not in name:
@@ -290,7 +292,7 @@ def test_the_page_keeps_good_files_and_says_what_is_wrong_with_the_others(client
 
 
 def test_a_hundred_megabytes_are_dropped_while_they_arrive(client_for, monkeypatch):
-    monkeypatch.setattr(documents, "SIZE_MAX", 200_000)
+    monkeypatch.setattr("admissions.views.join.SIZE_MAX", 200_000)
     asked = JoinRequestFactory(empty=True)
     huge = a_file(PDF + b"0" * 1_000_000, "enorme.pdf")
     sent = {"extract": huge, "identity": a_file(PDF, "carte.pdf")}

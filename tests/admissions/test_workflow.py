@@ -10,7 +10,7 @@ import rulebook
 from accounts.actors import SYSTEM, VISITOR, Actor, Role
 from accounts.models import JournalEntry, Membership, Organisation
 from accounts.permissions import NotAllowed
-from admissions import clocks, completeness, documents, workflow
+from admissions import completeness, documents, workflow
 from admissions.guards import OPEN_REQUESTS_MAX, SENDS_A_DAY_MAX
 from admissions.models import Document, JoinRequest, JoinStep
 from admissions.states import EDITABLE, MOVES, WHOSE_TURN, Side, State
@@ -323,10 +323,10 @@ def test_a_complement_says_what_and_why(at):
 
 
 def test_months_end_with_the_month():
-    assert clocks.months_later(date(2026, 12, 31), 2) == date(2027, 2, 28)
-    assert clocks.months_later(date(2027, 12, 31), 2) == date(2028, 2, 29)
-    assert clocks.months_later(date(2026, 3, 31), -1) == date(2026, 2, 28)
-    assert clocks.months_later(date(2026, 1, 15), -3) == date(2025, 10, 15)
+    assert workdays.months_later(date(2026, 12, 31), 2) == date(2027, 2, 28)
+    assert workdays.months_later(date(2027, 12, 31), 2) == date(2028, 2, 29)
+    assert workdays.months_later(date(2026, 3, 31), -1) == date(2026, 2, 28)
+    assert workdays.months_later(date(2026, 1, 15), -3) == date(2025, 10, 15)
 
 
 # --- Admitting --------------------------------------------------------------------------------------------

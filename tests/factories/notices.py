@@ -32,6 +32,10 @@ FACTS = {
     "pocket": "Droits annuels",
     "funder": "Menuiseries Dupont",
     "reason": "Heures oubliées",
+    "funder": "Atelier Nord",
+    "declaration": "Sans diplôme de niveau 3",
+    "from_year": "2026",
+    "was_confirmed": False,
 }
 
 

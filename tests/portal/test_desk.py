@@ -27,8 +27,9 @@ from rights.models import LedgerCheck, YearlyCredit
 from support.models import ScamReport
 from tests.factories.accounts import HolderFactory, InvitationFactory, MembershipFactory, UserFactory
 from tests.factories.admissions import JoinRequestFactory
+from tests.factories.declarations import DeclarationProofFactory
 from tests.factories.dossiers import DossierFactory
-from tests.factories.rights import CreditFactory, DeclarationFactory, YearlyStatementFactory
+from tests.factories.rights import CreditFactory, YearlyStatementFactory
 from tests.factories.support import TicketFactory
 
 INDEX = reverse("admin:index")
@@ -268,7 +269,7 @@ def test_every_page_about_a_person_writes_a_line(label, admin_client_, administr
     credit = CreditFactory(at=now - timedelta(days=2))
     seals.seal_due(at=now)
     YearlyStatementFactory(holder=dossier.holder)
-    DeclarationFactory(holder=dossier.holder)
+    DeclarationProofFactory(declaration__holder=dossier.holder)
     YearlyCredit.objects.create(
         holder=dossier.holder,
         year=2025,

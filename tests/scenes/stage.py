@@ -19,12 +19,12 @@ from admissions.states import State
 from catalog.models import CatalogueImport, Certification, Offer, Session, Town
 from dossiers import bulk, calendar
 from dossiers.models import Dossier
-from rights import adjustments, crediting_year, earmarks
-from rights.kinds import FunderKind, Origin, PocketKind, WorkStatus
-from rights.models import Adjustment, Pocket
+from rights import adjustments, crediting_year, declarations, earmarks
+from rights.kinds import DeclarationKind, FunderKind, Origin, PocketKind, WorkStatus
+from rights.models import Adjustment, Declaration, Pocket
 from rulebook.models import Parameter
 from tests.factories.accounts import HolderFactory, MembershipFactory, OrganisationFactory, UserFactory
-from tests.factories.admissions import JoinRequestFactory, MeasureFactory
+from tests.factories.admissions import PDF, JoinRequestFactory, MeasureFactory, a_file
 from tests.factories.catalog import (
     CatalogueImportFactory,
     CatalogueImportLineFactory,
@@ -61,6 +61,7 @@ TOLD = "releve@exemple.invalid"
 NEAR_CAP = "bientot-au-plafond@exemple.invalid"
 AT_CAP = "au-plafond@exemple.invalid"
 AGENT = "agent@exemple.invalid"
+DECLARING = "declarante@exemple.invalid"
 
 
 class Stage:
@@ -86,6 +87,7 @@ class Stage:
             _catalogue_desk()
             _funded_people()
             _adjustment()
+            _declarations()
 
         _told_rights()
 
@@ -111,6 +113,10 @@ class Stage:
         if by:
             found = found.filter(provider_id=self.organisation(by).pk)
         return found.order_by("-created_at", "number")[0]
+
+    def declaration(self, **fields: Any) -> Declaration:
+        """Of DECLARING, who has one in each state."""
+        return Declaration.objects.get(holder__user__email=DECLARING, **fields)
 
     def adjustment(self) -> Adjustment:
         return Adjustment.objects.get()
@@ -440,3 +446,23 @@ def _adjustment() -> None:
         at=timezone.now(),
         request_id=uuid4(),
     )
+
+
+def _declarations() -> None:
+    """Somebody who has declared everything: one in force, one refused then made again, one that is over."""
+    holder = HolderFactory(user=UserFactory(email=DECLARING), first_names="Aïcha", birth_name="Benali")
+    by, at = Actor(role=Role.HOLDER, user=holder.user, holder=holder), timezone.now()
+
+    def made(kind: DeclarationKind, day: datetime, *proofs: str) -> Declaration:
+        files = [a_file(PDF + b"\n" * number, name) for number, name in enumerate(proofs)]
+        return declarations.declare(kind, proofs=files, by=by, at=day, request_id=uuid4())
+
+    last_year = at - timedelta(days=365)
+    over = made(DeclarationKind.PREFERS_HOURS, last_year)
+    declarations.end(over.pk, until_year=over.from_year, by=by, at=at)
+    low = made(DeclarationKind.LOW_QUALIFIED, last_year)
+    declarations.confirm(low.pk, by=admin_actor(), at=last_year)
+    dark = made(DeclarationKind.BOE, at - timedelta(days=9), "photo.pdf")
+    reason = "La photo est trop sombre : la date de validité ne se lit pas."
+    declarations.refuse(dark.pk, reason=reason, by=admin_actor(), at=at - timedelta(days=6))
+    made(DeclarationKind.BOE, at - timedelta(days=2), "notification-rqth.pdf", "carte-mobilite-inclusion.pdf")
