@@ -8,7 +8,7 @@ Amounts, delays, caps and lists set by law are dated rows, written in `parameter
 """
 
 from rulebook.references import Reference, references
-from rulebook.rules import CreditingRules, NoRuleInForce, Rules, Term, Text, crediting_on, on, texts
+from rulebook.rules import CreditingRules, NoRuleInForce, Rules, Term, crediting_on, on
 
 __all__ = [
     "CreditingRules",
@@ -16,9 +16,7 @@ __all__ = [
     "Reference",
     "Rules",
     "Term",
-    "Text",
     "crediting_on",
     "on",
     "references",
-    "texts",
 ]

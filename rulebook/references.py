@@ -3,17 +3,20 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 from django.apps import apps
 
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """One parameter as it was on a day: what it is about, its text, and since when it holds."""
+    """One parameter as it was on a day: what it is about, its value, its text, and since when it holds."""
 
     name: str
     label: str
+    value: Any
     legal_reference: str
+    note: str
     since: date
 
 
@@ -31,7 +34,9 @@ def references(wanted: Iterable[tuple[str, date]]) -> dict[tuple[str, date], Ref
     for row in rows:
         if not row.value:
             continue
-        reference = Reference(row.name, row.label, row.legal_reference, row.in_force.lower)
+        reference = Reference(
+            row.name, row.label, row.value, row.legal_reference, row.note, row.in_force.lower
+        )
         for name, day in places:
             if name == row.name and day in row.in_force:
                 found[name, day] = reference

@@ -6,7 +6,7 @@ the day of acceptance; annual credit, 31 December of the year worked (`crediting
 the years before the portal opened too), unless the row says otherwise.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import date, datetime
 from types import MappingProxyType
@@ -221,16 +221,6 @@ class Rules(CreditingRules):
         }[kind]
 
 
-class Text(NamedTuple):
-    """One parameter as it is written on a day: its value, and the text that gives it."""
-
-    name: str
-    label: str
-    value: Any
-    legal_reference: str
-    note: str
-
-
 NAMES = tuple(field.name for field in fields(Rules) if field.name != "day")
 CREDITING_NAMES = tuple(field.name for field in fields(CreditingRules) if field.name != "day")
 _TYPES = {name: hint for name, hint in get_type_hints(Rules).items() if name in NAMES}
@@ -244,13 +234,6 @@ def on(day: date) -> Rules:
 def crediting_on(day: date) -> CreditingRules:
     """What feeds accounts, on a day since 2015, in one query. NoRuleInForce."""
     return crediting_from_values(_values(day, CREDITING_NAMES), day)
-
-
-def texts(names: Sequence[str], *, on: date) -> list[Text]:
-    """These parameters as the law of this day writes them, in this order. One query."""
-    rows = apps.get_model("rulebook", "Parameter").objects.filter(in_force__contains=on, name__in=names)
-    found = {row[0]: Text(*row) for row in rows.values_list(*Text._fields)}
-    return [found[name] for name in names if name in found]
 
 
 def _values(day: date, names: tuple[str, ...]) -> dict[str, Any]:

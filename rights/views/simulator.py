@@ -57,7 +57,7 @@ class Simulated:
     result: Result
     year: int
     balance: int
-    texts: list[tuple[rulebook.Text, str]]
+    texts: list[tuple[rulebook.Reference, str]]
     notes: list[str]
 
     @property
@@ -123,11 +123,13 @@ def _simulate(form: SimulatorForm, *, this_year: int) -> Simulated | None:
         form.refuse(refusal)
         return None
     names = simulation.names_behind(situation, account, rules=rules)
+    references = rulebook.references((name, rules.day) for name in names)
+    found = [references[name, rules.day] for name in names if (name, rules.day) in references]
     return Simulated(
         result=result,
         year=rules.day.year,
         balance=account.balance(result.unit),
-        texts=[(text, _value(text)) for text in rulebook.texts(names, on=rules.day)],
+        texts=[(reference, _value(reference)) for reference in found],
         notes=_notes(form, situation, account, rules),
     )
 
@@ -155,7 +157,7 @@ def _notes(form: SimulatorForm, situation: Situation, account: Account, rules: C
     return notes
 
 
-def _value(text: rulebook.Text) -> str:
+def _value(text: rulebook.Reference) -> str:
     """« 500,00 € », « 50 % »; "" for a list of situations."""
     if text.name.endswith("_cents"):
         return french.euros(text.value)

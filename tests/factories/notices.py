@@ -30,7 +30,6 @@ FACTS = {
     "amount": "30,00 €",
     "is_up": True,
     "pocket": "Droits annuels",
-    "funder": "Menuiseries Dupont",
     "reason": "Heures oubliées",
     "funder": "Atelier Nord",
     "declaration": "Sans diplôme de niveau 3",
