@@ -244,17 +244,17 @@ def time_to_answer(term: rulebook.Term) -> str:
 
 
 def time_to_answer_holders(term: rulebook.Term) -> str:
-    """« Répondez aux demandes des titulaires en 2 jours ouvrés au plus. »"""
+    """« Répondez aux demandes des titulaires en 2 jours ouvrés. »"""
     if term.unit == workdays.BUSINESS:
         words = ngettext(
-            "Répondez aux demandes des titulaires en %(n)d jour ouvré au plus.",
-            "Répondez aux demandes des titulaires en %(n)d jours ouvrés au plus.",
+            "Répondez aux demandes des titulaires en %(n)d jour ouvré.",
+            "Répondez aux demandes des titulaires en %(n)d jours ouvrés.",
             term.days,
         )
     else:
         words = ngettext(
-            "Répondez aux demandes des titulaires en %(n)d jour au plus.",
-            "Répondez aux demandes des titulaires en %(n)d jours au plus.",
+            "Répondez aux demandes des titulaires en %(n)d jour.",
+            "Répondez aux demandes des titulaires en %(n)d jours.",
             term.days,
         )
     return words % {"n": term.days}

@@ -4,6 +4,7 @@ from datetime import date
 
 from django.contrib import admin
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
 
 from rulebook.models import Parameter
@@ -59,11 +60,11 @@ class ParameterAdmin(admin.ModelAdmin):
 
     @admin.display(description=_("depuis le"), ordering="in_force")
     def first_day(self, row):
-        return row.in_force.lower
+        return date_format(row.in_force.lower)
 
-    @admin.display(description=_("remplacée le"), empty_value=_("sans fin connue"))
+    @admin.display(description=_("remplacée le"))
     def last_day(self, row):
-        return row.in_force.upper
+        return date_format(row.in_force.upper) if row.in_force.upper else _("sans fin connue")
 
     def get_search_results(self, request, queryset, search_term):
         if day := parse_day(search_term):

@@ -1,6 +1,7 @@
 """The question pages, the review, what follows; « Situation »."""
 
 import uuid
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -8,7 +9,7 @@ from django.core.exceptions import ValidationError
 from django.urls import reverse
 
 from accounts.models import Membership
-from admissions import reminders
+from admissions import reminders, screen
 from admissions.completeness import Page
 from admissions.forms import read_codes
 from admissions.models import JoinRequest, JoinStep, Measure, MeasureStep
@@ -287,6 +288,14 @@ def test_late_the_administration_says_so_itself(client, author, at):
 def test_each_state_says_what_one_can_do(client, author, state, words):
     asked = JoinRequestFactory(author=author, state=state)
     assert words in page_of(client, "join_request", asked.pk)
+
+
+def test_the_delay_to_answer_holders_comes_from_the_rulebook(client, author, rules, monkeypatch):
+    asked = JoinRequestFactory(author=author, state=State.ADMITTED)
+    assert "titulaires en 2 jours ouvrés." in page_of(client, "join_request", asked.pk)
+    other = replace(rules, provider_answer_days=37, provider_answer_unit="calendar")
+    monkeypatch.setattr(screen.rulebook, "on", lambda day: other)
+    assert "titulaires en 37 jours." in page_of(client, "join_request", asked.pk)
 
 
 def test_admitted_one_click_opens_the_space(client, author):

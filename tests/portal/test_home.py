@@ -108,6 +108,29 @@ def test_bad_news_is_found_under_any_number_of_other_notices(shown, holder, at):
     assert [card.notice.kind for card in shown().context["cards"]] == ["dossier_lapsed"]
 
 
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("dossier_refused", State.REFUSED_BY_PROVIDER.label),
+        ("dossier_cancelled_by_provider", State.CANCELLED_BY_PROVIDER.label),
+        ("dossier_lapsed", State.LAPSED.label),
+        ("dossier_closed", State.CLOSED_BY_PLATFORM.label),
+        ("payment_refused", "Paiement refusé"),
+    ],
+)
+def test_bad_news_names_the_state_as_the_dossier_does(shown, holder, at, kind, words):
+    NoticeFactory(user=holder.user, kind=kind, created_at=at)
+    (card,) = shown().context["cards"]
+    assert card.told == words
+
+
+def test_a_state_is_said_once_on_its_card_and_calls_are_warned_of_once(shown, holder, at):
+    DossierFactory(at=at, holder=holder, proposed=True, balance_cents=0)
+    text = shown().text
+    assert text.count("Nous ne vous appelons jamais") == 1
+    assert "track__now" not in text
+
+
 def test_a_long_list_stops_and_leads_to_the_rest(shown, holder, at):
     for _number in range(home.CARDS + 1):
         DossierFactory(at=at, holder=holder, proposed=True, balance_cents=0)
