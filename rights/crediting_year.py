@@ -27,10 +27,12 @@ from django.utils.translation import gettext as _
 
 import rulebook
 from accounts.actors import Actor
+from accounts.models import HolderProfile
 from rights import crediting
 from rights.crediting import Account, Line, NotCreditable, Result, Situation, Words
 from rights.kinds import DeclarationKind, Measure, MovementKind, PocketKind, Unit, WorkStatus
 from rights.ledger import amount_in_words, state_pocket
+from rights.models import YearlyCredit
 from rulebook.rules import CreditingRules, NoRuleInForce
 from rulebook.workdays import paris_day
 
@@ -156,6 +158,11 @@ def credit_year(
             report.add(done)
             progress(done.seen)
     return report
+
+
+def credited_years(holder: HolderProfile) -> set[int]:
+    """The years worked that were credited to this holder from statements, whatever they gave."""
+    return set(YearlyCredit.objects.filter(holder=holder).values_list("year", flat=True))
 
 
 def _each(

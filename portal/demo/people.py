@@ -1,7 +1,10 @@
 """The demonstration's people: accounts with their rights, logins, organisations they act for."""
 
+import csv
+import tempfile
 from collections.abc import Iterator
 from datetime import date, datetime
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from allauth.account.models import EmailAddress
@@ -16,7 +19,7 @@ from accounts.models import HolderProfile, Membership, Organisation, User
 from catalog.models import Town
 from portal.demo import PASSWORD, facts
 from portal.demo.catalogue import siret
-from rights import ledger
+from rights import crediting_year, ledger, statement_imports
 from rights.kinds import FunderKind, PocketKind, Unit
 from rulebook import workdays
 
@@ -61,14 +64,16 @@ def load_holders(
     people = cast = facts("people")["holders"]
     if with_crowd:
         people = cast | facts("crowd")["holders"]
-    today = workdays.paris_day(at)
+    today, opened_on = workdays.paris_day(at), workdays.paris_day(opened_at)
     rows = [_row(key, order, words, today) for order, (key, words) in enumerate(people.items(), start=1)]
     identities = [imports.read_row(row, line=line, on=today) for line, row in enumerate(rows, start=2)]
     found = {}
     for key, identity in zip(people, identities, strict=True):
         holder, _created = imports.save(identity, at=opened_at)
         with transaction.atomic():
-            ledger.credit_many(list(_credits(key, holder, people[key], today, wave)), at=opened_at, by=SYSTEM)
+            ledger.credit_many(
+                list(_credits(key, holder, people[key], today, opened_on, wave)), at=opened_at, by=SYSTEM
+            )
         if email := people[key].get("email"):
             names = {"first_name": identity.first_names.split(",")[0], "last_name": identity.birth_name}
             # Nobody signs in as one of the crowd.
@@ -76,6 +81,7 @@ def load_holders(
             by = Actor(role=Role.HOLDER, user=User.objects.get(email=email))
             holder = activate(by=by, at=opened_at, identity=_stated(identity))
         found[key] = holder
+    _work_a_year(people, found, at=opened_at)
     return found
 
 
@@ -138,9 +144,13 @@ def _row(key: str, order: int, words: dict[str, Any], today: date) -> dict[str, 
 
 
 def _credits(
-    key: str, holder: HolderProfile, words: dict[str, Any], today: date, wave: str
+    key: str, holder: HolderProfile, words: dict[str, Any], today: date, opened_on: date, wave: str
 ) -> Iterator[ledger.Credit]:
+    # Years that their employer declared are credited from that, once.
+    declared = crediting_year.credited_years(holder) or {opened_on.year - 1 if "worked" in words else None}
     for year in range(today.year - words.get("years", 0), today.year):
+        if year in declared:
+            continue
         yield ledger.Credit(
             holder_id=holder.pk,
             kind=PocketKind.ANNUAL,
@@ -168,6 +178,29 @@ def _credits(
             funder_kind=FunderKind(granted["funder_kind"]),
             reason=_("Dotation de démonstration"),
         )
+
+
+def _work_a_year(
+    people: dict[str, dict[str, Any]], holders: dict[str, HolderProfile], *, at: datetime
+) -> None:
+    """The last whole year of those who have `worked`: declared by their employer, then credited. Once."""
+    year = workdays.paris_day(at).year - 1
+    rows = [
+        {"reference": REFERENCE.format(key), "year": str(year)}
+        | {name: str(said) for name, said in work.items()}
+        for key, words in people.items()
+        if (work := words.get("worked")) and not crediting_year.credited_years(holders[key])
+    ]
+    if not rows:
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"declarations-{year}.csv"
+        with path.open("w", encoding="utf-8", newline="") as file:
+            lines = csv.DictWriter(file, fieldnames=list(rows[0]), delimiter=";")
+            lines.writeheader()
+            lines.writerows(rows)
+        statement_imports.run(path, at=at, all_or_nothing=True)
+    crediting_year.credit_year(year, at=at, by=SYSTEM)
 
 
 def _stated(identity: imports.Identity) -> StatedIdentity:

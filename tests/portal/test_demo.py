@@ -6,6 +6,7 @@ from io import StringIO
 from uuid import uuid4
 
 import pytest
+import time_machine
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
@@ -24,6 +25,7 @@ from dossiers.states import CLOCK_OF, State
 from notices.models import Notice
 from portal.demo import PASSWORD, facts, people
 from rights import integrity
+from rights.kinds import PocketKind
 from rights.models import Movement
 from rulebook import workdays
 from tests.factories.accounts import UserFactory
@@ -224,6 +226,22 @@ def test_a_changed_password_is_not_shown(demo):
     user.set_password("un autre, bien à moi")
     user.save()
     assert "(mot de passe changé)" in run("demo_logins")
+
+
+def test_a_year_is_declared_by_an_employer_and_credited_once(demo):
+    """« Mes droits » of the first holder tells its source, and the years ahead."""
+    holder = HolderProfile.objects.get(user__email="titulaire@exemple.invalid")
+    given = Movement.objects.filter(target__holder=holder, target__kind=PocketKind.ANNUAL, kind="credit")
+    [declared] = given.filter(key__startswith="annual:")
+    assert declared.amount == 500_00
+    assert given.count() == 8
+    now = timezone.localtime()
+    later = now + timedelta(days=400)
+    with time_machine.travel(later):
+        run("load_demo", "--cast-only")
+    # The years since are added, and the declared one is not given again.
+    assert given.filter(key__startswith="annual:").count() == 1
+    assert given.count() == 8 + later.year - now.year
 
 
 def test_the_identity_shown_activates_its_account_then_another_is_shown(demo):
