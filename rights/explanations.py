@@ -21,6 +21,8 @@ from ui import french
 
 YEARLY = re.compile(r"annual:(?P<year>\d{4}):[0-9a-f-]{36}:(?P<version>\d{1,5}):(?P<part>[a-z-]+)")
 """The keys that rights.crediting_year writes."""
+OPENING = "import:"
+"""The keys that rights.imports writes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,10 +144,17 @@ def _statement_in_words(statement: YearlyStatement, names: dict[str, str]) -> st
         "until": french.short_day(statement.ends_on),
     }
     if siret:
-        return _("Déclaration de %(who)s, reçue le %(day)s : %(about)s, du %(from)s au %(until)s.") % words
-    return (
-        _("Déclaration sans établissement, reçue le %(day)s : %(about)s, du %(from)s au %(until)s.") % words
-    )
+        told = _("Déclaration de %(who)s, reçue le %(day)s : %(about)s, du %(from)s au %(until)s.") % words
+    else:
+        told = (
+            _("Déclaration sans établissement, reçue le %(day)s : %(about)s, du %(from)s au %(until)s.")
+            % words
+        )
+    file, _colon, line = statement.source.rpartition(":")
+    if not file:
+        return told
+    place = _("Fichier %(file)s, ligne %(line)s.") % {"file": file, "line": line}
+    return f"{told} {place}"
 
 
 def _declaration_in_words(declaration: Declaration) -> str:
@@ -158,6 +167,10 @@ def _declaration_in_words(declaration: Declaration) -> str:
 def _who(line: Told) -> str:
     if line.kind in (MovementKind.ADJUST_UP, MovementKind.ADJUST_DOWN):
         return _("Décidé par deux personnes de l’administration du portail.")
+    if line.kind == MovementKind.GRANT:
+        return _("Versé par le financeur, depuis ce qu’il a confié au portail.")
+    if line.key.startswith(OPENING):
+        return _("Repris d’un fichier, à l’ouverture de votre compte.")
     return _("Inscrit par l’administration du portail.") if line.has_author else _("Inscrit par le portail.")
 
 

@@ -55,6 +55,13 @@ def test_a_year_names_the_employer_what_they_declared_and_the_text():
     assert rules[0] == ("Code du travail, art. R. 6323-1", 2019)
 
 
+def test_a_statement_of_a_file_names_its_line():
+    holder = HolderFactory()
+    YearlyStatementFactory(holder=holder, source="dsn-2025.csv:812")
+    credit()
+    assert explained(holder)[0][1][0].endswith("Fichier dsn-2025.csv, ligne 812.")
+
+
 def test_the_rule_is_that_of_the_year_worked():
     holder = HolderFactory()
     YearlyStatementFactory(holder=holder, year=2018)
@@ -116,8 +123,15 @@ def test_other_rights_name_who_wrote_them_and_their_text():
     assert volunteer[1] == ["Inscrit par le portail."]
     assert volunteer[2]
     assert accident[2]
+    assert granted[1] == ["Versé par le financeur, depuis ce qu’il a confié au portail."]
     # A funder gives what it wants: no text says how much.
     assert granted[2] == []
+
+
+def test_what_an_account_opened_with_says_so():
+    holder = HolderFactory()
+    CreditFactory(holder=holder, key="import:REF-1:annual")
+    assert explained(holder)[0][1] == ["Repris d’un fichier, à l’ouverture de votre compte."]
 
 
 def test_a_reservation_has_nothing_to_explain():
