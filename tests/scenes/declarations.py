@@ -71,11 +71,4 @@ SCENES = [
     Scene(
         "admin/declaration-refuse", ADMIN, of("admin:rights_declaration_refuse", kind="boe", state="proposed")
     ),
-    Scene(
-        "admin/declaration-refuse-without-reason",
-        ADMIN,
-        of("admin:rights_declaration_refuse", kind="boe", state="proposed"),
-        then=lambda shown: send(shown, "#content form"),
-        status=422,
-    ),
 ]
