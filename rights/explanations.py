@@ -153,12 +153,8 @@ def _statement_in_words(statement: YearlyStatement, names: dict[str, str]) -> st
     file, _colon, line = statement.source.rpartition(":")
     if not file:
         return told
-<<<<<<< HEAD
-    return f"{told} {_('Fichier %(file)s, ligne %(line)s.') % {'file': file, 'line': line}}"
-=======
     place = _("Fichier %(file)s, ligne %(line)s.") % {"file": file, "line": line}
     return f"{told} {place}"
->>>>>>> 03f724d8ec687d248eefd78ba61fd309ba1b0a71
 
 
 def _declaration_in_words(declaration: Declaration) -> str:
