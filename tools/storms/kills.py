@@ -5,11 +5,13 @@
 `--target` worker, postgres, web, beat, broker, or "any". Each round: people work, some clocks are already
 over, a random moment later the part is killed (with all its processes, or one of them; of PostgreSQL also
 the postmaster alone), started again as a supervisor would, and the first work done after it is timed.
-Ends with 1 when a promise was broken, and says which.
+Ends with 1 when a promise was broken, and says which. An interrupt (SIGINT) ends it after the round at hand,
+and what was done is counted all the same.
 """
 
 import argparse
 import random
+import signal
 import sys
 import time
 
@@ -42,9 +44,14 @@ def storm(stage, options, chance):
     stage.start_everything()
     stage.wait_for("worker")
     recoveries = []
+    interrupts = []
+    signal.signal(signal.SIGINT, lambda *_signal: interrupts.append(True))
     with Crowd(stage, clients=options.clients) as crowd:
         print(f"{'round':>5}  {'part':8}  {'how':10}  {'again after':>11}  acknowledged  repeated mails")
         for number in range(1, options.rounds + 1):
+            if interrupts:
+                print(f"Ended by an interrupt after {number - 1} rounds of {options.rounds}.")
+                break
             part = chance.choice(PARTS) if options.target == "any" else options.target
             how = chance.choice(WAYS.get(part, ("all", "one")))
             crowd.leave_overdue(OVERDUE_EACH_ROUND)
