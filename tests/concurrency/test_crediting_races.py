@@ -110,12 +110,14 @@ def test_what_a_worker_meets_is_told_and_nothing_is_left_open():
     holder = HolderFactory()
     CreditFactory(holder=holder, key=f"annual:2025:{holder.pk}:1:annual", amount=100)
     YearlyStatementFactory(holder=holder)
+    begun = timezone.now()
     with pytest.raises(Exception, match="duplicate key"):
         credit(2025, workers=2)
     assert YearlyCredit.objects.count() == 0
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
-            " AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
+            " AND pid <> pg_backend_pid() AND backend_type = 'client backend' AND backend_start > %s",
+            [begun],
         )
         assert cursor.fetchone() == (0,)

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import tarfile
 from datetime import timedelta
 
@@ -60,7 +61,8 @@ def test_everything_comes_back_but_the_sessions(alive, folder, capfd):
     assert f"{sum(manifest['rows'].values())} lignes, 1 fichiers" in said
     assert "Mêmes nombres de lignes, grand livre juste, numéros lisibles." in said
     with connection.cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM pg_database WHERE datname LIKE 'drill%'")
+        [name] = re.findall(r"drill_[0-9a-f]+", said)
+        cursor.execute("SELECT count(*) FROM pg_database WHERE datname = %s", [name])
         assert cursor.fetchone() == (0,)
 
 

@@ -74,7 +74,7 @@ def test_the_last_sealed_day_and_the_way_to_verify_are_told():
     first, second, third = facts(holder, head=head)["proof"]
     short = head.hash[:16]
     assert f"{short[:4]} {short[4:8]} {short[8:12]} {short[12:]}" in first
-    assert "11 mai 2026" in first
+    assert "11\u00a0mai 2026" in first
     assert "https://portail.exemple.fr/mes-droits" in second
     assert "verify_statement" in third
 

@@ -71,4 +71,11 @@ SCENES = [
     Scene(
         "admin/declaration-refuse", ADMIN, of("admin:rights_declaration_refuse", kind="boe", state="proposed")
     ),
+    Scene(
+        "admin/declaration-refuse-without-reason",
+        ADMIN,
+        of("admin:rights_declaration_refuse", kind="boe", state="proposed"),
+        then=lambda shown: send(shown, "#content form"),
+        status=422,
+    ),
 ]
