@@ -223,6 +223,7 @@ def test_a_public_agent_reads_hours_whom_to_ask_and_finds_no_dead_button(client)
     # At the cap of 150 h: told in hours.
     assert "25 h seront perdus" in html
     assert "150 h" in section(html, "prevision")
+    assert "Total en euros" not in html
 
 
 def test_a_public_agent_with_euros_of_before_reads_that_they_stay(client):
