@@ -35,8 +35,8 @@ from catalog.models import (
     ImportRun,
     Offer,
     Provider,
-    private_storage,
 )
+from ui.documents import private_storage
 from ui.refusals import Refused
 
 log = logging.getLogger(__name__)

@@ -10,7 +10,6 @@ from datetime import date
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex, GistIndex, OpClass
 from django.contrib.postgres.search import SearchVectorField
-from django.core.files.storage import FileSystemStorage
 from django.db import models
 from django.db.models import Exists, OuterRef, Q, Subquery
 from django.db.models.lookups import IsNull
@@ -20,6 +19,7 @@ from accounts.actors import Actor
 from catalog.geography import PointField
 from rulebook import Rules, workdays
 from ui import french
+from ui.documents import private_storage
 
 
 class Town(models.Model):
@@ -608,11 +608,6 @@ IMPORTS_FOLDER = "catalogue-imports"
 def kept_file(catalogue_import: "CatalogueImport", _name: str) -> str:
     """Where its file is kept: a name of ours, nothing of what its sender called it."""
     return f"{IMPORTS_FOLDER}/{catalogue_import.pk}"
-
-
-def private_storage() -> FileSystemStorage:
-    """Below MEDIA_ROOT, readable by the portal's own user only; no address leads there."""
-    return FileSystemStorage(file_permissions_mode=0o600, directory_permissions_mode=0o700)
 
 
 class CatalogueImport(models.Model):

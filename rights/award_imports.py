@@ -8,6 +8,7 @@ import datetime
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -52,14 +53,6 @@ class Right(StrEnum):
     CONVERSION = "conversion"
 
 
-class FileNotKept(Exception):
-    """All or nothing was asked for and a line is refused. `report`: what would have happened."""
-
-    def __init__(self, report: "Report"):
-        self.report = report
-        super().__init__(_("Au moins une ligne est refusée : rien n’a été gardé."))
-
-
 @dataclass
 class Report:
     """What became of the lines. `credited`: amounts by unit, conversions included."""
@@ -81,20 +74,14 @@ def run(
 ) -> Report:
     """Carry the file out; `progress(n)` is told of each n lines done.
 
-    imports.FileRefused: nothing of it can be read. FileNotKept: `all_or_nothing`, and a line is refused.
+    imports.FileRefused: nothing of it can be read. imports.FileNotKept: `all_or_nothing`, and one line is
+    refused.
     `dry_run`: the same report, and nothing kept.
     """
     imports.count_lines(path)
     report = Report()
-    if not (dry_run or all_or_nothing):
-        _import(path, report, at=at, by=by, progress=progress)
-        return report
-    with transaction.atomic():
-        _import(path, report, at=at, by=by, progress=progress)
-        is_refused = all_or_nothing and bool(report.refused)
-        transaction.set_rollback(dry_run or is_refused)
-    if is_refused and not dry_run:
-        raise FileNotKept(report)
+    read = partial(_import, path, report, at=at, by=by, progress=progress)
+    imports.carry_out(read, report, dry_run=dry_run, all_or_nothing=all_or_nothing)
     return report
 
 

@@ -24,7 +24,7 @@ from rights.kinds import FunderKind, MovementKind, Origin, PocketKind, Unit
 from rights.ledger import amount_in_words
 from rights.models import Movement, Pocket
 from rulebook import Rules
-from rulebook.workdays import paris_day
+from rulebook.workdays import months_later, paris_day
 from ui import french
 
 # Not law: they stop slips.
@@ -348,18 +348,11 @@ def _hours_left(holder: HolderProfile, on: datetime.date, rules: Rules) -> int |
         models.Q(kind=MovementKind.CONVERSION_OUT, source__holder=holder, source__kind=PocketKind.ANNUAL)
         | models.Q(kind=MovementKind.CONVERSION_IN, target__holder=holder, target__kind=PocketKind.ANNUAL),
         source__unit=Unit.HOUR,
-        value_date__gt=_years_before(on, rules.conversion_years),
+        value_date__gt=months_later(on, -12 * rules.conversion_years),
     ).aggregate(total=Sum("amount"))["total"]
     return conversion.hours_left(
         hours_before=hours or 0, hours_max=rules.conversion_hours_max, is_first=hours is None
     )
-
-
-def _years_before(day: datetime.date, years: int) -> datetime.date:
-    try:
-        return day.replace(year=day.year - years)
-    except ValueError:  # 29 February
-        return day.replace(year=day.year - years, day=28)
 
 
 def _volunteer_cents(holder: HolderProfile) -> int:

@@ -8,7 +8,7 @@ A year is first measured (which share of a full year?), then priced, then compar
 above is lost, the increase first, and shown. A balance already above the cap is kept: it only stops growing.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import NamedTuple
@@ -16,7 +16,7 @@ from typing import NamedTuple
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from rights.kinds import Measure, Unit, WorkStatus
+from rights.kinds import DeclarationKind, Measure, Unit, WorkStatus
 from rulebook.rules import CreditingRules
 from ui import french
 
@@ -94,6 +94,29 @@ class Account:
 
     def balance(self, unit: Unit) -> int:
         return self.balance_hours if unit == Unit.HOUR else self.balance_cents
+
+
+def account_of(
+    declared: Collection[str],
+    *,
+    is_told_boe: bool,
+    is_closed: bool,
+    age: int,
+    balances: Mapping[str, int],
+) -> Account:
+    """The account of somebody whose declarations of these kinds count that year.
+
+    `is_told_boe`: an employer says so of that year, which is enough. `balances`: by unit.
+    """
+    return Account(
+        low_qualified=DeclarationKind.LOW_QUALIFIED in declared,
+        boe=DeclarationKind.BOE in declared or is_told_boe,
+        is_closed=is_closed,
+        age=age,
+        balance_cents=balances.get(Unit.EUR_CENT.value, 0),
+        balance_hours=balances.get(Unit.HOUR.value, 0),
+        prefers=Unit.HOUR if DeclarationKind.PREFERS_HOURS in declared else Unit.EUR_CENT,
+    )
 
 
 class Line(NamedTuple):

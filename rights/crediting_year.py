@@ -29,8 +29,8 @@ import rulebook
 from accounts.actors import Actor
 from accounts.models import HolderProfile
 from rights import crediting
-from rights.crediting import Account, Line, NotCreditable, Result, Situation, Words
-from rights.kinds import DeclarationKind, Measure, MovementKind, PocketKind, Unit, WorkStatus
+from rights.crediting import Line, NotCreditable, Result, Situation, Words
+from rights.kinds import Measure, MovementKind, PocketKind, Unit, WorkStatus
 from rights.ledger import amount_in_words, state_pocket
 from rights.models import YearlyCredit
 from rulebook.rules import CreditingRules, NoRuleInForce
@@ -363,14 +363,12 @@ class _Run:
         situations: Sequence[Situation],
         balances: dict[str, int],
     ) -> Result:
-        account = Account(
-            low_qualified=DeclarationKind.LOW_QUALIFIED in work.kinds,
-            boe=DeclarationKind.BOE in work.kinds or any(said.boe for said in statements),
+        account = crediting.account_of(
+            work.kinds,
+            is_told_boe=any(said.boe for said in statements),
             is_closed=work.status in self.rules.statuses_closing_account,
             age=self.year - work.birth_date.year,
-            balance_cents=balances[Unit.EUR_CENT.value],
-            balance_hours=balances[Unit.HOUR.value],
-            prefers=Unit.HOUR if DeclarationKind.PREFERS_HOURS in work.kinds else Unit.EUR_CENT,
+            balances=balances,
         )
         return crediting.compute(situations, account=account, rules=self.rules, words=self.words)
 

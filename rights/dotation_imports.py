@@ -8,10 +8,10 @@ import datetime
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from django.db import transaction
 from django.utils.translation import gettext as _
 
 from accounts.actors import Actor
@@ -30,14 +30,6 @@ LOT = 500
 LONGEST_REASON = 200
 IN_HOURS = re.compile(r".*\d\s*(h|heures?)", re.IGNORECASE)
 LIST = re.compile(r"[\s,|]+")
-
-
-class FileNotKept(Exception):
-    """All or nothing was asked for and a line is refused. `report`: what would have happened."""
-
-    def __init__(self, report: "Report"):
-        self.report = report
-        super().__init__(_("Au moins une ligne est refusée : rien n’a été gardé."))
 
 
 @dataclass
@@ -71,20 +63,14 @@ def run(
 ) -> Report:
     """Give what the file says; `progress(n)` is told of each n lines done.
 
-    imports.FileRefused: nothing of it can be read. FileNotKept: `all_or_nothing`, and a line is refused.
+    imports.FileRefused: nothing of it can be read. imports.FileNotKept: `all_or_nothing`, and one line is
+    refused.
     `dry_run`: the same report, and nothing given nor told.
     """
     imports.count_lines(path)
     report = Report()
-    if not (dry_run or all_or_nothing):
-        _import(path, report, envelope=envelope, at=at, by=by, progress=progress)
-        return report
-    with transaction.atomic():
-        _import(path, report, envelope=envelope, at=at, by=by, progress=progress)
-        is_refused = all_or_nothing and bool(report.refused)
-        transaction.set_rollback(dry_run or is_refused)
-    if is_refused and not dry_run:
-        raise FileNotKept(report)
+    read = partial(_import, path, report, envelope=envelope, at=at, by=by, progress=progress)
+    imports.carry_out(read, report, dry_run=dry_run, all_or_nothing=all_or_nothing)
     return report
 
 

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.db import transaction
 from django.utils.translation import gettext as _
@@ -58,6 +58,30 @@ EUROS = re.compile(r"(\d{1,3}(?:[ \u00a0\u202f]\d{3})+|\d+)(?:[.,](\d{1,2}))?")
 
 class FileRefused(Exception):
     """The file cannot be read at all; nothing of it was kept. The message is French."""
+
+
+class FileNotKept(Exception):
+    """All or nothing was asked for and a line is refused. `report`: what would have happened."""
+
+    def __init__(self, report: Any):
+        self.report = report
+        super().__init__(_("Au moins une ligne est refusée : rien n’a été gardé."))
+
+
+def carry_out(read: Callable[[], None], report: Any, *, dry_run: bool, all_or_nothing: bool) -> None:
+    """Let `read` fill `report`, and keep what it wrote unless it was a trial. FileNotKept.
+
+    `report.refused`: the lines that were refused. Only a trial, or a file taken whole, is one transaction.
+    """
+    if not (dry_run or all_or_nothing):
+        read()
+        return
+    with transaction.atomic():
+        read()
+        is_refused = all_or_nothing and bool(report.refused)
+        transaction.set_rollback(dry_run or is_refused)
+    if is_refused and not dry_run:
+        raise FileNotKept(report)
 
 
 @dataclass

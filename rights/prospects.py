@@ -1,6 +1,7 @@
 """The forecast of one holder: what is known of their last year, read from the ledger (`rights.forecast`)."""
 
 import datetime
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -9,8 +10,8 @@ from django.utils.translation import gettext as _
 
 from accounts.models import HolderProfile
 from rights import forecast
-from rights.crediting import Account, NotCreditable, Situation, quantity
-from rights.kinds import DeclarationKind, DeclarationState, Measure, Unit, WorkStatus
+from rights.crediting import Account, NotCreditable, Situation, account_of, quantity
+from rights.kinds import DeclarationState, Measure, WorkStatus
 from rights.models import Declaration, YearlyCredit, YearlyStatement
 from rulebook.rules import CreditingRules
 
@@ -28,7 +29,7 @@ class Prospects:
 
 
 def prospects(
-    holder: HolderProfile, *, today: datetime.date, rules: CreditingRules, balances: dict[Unit, int]
+    holder: HolderProfile, *, today: datetime.date, rules: CreditingRules, balances: Mapping[str, int]
 ) -> Prospects | None:
     """What the coming years would give; None while nothing is known of any year. Three queries.
 
@@ -54,14 +55,12 @@ def prospects(
             for each in declared
             if each.from_year <= year and (each.until_year is None or year <= each.until_year)
         }
-        return Account(
-            low_qualified=DeclarationKind.LOW_QUALIFIED in kinds,
-            boe=DeclarationKind.BOE in kinds or any(statement.boe for statement in last),
+        return account_of(
+            kinds,
+            is_told_boe=any(statement.boe for statement in last),
             is_closed=holder.status in rules.statuses_closing_account,
             age=year - holder.birth_date.year,
-            balance_cents=balances.get(Unit.EUR_CENT, 0),
-            balance_hours=balances.get(Unit.HOUR, 0),
-            prefers=Unit.HOUR if DeclarationKind.PREFERS_HOURS in kinds else Unit.EUR_CENT,
+            balances=balances,
         )
 
     first_year = forecast.first_year_to_come(

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -77,14 +77,6 @@ FIRST_DAY = (1, 1)
 LAST_DAY = (12, 31)
 
 
-class FileNotKept(Exception):
-    """All or nothing was asked for and a line is refused. `report`: what would have happened."""
-
-    def __init__(self, report: "Report"):
-        self.report = report
-        super().__init__(_("Au moins une ligne est refusée : rien n’a été gardé."))
-
-
 @dataclass
 class Report:
     """What became of the lines. `superseded`: statements that replace another."""
@@ -132,20 +124,14 @@ def run(
 ) -> Report:
     """Import the file; `progress(n)` is told of each n lines done.
 
-    imports.FileRefused: nothing of it can be read. FileNotKept: `all_or_nothing`, and a line is refused.
+    imports.FileRefused: nothing of it can be read. imports.FileNotKept: `all_or_nothing`, and one line is
+    refused.
     `dry_run`: the same report, and nothing kept.
     """
     imports.count_lines(path)
     report = Report()
-    if not (dry_run or all_or_nothing):
-        _import(path, report, at=at, progress=progress)
-        return report
-    with transaction.atomic():
-        _import(path, report, at=at, progress=progress)
-        is_refused = all_or_nothing and bool(report.refused)
-        transaction.set_rollback(dry_run or is_refused)
-    if is_refused and not dry_run:
-        raise FileNotKept(report)
+    read = partial(_import, path, report, at=at, progress=progress)
+    imports.carry_out(read, report, dry_run=dry_run, all_or_nothing=all_or_nothing)
     return report
 
 

@@ -28,6 +28,11 @@ class ListCommand(BaseCommand):
             "--dry-run", action="store_true", help="dire ce qui se passerait, sans rien écrire"
         )
 
+    def add_all_or_nothing(self, parser):
+        parser.add_argument(
+            "--all-or-nothing", action="store_true", help="ne rien garder si une seule ligne est refusée"
+        )
+
     def progress(self, file: Path) -> tqdm:
         """A bar of this file's lines. FileRefused: it cannot be read."""
         total = imports.count_lines(file)

@@ -1,20 +1,15 @@
-from argparse import RawDescriptionHelpFormatter
-from pathlib import Path
-
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from tqdm import tqdm
 
 from accounts.actors import SYSTEM
 from rights import dotation_imports, dotations, imports
 from rights.kinds import Origin
+from rights.management.list_command import ListCommand
 from ui import french
 
-MOST_SHOWN = 200
 
-
-class Command(BaseCommand):
+class Command(ListCommand):
     help = (
         "Attribue des dotations ou des abondements depuis une enveloppe, d’après un fichier CSV (UTF-8,\n"
         "points-virgules).\n"
@@ -25,26 +20,15 @@ class Command(BaseCommand):
         "Détail et exemple : docs/imports-dotations.md."
     )
 
-    def create_parser(self, *args, **kwargs):
-        parser = super().create_parser(*args, **kwargs)
-        parser.formatter_class = RawDescriptionHelpFormatter  # the help keeps its lines
-        return parser
-
     def add_arguments(self, parser):
-        parser.add_argument("file", type=Path, metavar="FICHIER")
+        super().add_arguments(parser)
         parser.add_argument("--envelope", required=True, metavar="RÉFÉRENCE", help="l’enveloppe qui paie")
-        parser.add_argument(
-            "--dry-run", action="store_true", help="dire ce qui se passerait, sans rien écrire"
-        )
-        parser.add_argument(
-            "--all-or-nothing", action="store_true", help="ne rien garder si une seule ligne est refusée"
-        )
+        self.add_all_or_nothing(parser)
 
     def handle(self, *args, **options):
         try:
             envelope = dotations.find_envelope(options["envelope"])
-            total = imports.count_lines(options["file"])
-            with tqdm(total=total, unit=" lignes", file=self.stderr, disable=None) as bar:
+            with self.progress(options["file"]) as bar:
                 report = dotation_imports.run(
                     options["file"],
                     envelope=envelope,
@@ -56,19 +40,15 @@ class Command(BaseCommand):
                 )
         except (dotations.DotationRefused, imports.FileRefused) as refusal:
             raise CommandError(str(refusal)) from refusal
-        except dotation_imports.FileNotKept as refusal:
+        except imports.FileNotKept as refusal:
             self._tell(refusal.report)
             raise CommandError(str(refusal)) from refusal
         self._tell(report)
         if options["dry_run"]:
-            self.stdout.write(self.style.WARNING(_("Essai seulement : rien n’a été écrit.")))
+            self.tell_dry_run()
 
     def _tell(self, report: dotation_imports.Report) -> None:
-        for refusal in report.refused[:MOST_SHOWN]:
-            self.stderr.write(self.style.ERROR(str(refusal)))
-        if len(report.refused) > MOST_SHOWN:
-            hidden = len(report.refused) - MOST_SHOWN
-            self.stderr.write(self.style.ERROR(_("… et %s autres lignes refusées.") % hidden))
+        self.tell_refused(report.refused)
         self.stdout.write(
             _(
                 "%(granted)s attributions (%(amount)s), %(unchanged)s déjà faites, "

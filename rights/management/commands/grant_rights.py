@@ -1,21 +1,16 @@
-from argparse import RawDescriptionHelpFormatter
-from pathlib import Path
-
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from tqdm import tqdm
 
 from accounts.actors import SYSTEM
 from rights import award_imports, imports
 from rights.award_imports import Right
 from rights.kinds import Unit
 from rights.ledger import amount_in_words
+from rights.management.list_command import ListCommand
 
-MOST_SHOWN = 200
 
-
-class Command(BaseCommand):
+class Command(ListCommand):
     help = (
         "Attribue des droits qui ne viennent pas d’une année de travail, ou les convertit, d’après un\n"
         "fichier CSV (UTF-8, points-virgules) : une ligne, un évènement.\n"
@@ -26,24 +21,13 @@ class Command(BaseCommand):
         "Détail et exemple : docs/imports-dotations.md."
     )
 
-    def create_parser(self, *args, **kwargs):
-        parser = super().create_parser(*args, **kwargs)
-        parser.formatter_class = RawDescriptionHelpFormatter  # the help keeps its lines
-        return parser
-
     def add_arguments(self, parser):
-        parser.add_argument("file", type=Path, metavar="FICHIER")
-        parser.add_argument(
-            "--dry-run", action="store_true", help="dire ce qui se passerait, sans rien écrire"
-        )
-        parser.add_argument(
-            "--all-or-nothing", action="store_true", help="ne rien garder si une seule ligne est refusée"
-        )
+        super().add_arguments(parser)
+        self.add_all_or_nothing(parser)
 
     def handle(self, *args, **options):
         try:
-            total = imports.count_lines(options["file"])
-            with tqdm(total=total, unit=" lignes", file=self.stderr, disable=None) as bar:
+            with self.progress(options["file"]) as bar:
                 report = award_imports.run(
                     options["file"],
                     at=timezone.now(),
@@ -54,19 +38,15 @@ class Command(BaseCommand):
                 )
         except imports.FileRefused as refusal:
             raise CommandError(str(refusal)) from refusal
-        except award_imports.FileNotKept as refusal:
+        except imports.FileNotKept as refusal:
             self._tell(refusal.report)
             raise CommandError(str(refusal)) from refusal
         self._tell(report)
         if options["dry_run"]:
-            self.stdout.write(self.style.WARNING(_("Essai seulement : rien n’a été écrit.")))
+            self.tell_dry_run()
 
     def _tell(self, report: award_imports.Report) -> None:
-        for refusal in report.refused[:MOST_SHOWN]:
-            self.stderr.write(self.style.ERROR(str(refusal)))
-        if len(report.refused) > MOST_SHOWN:
-            hidden = len(report.refused) - MOST_SHOWN
-            self.stderr.write(self.style.ERROR(_("… et %s autres lignes refusées.") % hidden))
+        self.tell_refused(report.refused)
         self.stdout.write(
             _(
                 "%(done)s évènements (%(euros)s et %(hours)s), %(unchanged)s déjà faits, "

@@ -17,9 +17,7 @@ class Command(ListCommand):
 
     def add_arguments(self, parser):
         super().add_arguments(parser)
-        parser.add_argument(
-            "--all-or-nothing", action="store_true", help="ne rien garder si une seule ligne est refusée"
-        )
+        self.add_all_or_nothing(parser)
 
     def handle(self, *args, **options):
         try:
@@ -33,7 +31,7 @@ class Command(ListCommand):
                 )
         except imports.FileRefused as refusal:
             raise CommandError(str(refusal)) from refusal
-        except statement_imports.FileNotKept as refusal:
+        except imports.FileNotKept as refusal:
             self._tell(refusal.report)
             raise CommandError(str(refusal)) from refusal
         self._tell(report)
