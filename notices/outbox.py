@@ -54,6 +54,10 @@ class DeliveryReport:
     postponed: int = 0
     given_up: int = 0
 
+    @property
+    def tried(self) -> int:
+        return self.delivered + self.postponed + self.given_up
+
 
 def write(
     *,
@@ -87,7 +91,7 @@ def write(
         next_attempt_at=at,
     )
     Notice.objects.bulk_create([notice], ignore_conflicts=True)
-    _deliver_after_commit()
+    deliver_soon()
 
 
 def deliver_due(*, at: datetime, limit: int) -> DeliveryReport:
@@ -113,18 +117,7 @@ def deliver_due(*, at: datetime, limit: int) -> DeliveryReport:
     return report
 
 
-def retry(notice: Notice, *, at: datetime) -> bool:
-    """Try again a notice that waits or was given up, from `at`, with a full term. False: already sent."""
-    with transaction.atomic():
-        is_waiting = Notice.objects.filter(pk=notice.pk, delivered_at=None).update(
-            next_attempt_at=at, attempts=0, retried_at=at, given_up_at=None, last_error=""
-        )
-        if is_waiting:
-            _deliver_after_commit()
-    return bool(is_waiting)
-
-
-def _deliver_after_commit() -> None:
+def deliver_soon() -> None:
     """Ask a worker, once per transaction; robust: a broker that is down must not undo the event."""
     open_now = set(connection.savepoint_ids)
     is_asked = any(
@@ -133,6 +126,17 @@ def _deliver_after_commit() -> None:
     )
     if not is_asked:
         transaction.on_commit(_ask_for_delivery, robust=True)
+
+
+def retry(notice: Notice, *, at: datetime) -> bool:
+    """Try again a notice that waits or was given up, from `at`, with a full term. False: already sent."""
+    with transaction.atomic():
+        is_waiting = Notice.objects.filter(pk=notice.pk, delivered_at=None).update(
+            next_attempt_at=at, attempts=0, retried_at=at, given_up_at=None, last_error=""
+        )
+        if is_waiting:
+            deliver_soon()
+    return bool(is_waiting)
 
 
 def _ask_for_delivery() -> None:

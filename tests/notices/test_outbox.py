@@ -12,7 +12,7 @@ from django.core import mail
 from django.db import InterfaceError, OperationalError, connection, connections, transaction
 from kombu.exceptions import OperationalError as BrokerAway
 
-from notices import outbox
+from notices import outbox, tasks
 from notices.kinds import Kind
 from notices.models import Notice
 from tests.factories.accounts import UserFactory
@@ -174,6 +174,20 @@ def test_no_more_than_the_limit_is_sent(db, at, mail_server):
         NoticeFactory(created_at=at)
     assert outbox.deliver_due(at=at, limit=5).delivered == 5
     assert Notice.objects.waiting().count() == 1
+
+
+def test_a_run_that_was_full_asks_for_the_next_at_once(db, at, asked, mailoutbox, monkeypatch):
+    monkeypatch.setattr(tasks, "LOT", 2)
+    with transaction.atomic():
+        for name in ("un", "deux", "trois"):
+            write(email=f"{name}@exemple.fr", at=at)
+    asked.clear()
+
+    tasks.deliver_due()
+    assert (len(mailoutbox), asked) == (2, ["notices.tasks.deliver_due"])
+
+    tasks.deliver_due()
+    assert (len(mailoutbox), asked) == (3, ["notices.tasks.deliver_due"])
 
 
 def test_one_refused_address_is_given_up_with_its_reason_and_blocks_nobody(db, at, mail_server):
