@@ -46,6 +46,7 @@ PERSONAL = {
     "dossiers.Transition": "dossier",
     "notices.Notice": "user",
     "rights.Adjustment": "pocket.holder",
+    "rights.Award": "target.holder",
     "rights.Declaration": "holder",
     "rights.DeclarationProof": "declaration.holder",
     "rights.Movement": "target.holder",
@@ -148,11 +149,11 @@ def _note_suggestions(request: HttpRequest, *, at: datetime) -> None:
 
 
 def _row(model: type[Model], kwargs: dict) -> Model | None:
-    """The row that an address names: Django's `object_id`, or the first of our own."""
-    if not kwargs:
-        return None
-    name, value = next(iter(kwargs.items()))
-    return model._base_manager.filter(pk=unquote(value) if name == "object_id" else value).first()
+    """The row that an address names: Django's `object_id`, or our own `pk` or `…_id`."""
+    for name, value in kwargs.items():
+        if name == "pk" or name.endswith("_id"):
+            return model._base_manager.filter(pk=unquote(value) if name == "object_id" else value).first()
+    return None
 
 
 def _about(row: Model | None) -> Model | None:

@@ -9,6 +9,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
+from django.db.models import Q
 from django.http import Http404
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path, reverse
@@ -19,12 +20,14 @@ from django.utils.translation import gettext_lazy as _
 from accounts import journal
 from accounts.actors import Actor, Role
 from accounts.permissions import NotAllowed
-from rights import adjustments, declarations, dotations, ledger
+from rights import adjustments, awards, declarations, dotations, ledger
+from rights.award_forms import FIELDS, FORMS, RightForm
 from rights.envelope_forms import EnvelopeForm, FundForm, GrantForm, PayBackForm, RecallForm
 from rights.kinds import HOLDER_KINDS, MovementKind, Origin, Unit
 from rights.ledger import amount_in_words
 from rights.models import (
     Adjustment,
+    Award,
     Declaration,
     DeclarationProof,
     Earmark,
@@ -337,6 +340,208 @@ class MovementAdmin(ReadOnlyAdmin):
                 at=at,
                 details={"movement": movement.pk, "counter_movement": counter.pk, "reason": reason},
             )
+
+
+# --- Awards -------------------------------------------------------------------------------------------
+
+
+@admin.register(Award)
+class AwardAdmin(ReadOnlyAdmin):
+    """What no year of work gives: looked at, given by its verb, cancelled by a counter-movement."""
+
+    change_form_template = "rights/admin/award.html"
+    list_display = ["recorded_at", "right", "holder", "amount_shown", "reason", "is_cancelled", "recorded_by"]
+    list_filter = [
+        ("target__kind", admin.ChoicesFieldListFilter),
+        ("reversed_by", admin.EmptyFieldListFilter),
+        "recorded_at",
+    ]
+    search_fields = [
+        "key",
+        "reason",
+        "target__holder__reference",
+        "target__holder__birth_name",
+        "target__holder__used_name",
+    ]
+    search_help_text = _("Référence de la décision, motif, nom du titulaire ou référence de son compte")
+    list_select_related = ["source", "target__holder", "recorded_by", "reversed_by"]
+    fields = [
+        "right",
+        "holder",
+        "amount_shown",
+        "reason",
+        "formula_shown",
+        "value_date",
+        "recorded_at",
+        "recorded_by",
+        "key",
+        "cancelled_by",
+    ]
+    readonly_fields = fields
+
+    def get_queryset(self, request):
+        of_awards = Q()
+        for key in awards.KEYS:
+            of_awards |= Q(key__startswith=f"{key}:")
+        return super().get_queryset(request).filter(of_awards, kind=MovementKind.CREDIT)
+
+    @admin.display(description=_("droits"), ordering="target__kind")
+    def right(self, award):
+        return award.target.get_kind_display()
+
+    @admin.display(description=_("titulaire"))
+    def holder(self, award):
+        return award.target.holder
+
+    @admin.display(description=_("montant"), ordering="amount")
+    def amount_shown(self, award):
+        return amount_in_words(award.amount, award.target.unit)
+
+    @admin.display(description=_("calcul"))
+    def formula_shown(self, award):
+        return " · ".join(f"{name} : {value}" for name, value in award.formula) or "–"
+
+    @admin.display(description=_("annulée"), boolean=True)
+    def is_cancelled(self, award):
+        return self._counter(award) is not None
+
+    @admin.display(description=_("annulée par"))
+    def cancelled_by(self, award):
+        counter = self._counter(award)
+        if counter is None:
+            return "–"
+        url = reverse("admin:rights_movement_change", args=[counter.pk])
+        return format_html('<a href="{}">{}</a>', url, counter)
+
+    def _counter(self, award):
+        return getattr(award, "reversed_by", None)
+
+    # --- Give, cancel ---
+
+    def has_add_permission(self, request):
+        return request.user.has_perm("rights.grant_award")
+
+    def get_urls(self):
+        view = self.admin_site.admin_view
+        return [
+            path("attribuer/<slug:right>/", view(self.give_view), name="rights_award_give"),
+            path("<int:pk>/annuler/", view(self.cancel_view), name="rights_award_cancel"),
+            *super().get_urls(),
+        ]
+
+    def change_view(self, request, object_id, form_url="", extra_context=None):
+        award = self.get_object(request, object_id)
+        can_cancel = (
+            award is not None
+            and request.user.has_perm("rights.reverse_movement")
+            and self._counter(award) is None
+        )
+        return super().change_view(
+            request, object_id, form_url, (extra_context or {}) | {"can_cancel": can_cancel}
+        )
+
+    def add_view(self, request, form_url="", extra_context=None):
+        """Which right, then its own questions."""
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        form = RightForm(request.POST if request.method == "POST" else None)
+        if form.is_valid():
+            return redirect("admin:rights_award_give", form.cleaned_data["right"])
+        return self._page(
+            request,
+            form,
+            title=_("Attribuer"),
+            note=_("Chaque droit a ses questions : choisissez-en un."),
+        )
+
+    def give_view(self, request, right):
+        """Fetch · validate · one verb · answer."""
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        if right not in FORMS:
+            raise Http404
+        form = FORMS[right](request.POST or None)
+        if form.is_valid():
+            holder, reason = form.cleaned_data["holder"], form.cleaned_data["reason"]
+            done = self._try(
+                request,
+                form,
+                "award_given",
+                holder,
+                reason,
+                lambda by, at: type(form).verb(holder, **form.said(), by=by, at=at),
+            )
+            if done is not None:
+                messages.success(request, _("C’est attribué, et écrit dans le journal."))
+                return redirect("admin:rights_award_change", done.pk)
+        return self._page(
+            request,
+            form,
+            title=_("Attribuer"),
+            note=_("%s. Le montant est celui de la règle du jour donné.") % form.title,
+        )
+
+    def cancel_view(self, request, pk):
+        """Fetch · validate · one verb · answer."""
+        if not request.user.has_perm("rights.reverse_movement"):
+            raise PermissionDenied
+        award = get_object_or_404(self.get_queryset(request).select_related("target__holder"), pk=pk)
+        form = ReversalForm(request.POST or None)
+        if form.is_valid():
+            reason = form.cleaned_data["reason"]
+            done = self._try(
+                request,
+                form,
+                "award_cancelled",
+                award.target.holder,
+                reason,
+                lambda by, at: awards.cancel(award, reason=reason, by=by, at=at),
+            )
+            if done is not None:
+                messages.success(request, _("L’attribution est annulée par un contre-mouvement."))
+                return redirect("admin:rights_award_change", award.pk)
+        note = _("%(amount)s donnés à %(holder)s : « %(reason)s ». Sa référence ne servira plus.")
+        return self._page(
+            request,
+            form,
+            title=_("Annuler l’attribution"),
+            note=note
+            % {
+                "amount": self.amount_shown(award),
+                "holder": award.target.holder,
+                "reason": award.reason,
+            },
+            back=reverse("admin:rights_award_change", args=[award.pk]),
+        )
+
+    def _try(self, request, form, action, holder, reason, call):
+        """The verb and its line in the journal, once; or None and why not on the form."""
+        by, at = _admin(request), timezone.now()
+        if holder.user == request.user:
+            form.add_error(None, _("Personne n’attribue ni n’annule ses propres droits."))
+            return None
+        try:
+            with transaction.atomic():
+                done = call(by, at)
+                if done.recorded_at == at:  # not a second click
+                    journal.record(
+                        by=by,
+                        action=action,
+                        subject=holder,
+                        at=at,
+                        details={"movement": done.pk, "key": done.key, "reason": reason},
+                    )
+                return done
+        except awards.AwardRefused as refusal:
+            field = FIELDS.get(refusal.field, refusal.field)
+            form.add_error(field if field in form.fields else None, refusal.message)
+        except ledger.LedgerError as error:
+            form.add_error(None, str(error))
+        return None
+
+    def _page(self, request, form, *, title, note, back=""):
+        back = back or reverse("admin:rights_award_changelist")
+        return _act_page(self, request, form, title=title, note=note, back=back)
 
 
 # --- Adjustments --------------------------------------------------------------------------------------

@@ -5,9 +5,11 @@ nothing twice, since the key of an event is made of what it is.
 """
 
 import datetime
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
+from fractions import Fraction
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -36,12 +38,14 @@ COLUMNS = (
     "points",
     "rate",
     "employer",
+    "hours",
     "to",
     "has_higher_cap",
 )
 TEXTS = ("holder", "reference", "employer")
 PROGRESS_EVERY = 100
 MOST_DIGITS = 9
+HOURS = re.compile(r"[0-9]{1,5}(?:\.[0-9]{1,2})?", re.ASCII)
 
 
 class Right(StrEnum):
@@ -50,6 +54,8 @@ class Right(StrEnum):
     WORK_ACCIDENT = "work_accident"
     CORRECTIVE = "corrective"
     DISMISSED = "dismissed"
+    DIF = "dif"
+    PREVENTION = "prevention"
     CONVERSION = "conversion"
 
 
@@ -157,6 +163,14 @@ def _verb(
     event = told | {"reference": values.get("reference", ""), "on": _day(values)}
     if right == Right.PROFESSIONAL_RISK:
         return [awards.credit_points(holder, points=_number("points", values), **event)]
+    if right == Right.DIF:
+        return [awards.transfer_dif(holder, hours=_hours(values), **event)]
+    if right == Right.PREVENTION:
+        return [
+            awards.grant_prevention(
+                holder, hours=_number("hours", values), employer=values.get("employer", ""), **event
+            )
+        ]
     if right == Right.WORK_ACCIDENT:
         return [awards.credit_work_accident(holder, rate_percent=_number("rate", values), **event)]
     if right == Right.CONVERSION:
@@ -194,6 +208,14 @@ def _number(name: str, values: dict[str, str]) -> int:
             _("%(column)s : « %(value)s » n’est pas un nombre entier.") % {"column": name, "value": text[:40]}
         )
     return int(text)
+
+
+def _hours(values: dict[str, str]) -> Fraction:
+    """« 20 » or « 12,5 »: certificates of the former DIF have half hours."""
+    text = values.get("hours", "").replace(",", ".")
+    if not HOURS.fullmatch(text):
+        raise ValueError(_("hours : « %s » n’est pas un nombre d’heures.") % values.get("hours", "")[:40])
+    return Fraction(text)
 
 
 def _day(values: dict[str, str]) -> datetime.date:

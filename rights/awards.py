@@ -1,5 +1,6 @@
-"""Rights that no year of work gives: volunteering, prevention points, work accidents, corrective rights;
-and the change of hours into euros, or back, when somebody changes sector.
+"""Rights that no year of work gives: volunteering, prevention points, work accidents, corrective rights,
+former DIF hours, hours that prevent unfitness; and the change of hours into euros, or back, when somebody
+changes sector.
 
 Amounts come from the rulebook: of 31 December of the year for volunteering, of the day given for the
 others. Each verb runs in a transaction of its own, has a key that tells the event, and gives the same
@@ -7,7 +8,10 @@ movement again for the same key. By an admin or the portal.
 """
 
 import datetime
+from collections.abc import Callable
 from dataclasses import dataclass
+from fractions import Fraction
+from functools import partial
 
 from django.db import models, transaction
 from django.db.models import Sum
@@ -18,15 +22,18 @@ import rulebook
 from accounts.actors import Actor
 from accounts.models import HolderProfile
 from accounts.permissions import NotAllowed
-from rights import conversion, ledger
+from rights import conversion, crediting, ledger
 from rights.conversion import Limits, Source
-from rights.kinds import FunderKind, MovementKind, Origin, PocketKind, Unit
+from rights.crediting import Result, quantity
+from rights.kinds import FunderKind, Measure, MovementKind, Origin, PocketKind, Unit
 from rights.ledger import amount_in_words
 from rights.models import Movement, Pocket
-from rulebook import Rules
+from rulebook import CreditingRules, Rules
 from rulebook.workdays import months_later, paris_day
 from ui import french
 
+# How the keys of what is given here begin: a movement with another key is no award.
+KEYS = ("volunteering", "c2p", "work-accident", "corrective", "dismissed", "dif", "prevention")
 # Not law: they stop slips.
 MOST_POINTS = 200
 LONGEST_REFERENCE = 64
@@ -217,9 +224,7 @@ def credit_corrective(
     amounts = {Origin.CORRECTIVE: rules.corrective_cents, Origin.DISMISSED: rules.dismissal_cents}
     if cause not in amounts:
         raise ValueError(f"{cause} is not owed by law")
-    name = employer.strip()
-    if not name or len(name) > ledger.LONGEST_LABEL or not name.isprintable():
-        raise AwardRefused(_("Donnez le nom de l’employeur qui a versé."), field="employer")
+    name = _employer(employer)
     kind = PocketKind.CORRECTIVE if cause == Origin.CORRECTIVE else PocketKind.DOTATION
     return _award(
         holder,
@@ -235,6 +240,98 @@ def credit_corrective(
         by=by,
         at=at,
     )
+
+
+def transfer_dif(
+    holder: HolderProfile,
+    *,
+    hours: Fraction | int,
+    reference: str,
+    on: datetime.date,
+    by: Actor,
+    at: datetime.datetime,
+) -> Movement:
+    """Hours of the former DIF, transferred on that day, while it was open. Once per `reference`."""
+    _check_may(by)
+    rules = _crediting_rules(_past(on, at))
+    key = f"dif:{_reference(reference)}"
+    with transaction.atomic():
+        # Two transfers at once would both see the account under its ceiling.
+        _lock(holder)
+        asked = quantity(hours, Measure.HOURS)
+        if (done := _again(key, holder, asked)) is not None:
+            return done
+        held = _given(holder, kind=PocketKind.DIF, unit=Unit.EUR_CENT)
+        result = _judged(partial(crediting.transfer_dif, hours, held_cents=held, rules=rules))
+        return ledger.credit(
+            holder=holder,
+            kind=PocketKind.DIF,
+            amount=result.credit,
+            key=key,
+            value_date=on,
+            at=at,
+            by=by,
+            reason=_("Report des heures de DIF · %s") % reference,
+            formula=_lines(asked, result),
+        )
+
+
+def grant_prevention(
+    holder: HolderProfile,
+    *,
+    hours: int,
+    employer: str,
+    reference: str,
+    on: datetime.date,
+    by: Actor,
+    at: datetime.datetime,
+) -> Movement:
+    """Extra hours of a public agent, on a medical opinion, to prevent unfitness. Once per `reference`.
+
+    Outside the caps, so in a purse of hours of its own, that the public employer pays; what is granted over a
+    whole career has a limit.
+    """
+    _check_may(by)
+    rules = _crediting_rules(_past(on, at))
+    name = _employer(employer)
+    key = f"prevention:{_reference(reference)}"
+    with transaction.atomic():
+        _lock(holder)
+        asked = quantity(hours, Measure.HOURS)
+        if (done := _again(key, holder, asked)) is not None:
+            return done
+        before = _given(holder, kind=PocketKind.DOTATION, unit=Unit.HOUR, keys="prevention:")
+        result = _judged(partial(crediting.grant_prevention, hours, granted_before=before, rules=rules))
+        return ledger.credit(
+            holder=holder,
+            kind=PocketKind.DOTATION,
+            unit=Unit.HOUR,
+            amount=result.credit,
+            key=key,
+            value_date=on,
+            at=at,
+            by=by,
+            label=name,
+            funder_kind=FunderKind.EMPLOYER,
+            reason=_("Prévention de l’inaptitude · %s") % name,
+            formula=_lines(asked, result),
+        )
+
+
+def cancel(movement: Movement, *, reason: str, by: Actor, at: datetime.datetime) -> Movement:
+    """Undo an award given by mistake, by its counter-movement. Its reference does not serve again.
+
+    AwardRefused: not an award, or no reason. ledger.LedgerError: undone already, or the holder has used it.
+    """
+    _check_may(by)
+    if movement.kind != MovementKind.CREDIT or movement.key.partition(":")[0] not in KEYS:
+        raise AwardRefused(_("Ce mouvement n’est pas une attribution."))
+    if not reason.strip():
+        raise AwardRefused(_("Donnez le motif : le titulaire le lira sur son relevé."), field="reason")
+    with transaction.atomic():
+        return ledger.reverse(
+            movement=movement, key=f"reverse:{movement.pk}", at=at, by=by, reason=reason.strip()
+        )
 
 
 def convert(
@@ -389,6 +486,7 @@ def _award(
     origin: Origin | None = None,
 ) -> Movement:
     with transaction.atomic():
+        _done(key)
         return ledger.credit(
             holder=holder,
             kind=kind,
@@ -411,7 +509,64 @@ def _check_may(by: Actor) -> None:
 
 
 def _done(key: str) -> Movement | None:
-    return Movement.objects.filter(key=key).first()
+    """What this event gave already. AwardRefused: it was given, then cancelled."""
+    movement = Movement.objects.filter(key=key).select_related("target").first()
+    if movement is not None and Movement.objects.filter(reverses=movement).exists():
+        raise AwardRefused(
+            _("Cette attribution a été annulée. Si elle est due, donnez une autre référence."),
+            field="reference",
+        )
+    return movement
+
+
+def _given(holder: HolderProfile, *, kind: PocketKind, unit: Unit, keys: str = "") -> int:
+    """All that was credited of this kind and not undone, used or not."""
+    credits = Movement.objects.filter(
+        kind=MovementKind.CREDIT,
+        target__holder=holder,
+        target__kind=kind,
+        target__unit=unit,
+        key__startswith=keys,
+        reversed_by=None,
+    )
+    return credits.aggregate(total=Sum("amount"))["total"] or 0
+
+
+def _again(key: str, holder: HolderProfile, asked: str) -> Movement | None:
+    """What this event gave already. KeyReused: to somebody else, or for other hours."""
+    done = _done(key)
+    if done is not None and (done.target.holder_id != holder.pk or done.formula[0][1] != asked):
+        raise ledger.KeyReused(key)
+    return done
+
+
+def _judged(compute: Callable[[], Result]) -> Result:
+    """What the law gives. AwardRefused: nothing."""
+    try:
+        result = compute()
+    except crediting.NotCreditable as error:
+        raise AwardRefused(str(error), field="hours") from error
+    if not result.credit:
+        cap = amount_in_words(result.cap, result.unit)
+        raise AwardRefused(
+            _("Rien ne s’ajoute : le plafond de %s est atteint.") % cap
+            if result.lost
+            else _("Zéro heure ne donne rien."),
+            field="hours",
+        )
+    return result
+
+
+def _lines(asked: str, result: Result) -> list[tuple[str, str]]:
+    """The first one tells a repeated request from another one."""
+    return [(_("Heures"), asked), *((what, how_much) for what, how_much, _link in result.formula)]
+
+
+def _employer(employer: str) -> str:
+    name = employer.strip()
+    if not name or len(name) > ledger.LONGEST_LABEL or not name.isprintable():
+        raise AwardRefused(_("Donnez le nom de l’employeur qui a versé."), field="employer")
+    return name
 
 
 def _reference(text: str) -> str:
@@ -436,6 +591,16 @@ def _rules(day: datetime.date, *, field: str = "on") -> Rules:
     except rulebook.NoRuleInForce as error:
         raise AwardRefused(
             _("Aucune règle n’est connue pour le %s.") % french.short_day(day), field=field
+        ) from error
+
+
+def _crediting_rules(day: datetime.date) -> CreditingRules:
+    """Those that fed accounts before the portal opened too."""
+    try:
+        return rulebook.crediting_on(day)
+    except rulebook.NoRuleInForce as error:
+        raise AwardRefused(
+            _("Aucune règle n’est connue pour le %s.") % french.short_day(day), field="on"
         ) from error
 
 

@@ -460,6 +460,17 @@ class Movement(models.Model):
         return f"{self.get_kind_display()} · {self.key}"
 
 
+class Award(Movement):
+    """A credit that no year of work gives (rights.awards.KEYS), for the administration to see and cancel."""
+
+    class Meta:
+        proxy = True
+        verbose_name = _("attribution")
+        verbose_name_plural = _("attributions")
+        ordering = ["-id"]
+        permissions = [("grant_award", _("Peut attribuer des droits hors des années de travail"))]
+
+
 # --- What proves it -----------------------------------------------------------------------------------
 
 

@@ -267,6 +267,7 @@ def test_every_page_about_a_person_writes_a_line(label, admin_client_, administr
     Payment.objects.create(dossier=dossier, reference="R1", amount_cents=1, outcome="refused", at=now)
     Relief.objects.create(kind="extend", reason="Panne", proposed_by=administrator, proposed_at=now)
     credit = CreditFactory(at=now - timedelta(days=2))
+    CreditFactory(key="dif:CERTIFICAT-1", kind="dif", at=now - timedelta(days=2))
     seals.seal_due(at=now)
     YearlyStatementFactory(holder=dossier.holder)
     DeclarationProofFactory(declaration__holder=dossier.holder)
