@@ -115,9 +115,17 @@ class CertificationAdmin(ReadOnly, admin.ModelAdmin):
         return certification.is_active(on=_today())
 
 
+class OfCertification(ReadOnly, admin.ModelAdmin):
+    """Rows of a certification, whose code is their column: nothing else of it is read."""
+
+    @admin.display(description=_("certification"), ordering="certification_id")
+    def certification_code(self, row):
+        return row.certification_id
+
+
 @admin.register(CertificationBlock)
-class CertificationBlockAdmin(ReadOnly, admin.ModelAdmin):
-    list_display = ["code", "title", "certification_id"]
+class CertificationBlockAdmin(OfCertification):
+    list_display = ["code", "title", "certification_code"]
     list_filter = ["certification__register", "certification__level"]
     search_fields = ["code", "title", "certification__code"]
 
@@ -130,8 +138,8 @@ class SuccessionAdmin(ReadOnly, admin.ModelAdmin):
 
 
 @admin.register(Habilitation)
-class HabilitationAdmin(ReadOnly, admin.ModelAdmin):
-    list_display = ["certification_id", "siret", "name", "role", "is_active", "active_from"]
+class HabilitationAdmin(OfCertification):
+    list_display = ["certification_code", "siret", "name", "role", "is_active", "active_from"]
     list_filter = ["role", "is_active"]
     search_fields = ["certification__code", "siret", "name"]
 

@@ -27,14 +27,19 @@ class Town(models.Model):
 
     code = models.CharField(_("code INSEE"), max_length=5, primary_key=True)
     name = models.CharField(_("nom"), max_length=100)
-    name_key = models.CharField(max_length=100, db_index=True, help_text=_("Sans accents ni tirets."))
+    name_key = models.CharField(
+        max_length=100,
+        db_index=True,
+        help_text=_("Sans accents ni tirets."),
+        verbose_name=_("nom, pour la recherche"),
+    )
     department = models.CharField(_("département"), max_length=3)
     region = models.CharField(_("région"), max_length=3)
     postal_codes = ArrayField(models.CharField(max_length=5), verbose_name=_("codes postaux"))
     population = models.PositiveIntegerField(_("population"), default=0)
-    latitude = models.FloatField()
-    longitude = models.FloatField()
-    point = PointField()
+    latitude = models.FloatField(verbose_name=_("latitude"))
+    longitude = models.FloatField(verbose_name=_("longitude"))
+    point = PointField(verbose_name=_("position"))
     is_approximate = models.BooleanField(
         _("position approchée"),
         default=False,
@@ -113,10 +118,18 @@ class Certification(models.Model):
     abilities = models.TextField(_("capacités attestées"), blank=True)
     jobs = models.TextField(_("emplois accessibles"), blank=True)
     prerequisites = models.TextField(_("prérequis"), blank=True)
-    nsf_codes = ArrayField(models.CharField(max_length=5), default=list, blank=True)
-    rome_codes = ArrayField(models.CharField(max_length=5), default=list, blank=True)
-    formacodes = ArrayField(models.CharField(max_length=5), default=list, blank=True)
-    rome_labels = ArrayField(models.CharField(max_length=255), default=list, blank=True)
+    nsf_codes = ArrayField(
+        models.CharField(max_length=5), default=list, blank=True, verbose_name=_("codes NSF")
+    )
+    rome_codes = ArrayField(
+        models.CharField(max_length=5), default=list, blank=True, verbose_name=_("codes ROME")
+    )
+    formacodes = ArrayField(
+        models.CharField(max_length=5), default=list, blank=True, verbose_name=_("Formacodes")
+    )
+    rome_labels = ArrayField(
+        models.CharField(max_length=255), default=list, blank=True, verbose_name=_("métiers")
+    )
     digest = models.CharField(
         max_length=64,
         editable=False,
@@ -153,7 +166,10 @@ class CertificationBlock(models.Model):
     """A block of competences of a certification."""
 
     certification = models.ForeignKey(
-        "catalog.Certification", on_delete=models.CASCADE, related_name="blocks"
+        "catalog.Certification",
+        on_delete=models.CASCADE,
+        related_name="blocks",
+        verbose_name=_("certification"),
     )
     code = models.CharField(_("code"), max_length=20, unique=True, help_text=_("RNCP40344BC01"))
     title = models.TextField(_("intitulé"))
@@ -195,7 +211,10 @@ class Habilitation(models.Model):
         TRAIN_AND_EXAMINE = "HABILITATION_ORGA_FORM", _("Peut former et organiser l’évaluation")
 
     certification = models.ForeignKey(
-        "catalog.Certification", on_delete=models.CASCADE, related_name="habilitations"
+        "catalog.Certification",
+        on_delete=models.CASCADE,
+        related_name="habilitations",
+        verbose_name=_("certification"),
     )
     siret = models.CharField(_("SIRET"), max_length=14, db_index=True, blank=True)
     name = models.CharField(_("nom"), max_length=255, blank=True)
@@ -228,7 +247,11 @@ class Provider(models.Model):
         SUSPENDED = "suspended", _("Suspendu")
 
     organisation = models.OneToOneField(
-        "accounts.Organisation", on_delete=models.PROTECT, primary_key=True, related_name="provider"
+        "accounts.Organisation",
+        on_delete=models.PROTECT,
+        primary_key=True,
+        related_name="provider",
+        verbose_name=_("organisation"),
     )
     activity_number = models.CharField(_("numéro de déclaration d’activité"), max_length=11, blank=True)
     state = models.CharField(_("état"), max_length=10, choices=State, default=State.ACTIVE)
@@ -368,7 +391,9 @@ class Offer(models.Model):
     portal_code = models.CharField(
         _("code du portail"), max_length=10, blank=True, help_text=_("CPF200, CPF202…")
     )
-    block_codes = ArrayField(models.CharField(max_length=20), default=list, blank=True)
+    block_codes = ArrayField(
+        models.CharField(max_length=20), default=list, blank=True, verbose_name=_("blocs")
+    )
     title = models.CharField(_("intitulé"), max_length=255)
     # The catalogue format has no element for it: only the title tells a licence B from a B1.
     licence_category = models.GeneratedField(
@@ -394,9 +419,16 @@ class Offer(models.Model):
     postal_code = models.CharField(_("code postal"), max_length=5, blank=True)
     town_name = models.CharField(_("ville"), max_length=100, blank=True)
     town = models.ForeignKey(
-        "catalog.Town", on_delete=models.PROTECT, null=True, blank=True, related_name="offers"
+        "catalog.Town",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="offers",
+        verbose_name=_("commune"),
     )
-    point = PointField(null=True, blank=True, help_text=_("Lieu, en mètres ; vide à distance."))
+    point = PointField(
+        null=True, blank=True, help_text=_("Lieu, en mètres ; vide à distance."), verbose_name=_("position")
+    )
     url = models.URLField(_("page de l’organisme"), max_length=500, blank=True)
     contact_email = models.EmailField(_("contact"), blank=True)
     contact_phone = models.CharField(_("téléphone"), max_length=20, blank=True)
@@ -495,7 +527,9 @@ class Session(models.Model):
         SUSPENDED = "suspended", _("Suspendue")
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    offer = models.ForeignKey("catalog.Offer", on_delete=models.PROTECT, related_name="sessions")
+    offer = models.ForeignKey(
+        "catalog.Offer", on_delete=models.PROTECT, related_name="sessions", verbose_name=_("offre")
+    )
     number = models.CharField(_("numéro"), max_length=100)
     starts_on = models.DateField(_("début"), null=True, blank=True)
     ends_on = models.DateField(_("fin"), null=True, blank=True)
@@ -587,7 +621,9 @@ class ImportRefusal(models.Model):
         HIDDEN = "hidden", _("Masqué")
         REMARK = "remark", _("Remarque")
 
-    run = models.ForeignKey("catalog.ImportRun", on_delete=models.CASCADE, related_name="refusals")
+    run = models.ForeignKey(
+        "catalog.ImportRun", on_delete=models.CASCADE, related_name="refusals", verbose_name=_("import")
+    )
     line = models.PositiveIntegerField(_("ligne"))
     verdict = models.CharField(_("verdict"), max_length=10, choices=Verdict, default=Verdict.REFUSED)
     subject = models.CharField(_("élément"), max_length=255)
@@ -656,7 +692,12 @@ class CatalogueImport(models.Model):
     counts = models.JSONField(_("comptes"), default=dict, help_text=_("De la dernière étape faite."))
     error = models.TextField(_("erreur"), blank=True)
     run = models.OneToOneField(
-        "catalog.ImportRun", on_delete=models.SET_NULL, null=True, blank=True, related_name="catalogue_import"
+        "catalog.ImportRun",
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="catalogue_import",
+        verbose_name=_("résultat"),
     )
 
     class Meta:
@@ -707,7 +748,7 @@ class CatalogueImportLine(models.Model):
         KEPT = "kept", _("Laissée comme elle est")
 
     catalogue_import = models.ForeignKey(
-        "catalog.CatalogueImport", on_delete=models.CASCADE, related_name="lines"
+        "catalog.CatalogueImport", on_delete=models.CASCADE, related_name="lines", verbose_name=_("import")
     )
     step = models.CharField(_("étape"), max_length=10, choices=Step)
     line = models.PositiveIntegerField(_("ligne"))
@@ -716,7 +757,12 @@ class CatalogueImportLine(models.Model):
     title = models.CharField(_("intitulé"), max_length=255, blank=True)
     reason = models.TextField(_("précisions"), blank=True)
     offer = models.ForeignKey(
-        "catalog.Offer", on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+        "catalog.Offer",
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("offre"),
     )
     before = models.JSONField(_("avant l’import"), null=True, blank=True)
     digest = models.CharField(_("empreinte après l’import"), max_length=64, blank=True)

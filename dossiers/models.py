@@ -122,7 +122,9 @@ class Dossier(models.Model):
 class Transition(models.Model):
     """One move of one dossier. Inserting it moves the dossier; it is never changed."""
 
-    dossier = models.ForeignKey("dossiers.Dossier", on_delete=models.PROTECT, related_name="transitions")
+    dossier = models.ForeignKey(
+        "dossiers.Dossier", on_delete=models.PROTECT, related_name="transitions", verbose_name=_("dossier")
+    )
     verb = models.CharField(_("verbe"), max_length=20)
     from_state = models.CharField(_("de"), max_length=30, choices=State)
     to_state = models.CharField(_("vers"), max_length=30, choices=State)
@@ -193,7 +195,9 @@ class Deadline(models.Model):
         MISSED = "missed", _("Dépassé")
         MOOT = "moot", _("Sans objet")
 
-    dossier = models.ForeignKey("dossiers.Dossier", on_delete=models.PROTECT, related_name="deadlines")
+    dossier = models.ForeignKey(
+        "dossiers.Dossier", on_delete=models.PROTECT, related_name="deadlines", verbose_name=_("dossier")
+    )
     kind = models.CharField(_("nature"), max_length=20, choices=ClockKind)
     opened_at = models.DateTimeField(_("ouvert le"))
     last_day = models.DateField(_("dernier jour"))
@@ -249,7 +253,9 @@ class FundingLine(models.Model):
         PURSE = "purse", _("Droits")
         PAYMENT = "payment", _("Payé par le titulaire")
 
-    dossier = models.ForeignKey("dossiers.Dossier", on_delete=models.PROTECT, related_name="funding_lines")
+    dossier = models.ForeignKey(
+        "dossiers.Dossier", on_delete=models.PROTECT, related_name="funding_lines", verbose_name=_("dossier")
+    )
     round = models.PositiveSmallIntegerField(
         _("tour"), default=1, help_text=_("Un dossier rétabli réserve à nouveau : tour suivant.")
     )
@@ -296,7 +302,9 @@ class Payment(models.Model):
         CONFIRMED = "confirmed", _("Reçu")
         REFUSED = "refused", _("Refusé")
 
-    dossier = models.ForeignKey("dossiers.Dossier", on_delete=models.PROTECT, related_name="payments")
+    dossier = models.ForeignKey(
+        "dossiers.Dossier", on_delete=models.PROTECT, related_name="payments", verbose_name=_("dossier")
+    )
     reference = models.CharField(
         _("référence"),
         max_length=100,
@@ -516,9 +524,13 @@ class BatchLine(models.Model):
         DONE = "done", _("Faite")
         REFUSED = "refused", _("Impossible")
 
-    batch = models.ForeignKey("dossiers.Batch", on_delete=models.CASCADE, related_name="lines")
+    batch = models.ForeignKey(
+        "dossiers.Batch", on_delete=models.CASCADE, related_name="lines", verbose_name=_("réponse groupée")
+    )
     position = models.PositiveSmallIntegerField(_("ordre"))
-    dossier = models.ForeignKey("dossiers.Dossier", on_delete=models.PROTECT, related_name="batch_lines")
+    dossier = models.ForeignKey(
+        "dossiers.Dossier", on_delete=models.PROTECT, related_name="batch_lines", verbose_name=_("dossier")
+    )
     # Drawn by chance here, never by a browser: a second run of the line finds its first transition.
     request_id = models.UUIDField(_("demande"), default=uuid.uuid4, unique=True, editable=False)
     price_cents = models.PositiveBigIntegerField(_("prix"), null=True, blank=True)

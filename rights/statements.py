@@ -391,8 +391,7 @@ def _line(movement) -> Line:
         recorded_at=movement.recorded_at,
         value_date=movement.value_date,
         words=_words(movement.kind, purse, other),
-        # A reserved pocket often bears its reason as its name: said once.
-        reason="" if movement.reason == other.label else movement.reason,
+        reason=_reason(movement, purse, other),
         pocket=" · ".join(part for part in (purse.get_kind_display(), purse.label) if part),
         unit=purse.unit,
         effect=movement.effect,
@@ -409,6 +408,12 @@ def _line(movement) -> Line:
             has_author=movement.recorded_by_id is not None,
         ),
     )
+
+
+def _reason(movement: Movement, purse: Pocket, other: Pocket) -> str:
+    """Why, without what the line says already: its reserved pocket's name, its funder, its purse."""
+    reason = movement.reason.removesuffix(f" · {purse.label}") if purse.label else movement.reason
+    return "" if reason in {other.label, str(purse.get_kind_display())} else reason
 
 
 def _words(kind: str, purse: Pocket, other: Pocket) -> str:

@@ -1,13 +1,17 @@
 """The rulebook as agents read it: every value ever in force, and nothing to edit."""
 
 from datetime import date
+from decimal import Decimal
 
 from django.contrib import admin
 from django.utils import timezone
-from django.utils.formats import date_format
+from django.utils.formats import date_format, number_format
 from django.utils.translation import gettext_lazy as _
 
 from rulebook.models import Parameter
+
+# How a unit says that whole numbers are cents.
+CENTS = "centimes d'euro"
 
 
 class InForceOn(admin.SimpleListFilter):
@@ -31,7 +35,7 @@ class ParameterAdmin(admin.ModelAdmin):
     list_display = (
         "label",
         "readable_value",
-        "unit",
+        "readable_unit",
         "first_day",
         "last_day",
         "is_core_law",
@@ -45,7 +49,7 @@ class ParameterAdmin(admin.ModelAdmin):
         "name",
         "label",
         "readable_value",
-        "unit",
+        "readable_unit",
         "first_day",
         "last_day",
         "legal_reference",
@@ -56,7 +60,11 @@ class ParameterAdmin(admin.ModelAdmin):
 
     @admin.display(description=_("valeur"))
     def readable_value(self, row):
-        return readable(row.value)
+        return readable(row.value, in_euros=_is_money(row))
+
+    @admin.display(description=_("unité"), ordering="unit")
+    def readable_unit(self, row):
+        return row.unit.replace(CENTS, "euros") if _is_money(row) else row.unit
 
     @admin.display(description=_("depuis le"), ordering="in_force")
     def first_day(self, row):
@@ -90,12 +98,18 @@ def parse_day(text: str) -> date | None:
         return None
 
 
-def readable(value) -> str:
-    """A value in words: lists with commas, groups with arrows, mappings item by item."""
+def _is_money(row) -> bool:
+    return CENTS in row.unit and not isinstance(row.value, str)
+
+
+def readable(value, *, in_euros: bool = False) -> str:
+    """A value in words: lists with commas, groups with arrows, mappings item by item; cents as euros."""
     if isinstance(value, dict):
-        return ", ".join(f"{key} : {item}" for key, item in value.items()) or "–"
+        return ", ".join(f"{key} : {readable(item, in_euros=in_euros)}" for key, item in value.items()) or "–"
     if isinstance(value, list) and value and isinstance(value[0], list):
-        return " → ".join(readable(group) for group in value)
+        return " → ".join(readable(group, in_euros=in_euros) for group in value)
     if isinstance(value, list):
-        return ", ".join(map(str, value)) or "–"
+        return ", ".join(readable(item, in_euros=in_euros) for item in value) or "–"
+    if in_euros and isinstance(value, int):
+        return number_format(Decimal(value) / 100, 2, force_grouping=True) + "\N{NO-BREAK SPACE}€"
     return str(value)

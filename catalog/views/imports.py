@@ -70,7 +70,7 @@ UNDO_ORDER = (Verdict.KEPT, Verdict.WITHDRAWN, Verdict.RESTORED, Verdict.REMOVED
 def imports(request: HttpRequest) -> HttpResponse:
     context = {
         "imports": list(_own(request).select_related("sent_by")[: importing.KEPT_MAX]),
-        "breadcrumbs": [(_("Mes offres"), reverse("provider_offers")), (_("Imports de catalogue"), None)],
+        "breadcrumbs": [(_("Mes offres"), reverse("provider_offers")), (_("Mes imports"), None)],
     }
     return render(request, "catalog/provider/imports/list.html", context)
 
@@ -203,7 +203,7 @@ def _find(request: HttpRequest, import_id: UUID) -> CatalogueImport:
 def _trail() -> list[tuple[str, str | None]]:
     return [
         (_("Mes offres"), reverse("provider_offers")),
-        (_("Imports de catalogue"), reverse("provider_imports")),
+        (_("Mes imports"), reverse("provider_imports")),
     ]
 
 

@@ -140,7 +140,7 @@ def test_the_years_ahead_rest_on_the_last_situation_and_say_so(page, holder):
     # 3,800 € today: 500 € twice, then 200 €.
     assert f"Le plafond de 5 000,00 € serait atteint en {year + 4}." in told
     assert "Chaque année de travail de plus perdrait 500,00 €" in told
-    assert f"{year + 3} 15 juin {year + 4} +200,00 € 300,00 € 5 000,00 €" in told
+    assert f"{year + 3} attendu d’ici le 15 juin {year + 4} +200,00 € 300,00 € perdus 5 000,00 €" in told
     assert html.count('class="forecast__added"') == 4 + 1  # four years, and the legend
     assert "Voir le calcul du prochain crédit" in told
 

@@ -87,3 +87,24 @@ def test_a_day_is_read_as_people_write_it(text, day):
 )
 def test_values_read_in_words(value, words):
     assert readable(value) == words
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (50_000, "500,00\xa0€"),
+        ({"rs": 150_000, "vae": 0}, "rs : 1\xa0500,00\xa0€, vae : 0,00\xa0€"),
+        ([24_000, 72_000], "240,00\xa0€, 720,00\xa0€"),
+    ],
+)
+def test_cents_read_in_euros(value, words):
+    assert readable(value, in_euros=True) == words
+
+
+def test_an_agent_reads_an_amount_of_the_law_in_euros_with_its_unit(agent):
+    row = Parameter.objects.filter(name="annual_full_cents").order_by("-in_force")[0]
+
+    page = agent.get(reverse("admin:rulebook_parameter_change", args=[row.pk])).content.decode()
+
+    assert "500,00\xa0€" in page
+    assert "centimes" not in page
