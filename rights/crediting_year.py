@@ -1,10 +1,10 @@
 """Credits a year of work to everyone who has statements of it: set-wise, lot by lot, resumable.
 
 One query lists the holders whose statements or declarations are not those of their last `YearlyCredit`; a
-second run finds nobody. Each lot is one transaction: lock the capped pockets and open those that are missing
-(docs/locks.md), compute in Python (rights.crediting), COPY, post with one statement. A `YearlyCredit` is
-written with its movements or not at all, under a unique key: a run that was killed goes on where it stopped,
-and of two runs at once the second finds the work done.
+second run finds nobody. Each lot is one transaction: lock the capped pockets, compute in Python
+(rights.crediting), open the pockets that are missing (docs/locks.md), COPY, post with one statement. A
+`YearlyCredit` is written with its movements or not at all, under a unique key: a run that was killed goes on
+where it stopped, and of two runs at once the second finds the work done.
 
 A statement that changed gives a next version: the movements of the one before are reversed and the right
 amount credited, in one statement, so that only the difference must be there. Where the holder has already
@@ -37,6 +37,8 @@ from rulebook.rules import CreditingRules, NoRuleInForce
 from rulebook.workdays import paris_day
 
 LOT = 2_000
+MOST_USUAL = 10_000
+"""Of what is said of a year, how much is kept in mind: what many say comes early."""
 MOST_KEPT = 1_000
 """Of those who wait or are refused, how many the report names; all are counted."""
 
@@ -267,6 +269,13 @@ class _Live(NamedTuple):
     amount: int
 
 
+class _Told(NamedTuple):
+    """What the statements of one holder say, read."""
+
+    statements: list["_Said"]
+    situations: list[Situation]
+
+
 Purses = dict[tuple[str, str], Purse]
 """(kind, unit) → the pocket, of one holder."""
 
@@ -276,36 +285,34 @@ class _Run:
         self.year, self.rules, self.at, self.by = year, rules, at, by
         self.states = {unit.value: str(state_pocket(unit)) for unit in Unit}
         self.words = Words()
+        # Most years look alike: read once, summed once, for all of whom the same is said.
+        self.usual_told: dict[str, _Told] = {}
+        self.usual_results: dict[tuple[Any, ...], tuple[Result, str]] = {}
         self.reason = _("Droits acquis par le travail de %s") % year
         self.reason_undone = _("Correction : la déclaration de %s a changé") % year
 
     def credit(self, works: Sequence[Work]) -> Report:
         """Lock, compute, post. Inside one transaction."""
         report = Report(self.year, seen=len(works))
-        situations = {work.holder_id: self._situations(work) for work in works}
-        wanted = [
-            (work.holder_id, PocketKind.ANNUAL.value, unit)
-            for work in works
-            for unit in sorted(self._units(situations[work.holder_id]))
-        ]
-        purses = _hold([work.holder_id for work in works], self.rules.capped_purses, wanted)
+        told = {work.holder_id: self._told(work.statements) for work in works}
+        purses = _lock([work.holder_id for work in works], self.rules.capped_purses)
         live = _live_credits(self.year, [work for work in works if work.version])
-        outcomes = []
-        for work in works:
-            try:
-                outcomes.append(
-                    self._outcome(
-                        work,
-                        situations[work.holder_id],
-                        purses[work.holder_id],
-                        live.get(work.holder_id, {}),
+        made: dict[str, _Outcome] = {}
+        left = works
+        while left:
+            for work in left:
+                holder_id = work.holder_id
+                try:
+                    made[holder_id] = self._outcome(
+                        work, told[holder_id], purses[holder_id], live.get(holder_id, {})
                     )
-                )
-            except NotCreditable as error:
-                report.note_refused(work.reference, str(error))
-            except _AlreadyUsed as error:
-                report.note_waiting(work.reference, str(error))
-        self._open_increases(outcomes, purses)
+                except NotCreditable as error:
+                    report.note_refused(work.reference, str(error))
+                except _AlreadyUsed as error:
+                    report.note_waiting(work.reference, str(error))
+            # A pocket that somebody else opened meanwhile may hold something: computed again.
+            left = [made.pop(holder_id).work for holder_id in self._open_missing(made.values(), purses)]
+        outcomes = list(made.values())
         postings = [
             posting
             for outcome in outcomes
@@ -314,40 +321,30 @@ class _Run:
         self._post(outcomes, postings, report)
         return report
 
-    def _situations(self, work: Work) -> list["_Said"]:
-        return [_Said(*said) for said in json.loads(work.statements)]
+    def _told(self, text: str) -> _Told:
+        known = self.usual_told.get(text)
+        if known is None:
+            statements = [_Said(*said) for said in json.loads(text)]
+            known = _Told(statements, [_situation(said) for said in statements])
+            _keep(self.usual_told, text, known)
+        return known
 
-    def _units(self, statements: Sequence["_Said"]) -> set[str]:
-        """The units this year can be credited in; usually one."""
-        units = set()
-        for said in statements:
-            if said.status in crediting.PUBLIC:
-                units.add(Unit.HOUR.value)
-            elif said.status in crediting.EMPLOYEES:
-                units.add(self.rules.employee_unit)
-            elif said.status not in self.rules.statuses_without_credit:
-                units.add(Unit.EUR_CENT.value)
-        return units
-
-    def _outcome(
-        self, work: Work, statements: Sequence["_Said"], purses: Purses, live: dict[str, _Live]
-    ) -> _Outcome:
+    def _outcome(self, work: Work, told: _Told, purses: Purses, live: dict[str, _Live]) -> _Outcome:
         """NotCreditable: what is said makes no sense. _AlreadyUsed: a correction that must wait."""
         balances = {Unit.EUR_CENT.value: 0, Unit.HOUR.value: 0}
         for (_kind, unit), purse in purses.items():
             balances[unit] += purse.balance
-        situations = [_situation(said) for said in statements]
         if not work.version:
-            result = self._compute(work, statements, situations, balances)
-            return _Outcome(work, result, balances[result.unit], live, _as_json(result.formula))
+            result, formula = self._first(work, told, balances)
+            return _Outcome(work, result, balances[result.unit], live, formula)
         # As it would have been computed then, and no more than there is room for now.
         given = sum(credit.amount for credit in live.values())
         then = balances | {str(work.unit): work.balance_before}
-        result = self._compute(work, statements, situations, then)
+        result = self._compute(work, told, then)
         if result.unit == work.unit and result.credit > given:
             room = given + max(0, result.cap - balances[result.unit])
             result = _cut_again(result, room)
-        wanted = {PocketKind.ANNUAL.value: result.annual, PocketKind.INCREASE.value: result.increase}
+        wanted = dict(_parts(result))
         for kind, credit in live.items():
             kept = wanted[kind] if result.unit == work.unit else 0
             missing = credit.amount - kept - purses[kind, str(work.unit)].balance
@@ -356,34 +353,49 @@ class _Run:
                 raise _AlreadyUsed(_("%s déjà utilisés : la correction attend") % words)
         return _Outcome(work, result, then[result.unit], live, _as_json(result.formula))
 
-    def _compute(
-        self,
-        work: Work,
-        statements: Sequence["_Said"],
-        situations: Sequence[Situation],
-        balances: dict[str, int],
-    ) -> Result:
+    def _first(self, work: Work, told: _Told, balances: dict[str, int]) -> tuple[Result, str]:
+        """The result and its formula. In euros and below the cap, they do not depend on the balance."""
+        age = min(self.year - work.birth_date.year, self.rules.crediting_min_age)
+        key = (work.statements, tuple(work.kinds), work.status in self.rules.statuses_closing_account, age)
+        usual = self.usual_results.get(key)
+        if usual and balances[Unit.EUR_CENT.value] + usual[0].credit <= usual[0].cap:
+            return usual
+        result = self._compute(work, told, balances)
+        made = result, _as_json(result.formula)
+        if result.unit == Unit.EUR_CENT and not result.lost:
+            _keep(self.usual_results, key, made)
+        return made
+
+    def _compute(self, work: Work, told: _Told, balances: dict[str, int]) -> Result:
         account = crediting.account_of(
             work.kinds,
-            is_told_boe=any(said.boe for said in statements),
+            is_told_boe=any(said.boe for said in told.statements),
             is_closed=work.status in self.rules.statuses_closing_account,
             age=self.year - work.birth_date.year,
             balances=balances,
         )
-        return crediting.compute(situations, account=account, rules=self.rules, words=self.words)
+        return crediting.compute(told.situations, account=account, rules=self.rules, words=self.words)
 
-    def _open_increases(self, outcomes: Sequence[_Outcome], purses: dict[str, Purses]) -> None:
-        increase = PocketKind.INCREASE.value
+    def _open_missing(self, outcomes: Iterable[_Outcome], purses: dict[str, Purses]) -> list[str]:
+        """Open the pockets into which something goes and that are missing, in holder order.
+
+        Returns the holders for whom somebody else was opening one: theirs are under lock now.
+        """
         missing = [
-            (outcome.work.holder_id, increase, outcome.result.unit.value)
+            (outcome.work.holder_id, kind, outcome.result.unit.value)
             for outcome in outcomes
-            if outcome.result.increase
-            and (increase, outcome.result.unit.value) not in purses[outcome.work.holder_id]
+            for kind, amount in _parts(outcome.result)
+            if amount and (kind, outcome.result.unit.value) not in purses[outcome.work.holder_id]
         ]
-        if missing:
-            opened = _hold([holder_id for holder_id, _kind, _unit in missing], (increase,), missing)
-            for holder_id, found in opened.items():
+        if not missing:
+            return []
+        for holder_id, kind, unit, pocket_id in _open(missing):
+            purses[holder_id][kind, unit] = Purse(pocket_id, 0)
+        late = sorted({place[0] for place in missing if place[1:] not in purses[place[0]]})
+        if late:
+            for holder_id, found in _lock(late, self.rules.capped_purses).items():
                 purses[holder_id].update(found)
+        return late
 
     def _postings(self, outcome: _Outcome, purses: Purses) -> Iterator[Posting]:
         """Only what changes: a part whose amount stays is left alone."""
@@ -391,8 +403,7 @@ class _Run:
         unit = result.unit.value
         version = work.version + 1
         prefix = f"annual:{self.year}:{work.holder_id}:{version}"
-        parts = ((PocketKind.ANNUAL.value, result.annual), (PocketKind.INCREASE.value, result.increase))
-        for kind, amount in parts:
+        for kind, amount in _parts(result):
             credit = outcome.live.get(kind)
             if credit:
                 if credit.amount == amount and unit == work.unit:
@@ -501,6 +512,16 @@ _STATUSES = {status.value: status for status in WorkStatus}
 _MEASURES: dict[str, Measure | None] = {"": None} | {measure.value: measure for measure in Measure}
 
 
+def _parts(result: Result) -> tuple[tuple[str, int], tuple[str, int]]:
+    """(kind of pocket, amount) that a result puts into it."""
+    return (PocketKind.ANNUAL.value, result.annual), (PocketKind.INCREASE.value, result.increase)
+
+
+def _keep(usual: dict[Any, Any], key: Any, value: Any) -> None:
+    if len(usual) < MOST_USUAL:
+        usual[key] = value
+
+
 def _cut_again(result: Result, room: int) -> Result:
     """A correction cannot fill the account above its cap of today."""
     annual, increase, lost = crediting.cut(result.annual, result.increase, room)
@@ -518,18 +539,8 @@ def _as_json(formula: Sequence[Line]) -> str:
 # --- SQL --------------------------------------------------------------------------------------------
 
 
-def _hold(
-    holder_ids: Sequence[str], kinds: Sequence[str], wanted: Sequence[tuple[str, str, str]]
-) -> dict[str, Purses]:
-    """The capped pockets of these holders under lock; those of `wanted` that are missing are opened now.
-
-    Locked in id order, opened in holder order. One that somebody else opened at the same moment is waited
-    for, then locked like the others; one's own needs no lock before it is committed.
-    """
-    found = _lock(holder_ids, kinds)
-    missing = [place for place in wanted if place[1:] not in found[place[0]]]
-    if not missing:
-        return found
+def _open(places: Sequence[tuple[str, str, str]]) -> list[tuple[str, str, str, str]]:
+    """Open pockets of (holder, kind, unit); those that were not there, with their ids. They need no lock."""
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO rights_pocket"
@@ -537,14 +548,9 @@ def _hold(
             " SELECT gen_random_uuid(), kind, unit, holder_id, '', '', NULL, '', 0"
             " FROM unnest(%s::uuid[], %s::text[], %s::text[]) AS wanted (holder_id, kind, unit)"
             " ON CONFLICT DO NOTHING RETURNING holder_id::text, kind, unit, id::text",
-            [list(column) for column in zip(*missing, strict=True)],
+            [list(column) for column in zip(*places, strict=True)],
         )
-        for holder_id, kind, unit, pocket_id in cursor.fetchall():
-            found[holder_id][kind, unit] = Purse(pocket_id, 0)
-    if late := [place[0] for place in missing if place[1:] not in found[place[0]]]:
-        for holder_id, purses in _lock(late, kinds).items():
-            found[holder_id].update(purses)
-    return found
+        return cursor.fetchall()
 
 
 def _lock(holder_ids: Sequence[str], kinds: Sequence[str]) -> dict[str, Purses]:

@@ -121,3 +121,26 @@ def test_what_a_worker_meets_is_told_and_nothing_is_left_open():
             [begun],
         )
         assert cursor.fetchone() == (0,)
+
+
+def test_of_two_first_years_at_once_the_second_is_computed_again_on_what_the_first_gave(monkeypatch):
+    """Nobody has a pocket yet, so there is nothing to lock: both compute, then both want to open it."""
+    holder = HolderFactory()
+    for year in (2024, 2025):
+        YearlyStatementFactory(holder=holder, year=year)
+    barrier = threading.Barrier(2, timeout=5)
+    opened = crediting_year._open
+
+    def meet_then_open(places):
+        with contextlib.suppress(threading.BrokenBarrierError):
+            barrier.wait()
+        return opened(places)
+
+    monkeypatch.setattr(crediting_year, "_open", meet_then_open)
+
+    together([lambda year=year: credit(year) for year in (2024, 2025)])
+
+    assert balance(holder) == 1_000_00
+    seen = YearlyCredit.objects.filter(holder=holder).values_list("balance_before", flat=True)
+    assert sorted(seen) == [0, 500_00]
+    assert integrity.check() == []

@@ -2,6 +2,7 @@
 
 import datetime
 import io
+from uuid import UUID
 
 import pytest
 import yaml
@@ -111,6 +112,36 @@ def test_the_cap_is_compared_with_capped_pockets_only_and_the_loss_is_kept_on_re
     assert euros(holder)[PocketKind.ANNUAL] == 5000_00
     assert report.lost[Unit.EUR_CENT] == 300_00
     assert (last(holder).annual, last(holder).lost, last(holder).cap) == (200_00, 300_00, 5000_00)
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_those_of_whom_the_same_is_said_still_each_have_their_own_sum(order):
+    """What is kept in mind of one serves for another only where nothing else counts."""
+    expected = {
+        "nothing yet": ({}, 500_00),
+        "some room": ({"held": 1_000_00}, 500_00),
+        "near the cap": ({"held": 4_800_00}, 200_00),
+        "at the cap": ({"held": 5_000_00}, 0),
+        "disabled": ({"held": 4_800_00, "declared": DeclarationKind.BOE}, 800_00),
+        "retired": ({"status": "retired_full_rate"}, 0),
+        "too young": ({"born": 2012}, 0),
+    }
+    holders = {}
+    for number, (name, (fields, _sum)) in enumerate(list(expected.items())[::order], start=1):
+        born = datetime.date(fields.get("born", 1985), 6, 1)
+        status = fields.get("status", "private_employee")
+        holders[name] = HolderFactory(id=UUID(int=number), birth_date=born, status=status)
+        if "held" in fields:
+            PurseFactory(holder=holders[name], amount=fields["held"])
+        if "declared" in fields:
+            DeclarationFactory(holder=holders[name], kind=fields["declared"])
+        YearlyStatementFactory(holder=holders[name])
+
+    credit()
+
+    given = {name: (last(holder).annual + last(holder).increase) for name, holder in holders.items()}
+    assert given == {name: amount for name, (_fields, amount) in expected.items()}
+    assert integrity.check() == []
 
 
 def test_an_account_at_its_cap_gets_no_movement_and_is_told_why():
@@ -226,7 +257,7 @@ def test_a_lot_costs_the_same_queries_however_many_people(people, django_assert_
         cursor.execute("SELECT 1")
     # The law; the two State pockets; the list of the year; then of the one lot: a savepoint and its end,
     # lock and open annual pockets, lock and open increases, staging tables, two COPY, the post.
-    with django_assert_num_queries(14):
+    with django_assert_num_queries(12):
         credit()
 
 
