@@ -3,14 +3,15 @@
     pdf = paper.typeset(TEMPLATE, facts)      TEMPLATE is a .typ file of ours; facts are JSON
 
 The engine keeps what it laid out in memory, some hundreds of megabytes for thousands of lines, so it works in
-a process of its own, which also has a limit of time: `python -m ui.paper TEMPLATE`, facts on standard input.
-Facts reach the template as data: words in them are shown, never obeyed.
+a process of its own, few at once and with a limit of time: `python -m ui.paper TEMPLATE`, facts on standard
+input. Facts reach the template as data: words in them are shown, never obeyed.
 """
 
 import json
 import resource
 import subprocess
 import sys
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -20,23 +21,29 @@ import typst
 ROOT = Path(__file__).resolve().parent.parent
 FONTS = Path(__file__).with_name("fonts")
 SECONDS = 60
+# Of one web process: who asks for ten papers waits for the first two.
+AT_ONCE, LONGEST_WAIT = threading.BoundedSemaphore(2), 20
 ACCESSIBLE = "ua-1"
 # Not in our font; the next space of the same kind is.
 NARROW_NO_BREAK, NO_BREAK = "\\u202f", "\\u00a0"
 
 
 class PaperFailed(Exception):
-    """No PDF came: the engine took too long, or refused the template. What it said, for the log."""
+    """No PDF came: the engine took too long, had no room, or refused the template. Why, for the log."""
 
 
 def typeset(template: Path, facts: Mapping[str, Any]) -> bytes:
     """The PDF of these facts. PaperFailed."""
     command = [sys.executable, "-m", "ui.paper", str(template)]
     told = json.dumps(facts).encode()  # in ASCII: no word can break the way from one process to the other
+    if not AT_ONCE.acquire(timeout=LONGEST_WAIT):
+        raise PaperFailed(f"{template.name}: others are typeset, no room within {LONGEST_WAIT} s")
     try:
         done = subprocess.run(command, input=told, cwd=ROOT, capture_output=True, timeout=SECONDS)  # noqa: S603 - our own module, and a template of ours
     except subprocess.TimeoutExpired as error:
         raise PaperFailed(f"{template.name}: more than {SECONDS} s") from error
+    finally:
+        AT_ONCE.release()
     if done.returncode:
         raise PaperFailed(f"{template.name}: {done.stderr.decode(errors='replace')[-2000:]}")
     return done.stdout

@@ -2,6 +2,7 @@
 
 import datetime
 import re
+import threading
 import zlib
 
 import pytest
@@ -200,6 +201,14 @@ def test_an_engine_that_refuses_or_hangs_is_a_failure(monkeypatch, tmp_path):
     monkeypatch.setattr(paper, "SECONDS", 0.001)
     with pytest.raises(paper.PaperFailed, match="more than"):
         paper.typeset(statement_paper.TEMPLATE, facts(HolderFactory()))
+
+
+def test_only_so_many_papers_are_typeset_at_once(monkeypatch):
+    monkeypatch.setattr(paper, "AT_ONCE", threading.BoundedSemaphore(1))
+    monkeypatch.setattr(paper, "LONGEST_WAIT", 0.05)
+    with paper.AT_ONCE, pytest.raises(paper.PaperFailed, match="no room"):
+        paper.typeset(statement_paper.TEMPLATE, facts(HolderFactory()))
+    assert paper.typeset(statement_paper.TEMPLATE, facts(HolderFactory())).startswith(b"%PDF")
 
 
 def test_a_paper_costs_the_same_queries_with_1_and_with_3_lines(client, django_assert_num_queries):
