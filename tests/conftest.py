@@ -20,7 +20,7 @@ from playwright.sync_api import sync_playwright
 
 import rulebook
 from rights import claims
-from tests import guards
+from tests import guards, sweep
 from tests.factories.accounts import HolderFactory, MembershipFactory, UserFactory
 from tests.factories.catalog import ProviderFactory
 
@@ -86,6 +86,8 @@ def _absent(reason, required_by):
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup, django_db_blocker):
     """The test database goes at the end: sessions that a server's thread left behind are ended first."""
+    with django_db_blocker.unblock():
+        sweep.install()
     yield
     with django_db_blocker.unblock():
         connection.close()  # it may have been ended itself, as one of the others
