@@ -81,7 +81,7 @@ def leave(memory, clocks):
 
 def wait_until_settled():
     begun = time.monotonic()
-    while time.monotonic() - begun < LIMIT and (proof.left_to_do() or proof.due_reminders()):
+    while time.monotonic() - begun < LIMIT and not (proof.is_calm() and not proof.due_reminders()):
         time.sleep(0.3)
     return time.monotonic() - begun
 
