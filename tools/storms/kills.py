@@ -35,6 +35,9 @@ def main(words):
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--clients", type=int, default=4)
+    parser.add_argument(
+        "--pause", type=float, default=0.8, help="longest pause of a client between two clicks, in seconds"
+    )
     options = parser.parse_args(words)
     with Stage() as stage:
         return storm(stage, options, random.Random(options.seed))  # noqa: S311 - to be played again
@@ -46,7 +49,7 @@ def storm(stage, options, chance):
     recoveries = []
     interrupts = []
     signal.signal(signal.SIGINT, lambda *_signal: interrupts.append(True))
-    with Crowd(stage, clients=options.clients) as crowd:
+    with Crowd(stage, clients=options.clients, pause=options.pause) as crowd:
         print(f"{'round':>5}  {'part':8}  {'how':10}  {'again after':>11}  acknowledged  repeated mails")
         for number in range(1, options.rounds + 1):
             if interrupts:
