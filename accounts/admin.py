@@ -5,6 +5,7 @@ from allauth.account.decorators import secure_admin_login
 from allauth.account.models import EmailAddress
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.admin.utils import quote
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.forms import AdminPasswordChangeForm, AdminUserCreationForm, UserChangeForm
@@ -13,11 +14,12 @@ from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
-from django.urls import path
+from django.urls import path, reverse
 from django.utils import timezone
+from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext_lazy as _
 
-from accounts import freezing, nir, profiles, sessions, sign_ins, teams
+from accounts import freezing, journal_words, nir, profiles, sessions, sign_ins, teams
 from accounts.actors import Actor, Role
 from accounts.models import (
     ActivationAttempt,
@@ -431,12 +433,63 @@ class ActivationAttemptAdmin(ReadOnly, admin.ModelAdmin):
     fields = ("user", "at", "succeeded")
 
 
+class ActionFilter(admin.SimpleListFilter):
+    """By action, in words. All that can be done, so that no row is read to know which there are."""
+
+    title = _("action")
+    parameter_name = "action"
+    LOOKS = {
+        "_viewed": _("Fiche ou historique consultés"),
+        "_listed": _("Liste consultée"),
+        "_suggested": _("Recherche en tapant"),
+        "_posted": _("Formulaire de l’administration"),
+    }
+
+    def lookups(self, request, model_admin):
+        acts = sorted(journal_words.ACTIONS.items(), key=lambda pair: str(pair[1]))
+        return [*self.LOOKS.items(), *acts]
+
+    def queryset(self, request, queryset):
+        if self.value() in self.LOOKS:
+            return queryset.filter(action__endswith=self.value())
+        return queryset.filter(action=self.value()) if self.value() else queryset
+
+
 @admin.register(JournalEntry)
 class JournalEntryAdmin(ReadOnly, admin.ModelAdmin):
-    list_display = ("at", "user", "role", "action", "subject", "details")
-    list_filter = ("role", "at", "action")
+    list_display = ("at", "user", "role", "done", "about", "told")
+    list_filter = ("role", "at", ActionFilter)
+    fields = ("at", "user", "role", "done", "action", "about", "subject", "told")
+    readonly_fields = ("done", "about", "told")
     list_select_related = ("user",)
     search_fields = ("user__email", "subject", "action", "details")
     search_help_text = _("Adresse e-mail de qui agit, personne ou dossier concerné, action, raison.")
     show_full_result_count = False
     date_hierarchy = "at"
+
+    @admin.display(description=_("action"), ordering="action")
+    def done(self, line):
+        return journal_words.action_in_words(line.action)
+
+    def get_search_results(self, request, queryset, search_term):
+        """Actions are found by the words that people read, too."""
+        found, may_repeat = super().get_search_results(request, queryset, search_term)
+        if search_term and (codes := journal_words.actions_said(search_term)):
+            found |= queryset.filter(action__in=codes)
+        return found, may_repeat
+
+    @admin.display(description=_("fiche"), ordering="subject")
+    def about(self, line):
+        """What it tells about, and the way there when the administration has a page for it."""
+        words = journal_words.subject_in_words(line.subject)
+        model, key = journal_words.subject_model(line.subject)
+        if model is None or not self.admin_site.is_registered(model):
+            return words
+        place = f"admin:{model._meta.app_label}_{model._meta.model_name}"
+        url = reverse(f"{place}_changelist") if key == "*" else reverse(f"{place}_change", args=[quote(key)])
+        return format_html('<a href="{}">{}</a>', url, words)
+
+    @admin.display(description=_("détails"))
+    def told(self, line):
+        pairs = journal_words.details_in_words(line.details)
+        return format_html_join("", "<p>{} : {}</p>", pairs) or "–"

@@ -19,6 +19,7 @@ from django.utils.module_loading import import_string
 from django.utils.translation import gettext_lazy as _
 
 from accounts.actors import Role
+from accounts.journal_words import action_in_words
 from accounts.validators import check_postal_code, check_siret
 from ui import french
 
@@ -463,4 +464,4 @@ class JournalEntry(models.Model):
         ]
 
     def __str__(self):
-        return f"{french.moment(self.at)} · {self.action} · {self.subject}"
+        return f"{action_in_words(self.action)} · {french.moment(self.at)}"

@@ -22,6 +22,7 @@ from catalog.models import (
     Town,
     Word,
 )
+from catalog.templatetags.catalog import rich_text
 from rulebook import workdays
 from ui import french
 from ui.admin import ReadOnly, ReadOnlyTable
@@ -177,13 +178,30 @@ class ProviderAdmin(admin.ModelAdmin):
         return False
 
 
+RICH_TEXTS = (
+    *("summary", "objectives", "content", "expected_results"),
+    *("prerequisites", "admission", "accessibility"),
+)
+
+
+def shaped(name):
+    """A text of an offer, shown as the public page shows it."""
+
+    @admin.display(description=Offer._meta.get_field(name).verbose_name)
+    def shown(offer):
+        return rich_text(getattr(offer, name)) or "–"
+
+    shown.__name__ = name
+    return shown
+
+
 @admin.register(Offer)
 class OfferAdmin(ReadOnly, admin.ModelAdmin):
     list_display = [
         "title",
         "provider",
         "kind",
-        "certification_id",
+        "certification_code",
         "portal_code",
         "mode",
         "price",
@@ -198,10 +216,14 @@ class OfferAdmin(ReadOnly, admin.ModelAdmin):
         "certification__code",
         "provider__organisation__siret",
     ]
-    exclude = ["search", "point", "price_cents", "extra_fees_cents"]
-    readonly_fields = ["price", "extra_fees", "why_not_open"]
+    exclude = ["search", "point", "price_cents", "extra_fees_cents", *RICH_TEXTS]
+    readonly_fields = ["price", "extra_fees", *map(shaped, RICH_TEXTS), "why_not_open"]
     formfield_overrides = {models.URLField: {"assume_scheme": "https"}}
     date_hierarchy = "updated_at"
+
+    @admin.display(description=_("certification"), ordering="certification_id")
+    def certification_code(self, offer):
+        return offer.certification_id
 
     @admin.display(description=_("prix TTC"), ordering="price_cents")
     def price(self, offer):

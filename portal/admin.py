@@ -21,6 +21,8 @@ class DeskSite(admin.AdminSite):
 
     site_header = site_title = gettext_lazy("Administration du portail")
     index_title = gettext_lazy("Ma permanence")
+    # The desk lists all there is: beside each list, that would only take the place of its columns.
+    enable_nav_sidebar = False
 
     def admin_view(self, view, cacheable=False):
         return super().admin_view(looks.written_down(view, clock=timezone.now), cacheable)

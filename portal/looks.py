@@ -19,6 +19,7 @@ from django.http import HttpRequest, HttpResponse
 
 from accounts import journal
 from accounts.actors import Actor, Role
+from accounts.journal_words import name_of
 
 # A model about a person, and where from a row one finds whom (or what dossier) it tells about: "" is itself.
 PERSONAL = {
@@ -110,11 +111,6 @@ def written_down(
         return response
 
     return looked_at
-
-
-def name_of(model: type[Model]) -> str:
-    """ "join_request", as actions of the journal begin."""
-    return re.sub(r"(?<!^)(?=[A-Z])", "_", model.__name__).lower().removesuffix("_profile")
 
 
 def _note(

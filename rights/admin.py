@@ -23,7 +23,7 @@ from accounts.permissions import NotAllowed
 from rights import adjustments, awards, declarations, dotations, ledger
 from rights.award_forms import FIELDS, FORMS, RightForm
 from rights.envelope_forms import EnvelopeForm, FundForm, GrantForm, PayBackForm, RecallForm
-from rights.kinds import HOLDER_KINDS, MovementKind, Origin, Unit
+from rights.kinds import HOLDER_KINDS, MovementKind, Origin, PocketKind, Unit
 from rights.ledger import amount_in_words
 from rights.models import (
     Adjustment,
@@ -345,6 +345,32 @@ class MovementAdmin(ReadOnlyAdmin):
 # --- Awards -------------------------------------------------------------------------------------------
 
 
+class AwardedKind(admin.SimpleListFilter):
+    """Of the kinds of pocket, those that an award fills."""
+
+    title = _("droits")
+    parameter_name = "kind"
+
+    def lookups(self, request, model_admin):
+        return [(kind.value, kind.label) for kind in map(PocketKind, awards.AWARDED_KINDS)]
+
+    def queryset(self, request, queryset):
+        return queryset.filter(target__kind=self.value()) if self.value() else queryset
+
+
+class Cancelled(admin.SimpleListFilter):
+    title = _("annulée")
+    parameter_name = "cancelled"
+
+    def lookups(self, request, model_admin):
+        return [("yes", _("Oui")), ("no", _("Non"))]
+
+    def queryset(self, request, queryset):
+        if self.value() not in {"yes", "no"}:
+            return queryset
+        return queryset.filter(reversed_by__isnull=self.value() == "no")
+
+
 @admin.register(Award)
 class AwardAdmin(ReadOnlyAdmin):
     """What no year of work gives: looked at, given by its verb, cancelled by a counter-movement."""
@@ -352,8 +378,8 @@ class AwardAdmin(ReadOnlyAdmin):
     change_form_template = "rights/admin/award.html"
     list_display = ["recorded_at", "right", "holder", "amount_shown", "reason", "is_cancelled", "recorded_by"]
     list_filter = [
-        ("target__kind", admin.ChoicesFieldListFilter),
-        ("reversed_by", admin.EmptyFieldListFilter),
+        AwardedKind,
+        Cancelled,
         "recorded_at",
     ]
     search_fields = [
@@ -903,9 +929,13 @@ class DeclarationAdmin(OfAHolderAdmin):
             else:
                 messages.success(request, _("C’est fait, écrit dans le journal, et dit au titulaire."))
                 return redirect("admin:rights_declaration_change", declaration.pk)
-        note = _(
-            "« %(kind)s » de %(holder)s, à partir de %(year)s. Les années déjà créditées sont corrigées au "
-            "prochain crédit."
+        note = (
+            _(
+                "« %(kind)s » de %(holder)s, à partir de %(year)s. Les années déjà créditées sont corrigées "
+                "au prochain crédit."
+            )
+            if act == "confirm" or is_taken_back
+            else _("« %(kind)s » de %(holder)s, à partir de %(year)s. Aucun droit ne change.")
         )
         return _act_page(
             self,

@@ -37,6 +37,10 @@ KEYS = ("volunteering", "c2p", "work-accident", "corrective", "dismissed", "dif"
 # Not law: they stop slips.
 MOST_POINTS = 200
 LONGEST_REFERENCE = 64
+AWARDED_KINDS = (
+    *(PocketKind.VOLUNTEER, PocketKind.PROFESSIONAL_RISK, PocketKind.WORK_ACCIDENT),
+    *(PocketKind.CORRECTIVE, PocketKind.DOTATION, PocketKind.DIF),
+)
 YEARLY_KINDS = (PocketKind.ANNUAL, PocketKind.INCREASE, PocketKind.DIF)
 
 

@@ -720,7 +720,7 @@ class Adjustment(models.Model):
         ]
 
     def __str__(self):
-        return f"{self.get_direction_display()} · {self.pocket_id}"
+        return f"{self.get_direction_display()} · {french.moment(self.proposed_at)}"
 
     def is_expired(self, at):
         """Lateness is judged when a verb runs; until then nobody writes it."""

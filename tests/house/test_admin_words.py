@@ -18,7 +18,8 @@ def shown_by(page):
     names += page.readonly_fields
     if not page.fields and not page.fieldsets:
         names += [field.name for field in page.model._meta.fields if field.editable and not field.primary_key]
-    names += [each for each in getattr(page, "list_filter", ()) if isinstance(each, str) and "__" not in each]
+    filters = [each[0] if isinstance(each, tuple) else each for each in getattr(page, "list_filter", ())]
+    names += [each for each in filters if isinstance(each, str) and "__" not in each]
     yield from ((page, name) for name in names)
     for inline in page.inlines if hasattr(page, "inlines") else ():
         yield from shown_by(inline(page.model, admin.site))
@@ -36,6 +37,8 @@ def is_named(page, name) -> bool:
         field = page.model._meta.get_field(name)
     except FieldDoesNotExist:
         return hasattr(getattr(page.model, name.replace("__", ".")), "short_description")
+    if field.name != name:
+        return False  # the column of a relation: « Certification ID »
     if field.is_relation and (field.auto_created or field._verbose_name is None):
         return False
     return field.primary_key or field._verbose_name is not None

@@ -12,13 +12,14 @@ from tests.scenes.stage import CALM, Stage
 
 
 def first(options: admin.ModelAdmin) -> Callable[[Stage], str]:
-    """The page of the first row of a list, or the empty list."""
+    """The page of the first row of a list; LookupError where the stage has none."""
 
     def where(stage: Stage) -> str:
         meta = options.model._meta
         row = options.get_queryset(HttpRequest()).order_by("pk").first()
-        name = f"admin:{meta.app_label}_{meta.model_name}_"
-        return reverse(f"{name}change", args=[row.pk]) if row else reverse(f"{name}changelist")
+        if row is None:
+            raise LookupError(f"the stage has no {meta.label}: add one to tests/scenes/stage.py")
+        return reverse(f"admin:{meta.app_label}_{meta.model_name}_change", args=[row.pk])
 
     return where
 

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
-from django.contrib.auth.models import Permission
+from django.contrib.auth.models import Group, Permission
 from django.db import transaction
 from django.db.backends.postgresql.psycopg_any import DateRange
 from django.utils import timezone
@@ -16,12 +16,22 @@ from accounts.models import HolderProfile, Invitation, LoginSession, Membership,
 from admissions import measures
 from admissions.models import JoinRequest, Measure
 from admissions.states import State
-from catalog.models import CatalogueImport, Certification, Offer, Session, Town
-from dossiers import bulk, calendar
-from dossiers.models import Dossier
-from rights import adjustments, crediting_year, declarations, earmarks
+from catalog.models import (
+    CatalogueImport,
+    Certification,
+    CertificationBlock,
+    ImportRefusal,
+    ImportRun,
+    Offer,
+    Session,
+    Succession,
+    Town,
+)
+from dossiers import bulk, calendar, first_steps, relief, workflow
+from dossiers.models import Dossier, Relief
+from rights import adjustments, awards, crediting_year, declarations, earmarks, integrity, seals
 from rights.kinds import DeclarationKind, FunderKind, Origin, PocketKind, WorkStatus
-from rights.models import Adjustment, Declaration, Pocket
+from rights.models import Adjustment, Declaration, Movement, Pocket
 from rulebook.models import Parameter
 from tests.factories.accounts import HolderFactory, MembershipFactory, OrganisationFactory, UserFactory
 from tests.factories.admissions import PDF, JoinRequestFactory, MeasureFactory, a_file
@@ -94,6 +104,7 @@ class Stage:
         # Somebody whose calendar program follows an address.
         for email in ("demandeur@exemple.invalid", "organisme@exemple.invalid"):
             calendar.make_feed(by=roles_of(self.user(email))[0], at=timezone.now())
+        _rarities()
 
     def user(self, email: str) -> User:
         return User.objects.get(email=email)
@@ -446,6 +457,63 @@ def _adjustment() -> None:
         at=timezone.now(),
         request_id=uuid4(),
     )
+
+
+def _rarities() -> None:
+    """One of each thing that the demonstration has none of: the administration has pages for them too."""
+    at = timezone.now()
+    certification = Certification.objects.order_by("code")[0]
+    CertificationBlock.objects.create(
+        certification=certification, code=f"{certification.code}BC01", title="Concevoir une application"
+    )
+    Succession.objects.create(old_code=certification.code, new_code="RNCP99998")
+    Group.objects.create(name="Guichet des litiges")
+    run = ImportRun.objects.create(
+        kind=ImportRun.Kind.CERTIFICATIONS,
+        file_name="export-fiches-rncp.xml",
+        file_digest="5c629db77ece" * 5 + "0000",
+        started_at=at - timedelta(hours=2),
+        ended_at=at - timedelta(hours=1, minutes=52),
+        read=5_812,
+        created=3,
+        updated=12,
+        unchanged=5_796,
+        refused=1,
+    )
+    ImportRefusal.objects.create(
+        run=run, line=41_027, subject="RNCP40344", reason="La date de fin « 31/02/2028 » n’existe pas."
+    )
+    holder = HolderFactory(user=UserFactory(), first_names="Yann", birth_name="Le Gall")
+    first_steps.put_away(by=Actor(role=Role.HOLDER, user=holder.user, holder=holder), at=at)
+    awards.credit_corrective(
+        holder,
+        cause=Origin.CORRECTIVE,
+        employer="Atelier Nord",
+        reference="DREETS-2026-0412",
+        on=timezone.localdate(at),
+        by=admin_actor(),
+        at=at,
+    )
+    paid = DossierFactory(awaiting_payment=True)
+    act(
+        "confirm_payment",
+        paid,
+        at=at,
+        reference="VIR-2026-1128-0001",
+        amount_cents=workflow.remainder_line(paid).amount_cents,
+    )
+    relief.propose(
+        kind=Relief.Kind.EXTEND,
+        dossiers=[DossierFactory(requested=True).pk],
+        reason="Panne du 27 novembre : le portail a été fermé tout l’après-midi.",
+        extra_days=1,
+        by=admin_actor(),
+        at=at,
+    )
+    # Of the days of five years, the first: each is a transaction.
+    first = Movement.objects.earliest("recorded_at").recorded_at
+    seals.seal_due(at=first + timedelta(days=1))
+    integrity.nightly_check(at=at)
 
 
 def _declarations() -> None:

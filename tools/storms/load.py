@@ -121,8 +121,8 @@ class Memory:
 class Crowd:
     """`with Crowd(stage, clients=4) as crowd:` keeps clients busy until the block ends.
 
-    `pause`: the longest one between two clicks, in seconds. Without any, four clients make more mails than one
-    deliverer sends while it is dead half of the time, and the storm measures that queue instead of its blows.
+    `pause`: the longest one between two clicks, in seconds. Without any, four clients make more mails than
+    a deliverer sends that is dead half of the time: the storm would measure that queue, not its blows.
     """
 
     def __init__(self, stage, *, clients=4, pause=0.05):
