@@ -74,6 +74,27 @@ class MembershipInline(ReadOnlyTable):
     show_change_link = True
 
 
+class PermissionsField(forms.ModelMultipleChoiceField):
+    """Powers in words: « Dossiers · Consulter : dossier ». Django stores its own in English."""
+
+    VERBS = {
+        "add": _("Ajouter"),
+        "change": _("Modifier"),
+        "delete": _("Supprimer"),
+        "view": _("Consulter"),
+    }
+
+    def label_from_instance(self, permission):
+        model = permission.content_type.model_class()
+        if model is None:
+            return str(permission)
+        verb, _line, name = permission.codename.partition("_")
+        app = model._meta.app_config.verbose_name
+        if verb in self.VERBS and name == model._meta.model_name:
+            return f"{app} · {self.VERBS[verb]} : {model._meta.verbose_name}"
+        return f"{app} · {permission.name}"
+
+
 # What only a superuser gives, or takes.
 POWERS = ("is_staff", "is_superuser", "groups", "user_permissions")
 
@@ -102,6 +123,11 @@ class UserAdmin(DjangoUserAdmin):
         (None, {"classes": ("wide",), "fields": ("email", "usable_password", "password1", "password2")}),
     )
 
+    def formfield_for_manytomany(self, db_field, request, **kwargs):
+        if db_field.name == "user_permissions":
+            kwargs["form_class"] = PermissionsField
+        return super().formfield_for_manytomany(db_field, request, **kwargs)
+
     def get_readonly_fields(self, request, obj=None):
         # Its owner changes an address, by confirming the new one, and both addresses are told.
         fields = (*self.readonly_fields, "email") if obj else self.readonly_fields
@@ -129,6 +155,13 @@ admin.site.unregister([Group, EmailAddress])
 @admin.register(Group)
 class GroupAdmin(DjangoGroupAdmin):
     """A group is a bundle of powers: who changes one it belongs to would give them to itself."""
+
+    filter_horizontal = ()  # as for people
+
+    def formfield_for_manytomany(self, db_field, request, **kwargs):
+        if db_field.name == "permissions":
+            kwargs["form_class"] = PermissionsField
+        return super().formfield_for_manytomany(db_field, request, **kwargs)
 
     def has_add_permission(self, request):
         return request.user.is_superuser
@@ -459,8 +492,8 @@ class ActionFilter(admin.SimpleListFilter):
 class JournalEntryAdmin(ReadOnly, admin.ModelAdmin):
     list_display = ("at", "user", "role", "done", "about", "told")
     list_filter = ("role", "at", ActionFilter)
-    fields = ("at", "user", "role", "done", "action", "about", "subject", "told")
-    readonly_fields = ("done", "about", "told")
+    fields = ("at", "user", "role", "done", "code", "about", "subject", "told")
+    readonly_fields = ("done", "code", "about", "told")
     list_select_related = ("user",)
     search_fields = ("user__email", "subject", "action", "details")
     search_help_text = _("Adresse e-mail de qui agit, personne ou dossier concerné, action, raison.")
@@ -470,6 +503,10 @@ class JournalEntryAdmin(ReadOnly, admin.ModelAdmin):
     @admin.display(description=_("action"), ordering="action")
     def done(self, line):
         return journal_words.action_in_words(line.action)
+
+    @admin.display(description=_("code de l’action"))
+    def code(self, line):
+        return line.action
 
     def get_search_results(self, request, queryset, search_term):
         """Actions are found by the words that people read, too."""
