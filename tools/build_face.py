@@ -131,6 +131,10 @@ def sprite(packages: Path) -> str:
         svg = (drawn / f"{NAMES.get(name, name)}.svg").read_text()
         paths = re.findall(r"<(?:path|circle|rect)\b[^>]*/>", svg)
         symbols.append(SYMBOL.format(name, "".join(path for path in paths if 'stroke="none"' not in path)))
+    # Our mark with them, since each page shows it.
+    lines = (ROOT / "static/img/logo.svg").read_text().splitlines()
+    mark = "".join(line.strip() for line in lines[1:-1])
+    symbols.append(f'<symbol id="logo" viewBox="0 0 48 48">{mark}</symbol>')
     head = f"<!-- Symbols of Tabler Icons {TABLER}, MIT licence: tabler-icons-LICENSE.txt -->"
     return "\n".join(['<svg xmlns="http://www.w3.org/2000/svg">', head, *symbols, "</svg>\n"])
 
