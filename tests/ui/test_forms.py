@@ -141,6 +141,6 @@ def test_each_page_names_its_own_request():
     assert first.get("value") != second.get("value")
 
 
-def test_every_icon_is_in_the_sprite(settings):
+def test_every_icon_is_in_the_sprite_and_the_mark_with_them(settings):
     sprite = html.fromstring((settings.BASE_DIR / "static/img/icons.svg").read_bytes())
-    assert {symbol.get("id") for symbol in sprite.xpath("//symbol")} == ICONS
+    assert {symbol.get("id") for symbol in sprite.xpath("//symbol")} == ICONS | {"logo"}
