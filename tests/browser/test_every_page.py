@@ -6,9 +6,9 @@ takes the pictures, and leaves axe aside: each scene at 1280 and 360 pixels, lig
 index.html and contact sheets (sheets/) on which a person looks at many at once.
 """
 
+import fcntl
 import html
 import re
-from collections import defaultdict
 from pathlib import Path
 
 import pytest
@@ -111,16 +111,19 @@ def _session_of(user) -> str:
 
 @pytest.fixture(scope="module")
 def book(request, browser):
-    """The folder of the pictures and what is in it, or None."""
-    folder = request.config.getoption("book")
-    if folder is None:
+    """The folder of the pictures, or None."""
+    if (wanted := request.config.getoption("book")) is None:
         yield None
         return
-    taken: dict[str, list[str]] = defaultdict(list)
-    Path(folder).mkdir(parents=True, exist_ok=True)
-    yield Path(folder), taken
-    (Path(folder) / "index.html").write_text(_index(taken), encoding="utf-8")
-    _make_sheets(browser, Path(folder), taken)
+    folder = Path(wanted)
+    folder.mkdir(parents=True, exist_ok=True)
+    yield folder
+    # Each process binds what is there, one after the other: the last to end has the pictures of all.
+    with open(folder / "binding.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        names = sorted(path.stem for path in (folder / "1280" / "light").glob("*.png"))
+        (folder / "index.html").write_text(_index(names), encoding="utf-8")
+        _make_sheets(browser, folder, names)
 
 
 # Two stages, so that two processes share the work.
@@ -146,7 +149,7 @@ def test_page(scene: Scene, stage, server, seat, book):
     assert said == [], "\n".join(said)
     _fits(scene, shown)
     if book:
-        _take_pictures(scene, shown, *book)
+        _take_pictures(scene, shown, book)
     else:
         _is_accessible(scene, shown)
 
@@ -229,20 +232,25 @@ def _plain(words: str) -> str:
 # --- The book ------------------------------------------------------------------------------------------
 
 
-def _take_pictures(scene: Scene, shown, folder: Path, taken: dict[str, list[str]]) -> None:
+def _picture(width: int, scheme: str, name: str) -> str:
+    """Where the picture of a scene is, in the folder of the book."""
+    return f"{width}/{scheme}/{name}.png"
+
+
+def _take_pictures(scene: Scene, shown, folder: Path) -> None:
     for width, scheme in PICTURES:
         shown.emulate_media(color_scheme=scheme)
         shown.set_viewport_size({"width": width, "height": 900 if width > 640 else 740})
         shown.evaluate("window.scrollTo(0, 0)")
-        path = folder / str(width) / scheme / f"{scene.name.replace('/', '--')}.png"
+        path = folder / _picture(width, scheme, scene.name.replace("/", "--"))
         path.parent.mkdir(parents=True, exist_ok=True)
         shown.screenshot(path=path, full_page=True, animations="disabled")
-        taken[scene.name].append(str(path.relative_to(folder)))
 
 
-def _index(taken: dict[str, list[str]]) -> str:
+def _index(names: list[str]) -> str:
     rows = []
-    for name, paths in taken.items():
+    for name in names:
+        paths = [_picture(width, scheme, name) for width, scheme in PICTURES]
         pictures = "".join(
             f'<a href="{html.escape(path)}"><img src="{html.escape(path)}" alt="" loading="lazy"></a>'
             for path in paths
@@ -251,7 +259,7 @@ def _index(taken: dict[str, list[str]]) -> str:
     style = "img{height:28rem;margin:.5rem;border:1px solid #999}body{font-family:sans-serif}"
     return (
         f'<!DOCTYPE html><html lang="en"><meta charset="utf-8"><title>Screenshot book</title>'
-        f"<style>{style}</style><h1>{len(taken)} scenes</h1>{''.join(rows)}</html>"
+        f"<style>{style}</style><h1>{len(names)} scenes</h1>{''.join(rows)}</html>"
     )
 
 
@@ -262,16 +270,15 @@ img { width: 100%%; max-height: 620px; object-fit: cover; object-position: top }
 </style>%s</html>"""
 
 
-def _make_sheets(browser, folder: Path, taken: dict[str, list[str]]) -> None:
+def _make_sheets(browser, folder: Path, names: list[str]) -> None:
     """Pictures side by side, the top of each: what a person can look at in a minute."""
     (folder / "sheets").mkdir(exist_ok=True)
     page = folder / "sheets" / "sheet.html"
     shown = browser.new_page(viewport={"width": 2000, "height": 1200})
-    names = sorted(taken)
-    for position, (width, scheme) in enumerate(PICTURES):
+    for width, scheme in PICTURES:
         for number, begin in enumerate(range(0, len(names), SHEET), 1):
             cells = [
-                f'<figure><img src="{(folder / taken[name][position]).absolute().as_uri()}" alt="">'
+                f'<figure><img src="{(folder / _picture(width, scheme, name)).absolute().as_uri()}" alt="">'
                 f"<figcaption>{html.escape(name)}</figcaption></figure>"
                 for name in names[begin : begin + SHEET]
             ]
