@@ -390,7 +390,7 @@ class FirstSteps(models.Model):
         ordering = ["holder"]
 
     def __str__(self):
-        return str(self.holder_id)
+        return str(self.holder)
 
 
 class CalendarFeed(models.Model):
