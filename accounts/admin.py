@@ -9,7 +9,7 @@ from django.contrib.admin.utils import quote
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.forms import AdminPasswordChangeForm, AdminUserCreationForm, UserChangeForm
-from django.contrib.auth.models import Group
+from django.contrib.auth.models import Group, Permission
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.shortcuts import get_object_or_404, redirect
@@ -95,12 +95,23 @@ class PermissionsField(forms.ModelMultipleChoiceField):
         return f"{app} · {permission.name}"
 
 
+class PowersInWords:
+    """For pages on which powers are chosen."""
+
+    filter_horizontal = ()  # Django's two lists and their arrows cannot be read aloud, nor fit a phone
+
+    def formfield_for_manytomany(self, db_field, request, **kwargs):
+        if db_field.related_model is Permission:
+            kwargs["form_class"] = PermissionsField
+        return super().formfield_for_manytomany(db_field, request, **kwargs)
+
+
 # What only a superuser gives, or takes.
 POWERS = ("is_staff", "is_superuser", "groups", "user_permissions")
 
 
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin):
+class UserAdmin(PowersInWords, DjangoUserAdmin):
     form = UserForm
     add_form = NewUserForm
     change_password_form = PasswordForm
@@ -110,7 +121,6 @@ class UserAdmin(DjangoUserAdmin):
     ordering = ("email",)
     readonly_fields = ("last_login", "date_joined", "former_email", "former_email_until")
     inlines = (MembershipInline,)
-    filter_horizontal = ()  # Django's two lists and their arrows cannot be read aloud, nor fit a phone
     fieldsets = (
         (None, {"fields": ("email", "password", "first_name", "last_name", "language")}),
         (
@@ -122,11 +132,6 @@ class UserAdmin(DjangoUserAdmin):
     add_fieldsets = (
         (None, {"classes": ("wide",), "fields": ("email", "usable_password", "password1", "password2")}),
     )
-
-    def formfield_for_manytomany(self, db_field, request, **kwargs):
-        if db_field.name == "user_permissions":
-            kwargs["form_class"] = PermissionsField
-        return super().formfield_for_manytomany(db_field, request, **kwargs)
 
     def get_readonly_fields(self, request, obj=None):
         # Its owner changes an address, by confirming the new one, and both addresses are told.
@@ -153,15 +158,8 @@ admin.site.unregister([Group, EmailAddress])
 
 
 @admin.register(Group)
-class GroupAdmin(DjangoGroupAdmin):
+class GroupAdmin(PowersInWords, DjangoGroupAdmin):
     """A group is a bundle of powers: who changes one it belongs to would give them to itself."""
-
-    filter_horizontal = ()  # as for people
-
-    def formfield_for_manytomany(self, db_field, request, **kwargs):
-        if db_field.name == "permissions":
-            kwargs["form_class"] = PermissionsField
-        return super().formfield_for_manytomany(db_field, request, **kwargs)
 
     def has_add_permission(self, request):
         return request.user.is_superuser
