@@ -35,6 +35,11 @@ class Sitter:
         page.on("requestfailed", lambda request: self.troubles.append(f"{request.url}: {request.failure}"))
 
     def _hear(self, message):
+        # A search made before the last one has ended ends it (hx-sync); htmx says so in two errors.
+        if message.text.startswith("htmx:sendAbort"):
+            if self.troubles and self.troubles[-1].startswith("htmx:afterRequest"):
+                self.troubles.pop()
+            return
         # A refusal answers 422 with the page itself; the browser notes it.
         if message.type in {"error", "warning"} and "status of 422" not in message.text:
             self.troubles.append(message.text)

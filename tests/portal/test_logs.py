@@ -141,6 +141,8 @@ def test_what_a_task_says_carries_the_id_of_the_request_that_asked(request, monk
         ("SIRET 10000001800018, dossier 10000000004", "SIRET 10000001800018, dossier 10000000004"),
         ("2026-11-22T05:02:09.132999Z", "2026-11-22T05:02:09.132999Z"),
         ("5fe08bd1-8343-4ac9-bfe5-cda6fd383032", "5fe08bd1-8343-4ac9-bfe5-cda6fd383032"),
+        ("416376781210475c939209310b758325", "416376781210475c939209310b758325"),
+        ("ab416376781210475cd", "ab[NIR]cd"),
     ],
 )
 def test_people_are_masked_and_nothing_else(said, kept):
