@@ -5,8 +5,7 @@ error, in French, in its place. Format and limits: docs/simulate-rights.md. The 
 asks the same law and the same arithmetic, which are those of the ledger (`rights.crediting`).
 """
 
-import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
@@ -16,8 +15,9 @@ from django.utils.translation import gettext as _
 from rights.crediting import PUBLIC, SELF_EMPLOYED, Account, NotCreditable, Situation, compute
 from rights.kinds import Measure, Unit, WorkStatus
 from rulebook.rules import CreditingRules, NoRuleInForce
+from ui import json_lines
+from ui.json_lines import BadLine, shown
 
-LONGEST_LINE = 10_000
 MOST_DIGITS = 9
 MOST_DECIMALS = 6
 SMALLEST = Decimal(1).scaleb(-MOST_DECIMALS)
@@ -26,6 +26,8 @@ MOST_HOURS = 100_000
 REFERENCES = {"reference_hours": Measure.HOURS, "reference_days": Measure.DAYS}
 FLAGS = ("low_qualified", "boe")
 BALANCES = {"balance_cents": Unit.EUR_CENT, "balance_hours": Unit.HOUR}
+EXAMPLE = '{"status": …, "year": …}'
+MOST_BALANCES = {"balance_cents": MOST_CENTS, "balance_hours": MOST_HOURS}
 KEYS = ("status", "year", *Measure.values, *REFERENCES, *FLAGS, "agreement_cents", *BALANCES)
 
 RulesOf = Callable[[int], CreditingRules]
@@ -79,40 +81,32 @@ def names_behind(situation: Situation, account: Account, *, rules: CreditingRule
     ]
 
 
-def answers(lines: Iterable[bytes], *, rules_of: RulesOf, this_year: int) -> Iterator[dict[str, Any]]:
-    """One answer a line, in order. `rules_of(year)`: the law of 31 December of that year."""
-    for line in lines:
-        yield answer(line, rules_of=rules_of, this_year=this_year)
-
-
 def answer(line: bytes, *, rules_of: RulesOf, this_year: int) -> dict[str, Any]:
     """What this line gives, or its error."""
     try:
-        return _answer(_read(line), rules_of, this_year)
-    except NotCreditable as error:
+        return _answer(json_lines.read(line, example=EXAMPLE), rules_of, this_year)
+    except (BadLine, NotCreditable) as error:
         return {"error": str(error)}
 
 
 def _answer(said: dict[str, Any], rules_of: RulesOf, this_year: int) -> dict[str, Any]:
-    if unknown := [key for key in said if key not in KEYS]:
-        raise NotCreditable(
-            _("Clé inconnue : %(key)s. Clés possibles : %(keys)s.")
-            % {"key": _shown(unknown[0]), "keys": ", ".join(KEYS)}
-        )
+    json_lines.check_keys(said, KEYS)
     status, year = _status(said), _year(said)
     situation = _situation(said, status)
     rules = law_of(year, rules_of=rules_of, this_year=this_year)
-    balances = {name: _whole(said, name) for name in BALANCES if name in said}
+    balances = {
+        name: json_lines.whole(said, name, most=MOST_BALANCES[name]) for name in BALANCES if name in said
+    }
     account = Account(
-        low_qualified=_flag(said, "low_qualified"),
-        boe=_flag(said, "boe"),
+        low_qualified=json_lines.flag(said, "low_qualified"),
+        boe=json_lines.flag(said, "boe"),
         balance_cents=balances.get("balance_cents", 0),
         balance_hours=balances.get("balance_hours", 0),
     )
     result = compute([situation], account=account, rules=rules)
     for name in balances:
         if BALANCES[name] != result.unit:
-            raise NotCreditable(
+            raise BadLine(
                 _("%(key)s : cette année-là, ces droits se comptent en %(unit)s.")
                 % {"key": name, "unit": _("heures") if result.unit == Unit.HOUR else _("centimes d’euro")}
             )
@@ -128,84 +122,47 @@ def _answer(said: dict[str, Any], rules_of: RulesOf, this_year: int) -> dict[str
 # --- Reading ----------------------------------------------------------------------------------------
 
 
-def _read(line: bytes) -> dict[str, Any]:
-    if len(line) > LONGEST_LINE:
-        raise NotCreditable(_("Ligne de plus de %s octets.") % LONGEST_LINE)
-    try:
-        text = line.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise NotCreditable(_("Cette ligne n’est pas en UTF-8.")) from None
-    if not text.strip():
-        raise NotCreditable(_("Cette ligne est vide."))
-    try:
-        said = json.loads(text, parse_float=Decimal, parse_constant=_not_finite, object_pairs_hook=_once_each)
-    except NotCreditable:
-        raise
-    # A number of thousands of digits is a ValueError, an exponent of as many an ArithmeticError, a nest of
-    # thousands of brackets a RecursionError.
-    except (ValueError, ArithmeticError, RecursionError):
-        raise NotCreditable(_("Cette ligne n’est pas du JSON.")) from None
-    if not isinstance(said, dict):
-        raise NotCreditable(_('Une ligne est un objet JSON : {"status": …, "year": …}.'))
-    return said
-
-
-def _not_finite(constant: str) -> None:
-    raise NotCreditable(_("« %s » n’est pas un nombre.") % constant)
-
-
-def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    said = dict(pairs)
-    if len(said) < len(pairs):
-        keys = [key for key, _value in pairs]
-        twice = next(key for key in keys if keys.count(key) > 1)
-        raise NotCreditable(_("Clé écrite deux fois : %s.") % _shown(twice))
-    return said
-
-
-def _shown(value: Any) -> str:
-    """What somebody wrote, short enough for a message."""
-    text = value if isinstance(value, str) else json.dumps(value, default=str)
-    return f"« {text[:40]} »"
-
-
 def _status(said: dict[str, Any]) -> WorkStatus:
     if "status" not in said:
-        raise NotCreditable(_("Il manque la clé « status »."))
+        raise BadLine(_("Il manque la clé « status »."))
     if not isinstance(said["status"], str) or said["status"] not in WorkStatus.values:
-        raise NotCreditable(
+        raise BadLine(
             _("status : %(value)s n’est pas prévu (%(allowed)s).")
-            % {"value": _shown(said["status"]), "allowed": ", ".join(WorkStatus.values)}
+            % {"value": shown(said["status"]), "allowed": ", ".join(WorkStatus.values)}
         )
     return WorkStatus(said["status"])
 
 
 def _year(said: dict[str, Any]) -> int:
     if "year" not in said:
-        raise NotCreditable(_("Il manque la clé « year »."))
+        raise BadLine(_("Il manque la clé « year »."))
     year = said["year"]
     if type(year) is not int or not 0 < year <= 9999:
-        raise NotCreditable(_("year : %s n’est pas une année.") % _shown(year))
+        raise BadLine(_("year : %s n’est pas une année.") % shown(year))
     return year
 
 
 def _situation(said: dict[str, Any], status: WorkStatus) -> Situation:
     given = [measure for measure in Measure if measure in said]
     if len(given) > 1:
-        raise NotCreditable(_("Un seul de : %s.") % ", ".join(given))
+        raise BadLine(_("Un seul de : %s.") % ", ".join(given))
     measure = given[0] if given else None
     worked = None
     if measure:
-        worked = _whole(said, measure) if measure == Measure.PAY_CENTS else _number(said, measure)
+        worked = (
+            json_lines.whole(said, measure, most=MOST_CENTS)
+            if measure == Measure.PAY_CENTS
+            else _number(said, measure)
+        )
     reference = None
     for name, its_measure in REFERENCES.items():
         if name in said:
             if measure and measure != its_measure:
-                raise NotCreditable(
+                raise BadLine(
                     _("%(key)s ne va pas avec %(measure)s.") % {"key": name, "measure": str(measure)}
                 )
             reference = _number(said, name)
-    agreed = _whole(said, "agreement_cents") if "agreement_cents" in said else 0
+    agreed = json_lines.whole(said, "agreement_cents", most=MOST_CENTS) if "agreement_cents" in said else 0
     return Situation(status=status, measure=measure, worked=worked, reference=reference, agreed_cents=agreed)
 
 
@@ -215,35 +172,13 @@ def _number(said: dict[str, Any], name: str) -> Fraction:
     if type(value) is int:
         value = Decimal(value)
     if type(value) is not Decimal or not value.is_finite():
-        raise NotCreditable(_("%(key)s : %(value)s n’est pas un nombre.") % _about(said, name))
+        raise BadLine(_("%(key)s : %(value)s n’est pas un nombre.") % json_lines.about(said, name))
     if value.is_signed() and value:
-        raise NotCreditable(_("%(key)s : %(value)s est négatif.") % _about(said, name))
+        raise BadLine(_("%(key)s : %(value)s est négatif.") % json_lines.about(said, name))
     if value.adjusted() > MOST_DIGITS:
-        raise NotCreditable(_("%(key)s : %(value)s n’est pas possible.") % _about(said, name))
+        raise BadLine(_("%(key)s : %(value)s n’est pas possible.") % json_lines.about(said, name))
     if value != value.quantize(SMALLEST):
-        raise NotCreditable(
+        raise BadLine(
             _("%(key)s : %(decimals)s décimales au plus.") % {"key": name, "decimals": MOST_DECIMALS}
         )
     return Fraction(value)
-
-
-def _whole(said: dict[str, Any], name: str) -> int:
-    value = said[name]
-    if type(value) is not int:
-        raise NotCreditable(_("%(key)s : %(value)s n’est pas un nombre entier.") % _about(said, name))
-    if value < 0:
-        raise NotCreditable(_("%(key)s : %(value)s est négatif.") % _about(said, name))
-    if value > (MOST_HOURS if name == "balance_hours" else MOST_CENTS):
-        raise NotCreditable(_("%(key)s : %(value)s n’est pas possible.") % _about(said, name))
-    return value
-
-
-def _about(said: dict[str, Any], name: str) -> dict[str, str]:
-    return {"key": str(name), "value": _shown(said[name])}
-
-
-def _flag(said: dict[str, Any], name: str) -> bool:
-    value = said.get(name, False)
-    if type(value) is not bool:
-        raise NotCreditable(_("%(key)s : %(value)s n’est ni true ni false.") % _about(said, name))
-    return value

@@ -154,6 +154,16 @@ class Rules(CreditingRules):
     state_top_up_max_cents: int
     state_top_up_jobs: tuple[str, ...]
 
+    # --- How an order ends (dossiers.settlement) ---
+    # Kinds of line that go back where they came from after a late cancellation; the others are lost.
+    late_returned_purses: tuple[str, ...]
+    # Percent of the price that the organisation then has, taken from what is lost.
+    late_indemnity_percent: int
+    # Percent of the price that the organisation has at least, once the training has begun…
+    completion_floor_percent: int
+    # …and percent of completion from which it has the whole price.
+    completion_full_percent: int
+
     # --- Rights that no year of work gives ---
     # Kind of voluntary activity → what must be reached in the year, in its own unit (rights.awards).
     volunteer_thresholds: Mapping[str, int]

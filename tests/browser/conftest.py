@@ -111,13 +111,15 @@ class Sitter:
             assert broken == [], f"{what} at {size['width']} pixels: {broken}"
 
 
+# What widens the page: outside the tables that scroll in their own frame, or what leaves such a frame.
 TOO_WIDE = """() => {
   const root = document.scrollingElement;
   if (root.scrollWidth <= root.clientWidth) return [];
-  return [...document.querySelectorAll("body *")]
-    .filter(each => each.getBoundingClientRect().right > root.clientWidth + 1)
-    .filter(each => !each.closest("[role=region] *"))  // a table that scrolls in its own frame
-    .slice(0, 5).map(each => each.outerHTML.slice(0, 120));
+  const wide = [...document.querySelectorAll("body *")]
+    .filter(each => each.getBoundingClientRect().right > root.clientWidth + 1);
+  const outside = wide.filter(each => !each.closest("[role=region] *"));
+  const named = (outside.length ? outside : wide).slice(0, 5).map(each => each.outerHTML.slice(0, 120));
+  return named.length ? named : ["the page itself"];
 }"""
 
 

@@ -126,6 +126,13 @@ def test_what_is_too_wide_or_unnamed_is_seen(sit_down):
     with pytest.raises(AssertionError, match="wider than 320 pixels"):
         sitter.look("a wide page")
     sitter.page.set_content(
+        "<html lang=fr><title>Page</title><body><main><h1>Page</h1><div role=region style='overflow:auto'>"
+        "<p style='width:900px'>Dans son cadre<i style='position:absolute;left:800px'>hors du cadre</i></p>"
+        "</div></main></body></html>"
+    )
+    with pytest.raises(AssertionError, match="hors du cadre"):
+        sitter.look("what leaves the frame of a table")
+    sitter.page.set_content(
         "<html lang=fr><title>Page</title><body><main><h1>Page</h1><input></main></body></html>"
     )
     with pytest.raises(AssertionError, match="label"):

@@ -1,10 +1,6 @@
 import datetime
-import json
-import os
 import sys
-from collections.abc import Iterator
-from functools import cache
-from typing import BinaryIO
+from functools import cache, partial
 
 from django.core.management.base import BaseCommand
 from django.utils import timezone
@@ -12,6 +8,7 @@ from django.utils import timezone
 from rights import simulation
 from rulebook import loading
 from rulebook.workdays import paris_day
+from ui import json_lines
 
 
 class Command(BaseCommand):
@@ -29,25 +26,6 @@ class Command(BaseCommand):
         def rules_of(year: int):
             return loading.crediting_rules_in_file(datetime.date(year, 12, 31), rows=rows)
 
-        if hasattr(sys.stdout, "reconfigure"):
-            # A lone surrogate that somebody wrote comes back escaped, as JSON allows.
-            sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
-        lines = read_lines(sys.stdin.buffer)
         this_year = paris_day(timezone.now()).year
-        try:
-            for answer in simulation.answers(lines, rules_of=rules_of, this_year=this_year):
-                self.stdout.write(json.dumps(answer, ensure_ascii=False))
-                self.stdout.flush()
-        except BrokenPipeError:
-            # Whoever reads has read enough; Python must not complain while it closes.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def read_lines(source: BinaryIO) -> Iterator[bytes]:
-    """Line by line; of one that is too long, its beginning, so that memory stays bounded."""
-    most = simulation.LONGEST_LINE + 2
-    while piece := source.readline(most):
-        line = piece
-        while len(piece) == most and not piece.endswith(b"\n"):
-            piece = source.readline(most)
-        yield line.rstrip(b"\r\n")
+        answer = partial(simulation.answer, rules_of=rules_of, this_year=this_year)
+        json_lines.answer_all(answer, source=sys.stdin.buffer, output=self.stdout)
