@@ -36,7 +36,7 @@ from rights.models import YearlyCredit
 from rulebook.rules import CreditingRules, NoRuleInForce
 from rulebook.workdays import paris_day
 
-LOT = 2_000
+LOT = 5_000
 MOST_USUAL = 10_000
 """Of what is said of a year, how much is kept in mind: what many say comes early."""
 MOST_KEPT = 1_000
