@@ -15,11 +15,11 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.conf import settings
 from django.core.management import call_command
-from django.db import connection
 from django.test import Client, override_settings
 from pytest_django.live_server_helper import LiveServer
 
 from tests.browser.conftest import TOO_WIDE
+from tests.kept import kept_for_the_module
 from tests.scenes import Scene, every_scene
 from tests.scenes.stage import Stage
 
@@ -60,12 +60,10 @@ MISSES = """() => [...document.querySelectorAll(
 @pytest.fixture(scope="module")
 def stage(django_db_setup, django_db_blocker):
     """The demonstration, once for all the scenes: none of them writes."""
-    with django_db_blocker.unblock():
+    with kept_for_the_module(django_db_blocker):
         call_command("load_towns", verbosity=0)
         call_command("load_demo", verbosity=0)
         yield Stage()
-        call_command("flush", verbosity=0, interactive=False)
-        connection.close()  # opened beside the browser's loop: nobody else would close this one
 
 
 @pytest.fixture(scope="module")

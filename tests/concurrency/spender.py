@@ -10,7 +10,8 @@ import json
 import os
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier
+from contextlib import suppress
+from threading import Barrier, BrokenBarrierError
 from uuid import UUID
 
 import django
@@ -50,8 +51,13 @@ def main(database, people):
     together = Barrier(people, timeout=PATIENCE_SECONDS)
 
     def connect():
-        connection.ensure_connection()
-        together.wait()
+        try:
+            connection.ensure_connection()
+        except Exception:
+            together.abort()  # or the others would wait for nothing, and hide what went wrong
+            raise
+        with suppress(BrokenBarrierError):
+            together.wait()
 
     def one(number, order):
         together.wait()
@@ -59,6 +65,8 @@ def main(database, people):
 
     with ThreadPoolExecutor(people) as crowd:
         list(crowd.map(lambda _number: connect(), range(people)))
+        if together.broken:
+            sys.exit(f"not {people} connections after {PATIENCE_SECONDS} s")
         print("ready", flush=True)
         for line in sys.stdin:
             order = json.loads(line)

@@ -149,8 +149,9 @@ def start_postgres(folder, password, log, *, durable=True, port=None):
     give(folder, options)
     port = port or free_service_port()
     values = {"port": port, "listen_addresses": HOST, "unix_socket_directories": "", "jit": "off"}
-    # tests/concurrency lets 200 people spend at once, while another process of the run plays its own crowd.
-    values |= {"max_connections": 400, "timezone": "UTC", "log_timezone": "UTC"}
+    # tests/concurrency lets 200 people spend at once, while another process of the run plays its own crowd
+    # and the sessions of the crowd before are still ending.
+    values |= {"max_connections": 600, "timezone": "UTC", "log_timezone": "UTC"}
     if not durable:
         values |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
     settings = [word for name, value in values.items() for word in ("-c", f"{name}={value}")]
