@@ -47,8 +47,8 @@ RESERVED_IDS = uuid.UUID("6f1c2b0e-5a53-4c7e-9d0f-3b8f6e6f2a11")
 """Namespace of reserved pockets' ids: made from the key, so that the same request finds them again."""
 LONGEST_LABEL = 120
 NOT_A_PURSE = PocketKind.RESERVED.value
-"""Of a holder's pockets, what is no purse. Naming the ten kinds of purse instead makes PostgreSQL compare each
-with the conditions of partial indexes: planning then takes ten times the rest."""
+"""Of a holder's pockets, what is no purse. To name the ten kinds of purse instead makes PostgreSQL compare
+each with the conditions of partial indexes: planning then takes ten times the rest."""
 
 
 # --- What can go wrong ----------------------------------------------------------------------------
