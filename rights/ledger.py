@@ -344,22 +344,24 @@ def credit_many(credits: Sequence[Credit], *, at: datetime, by: Actor) -> list[M
 
     Each credit has its own key and is replayed alone. KeyReused: one had another content.
     """
-    pockets = _opened({pocket for each in credits for pocket in (each.payer, each.purse)})
+    ways = [(each.payer, each.purse) for each in credits]
+    pockets = _opened({place for way in ways for place in way})
+    today = paris_day(at)
     return _post(
         [
             _movement(
                 MovementKind.CREDIT,
-                source=pockets[each.payer],
-                target=pockets[each.purse],
+                source=pockets[payer],
+                target=pockets[purse],
                 amount=each.amount,
                 key=each.key,
                 at=at,
                 by=by,
                 reason=each.reason,
-                value_date=each.value_date,
+                value_date=each.value_date or today,
                 formula=each.formula,
             )
-            for each in credits
+            for each, (payer, purse) in zip(credits, ways, strict=True)
         ]
     )
 
