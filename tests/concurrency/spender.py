@@ -1,7 +1,8 @@
 """One process of a crowd that spends at once: threads with a connection each, let go round after round.
 
-Told by its lines of input: a pocket, a price and a round, once every thread is ready; answers with what came
-of it. `--unguarded`: as careless code would, read then write, without lock (the test takes the CHECK away).
+Told by its lines of input what to spend, once every thread is ready: a price from a pocket, or a grant for
+each of so many people from an envelope; answers with what came of it. `--unguarded`: as careless code would,
+read then write, without lock (the test takes the CHECK away).
 """
 
 # ruff: noqa: E402, T201, a process of its own: Django is set up first, and it talks through its output
@@ -24,8 +25,11 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from accounts.actors import SYSTEM
-from rights import ledger
-from rights.models import Pocket
+from accounts.models import HolderProfile
+from rights import dotations, ledger
+from rights.dotations import Wish
+from rights.kinds import Origin
+from rights.models import Envelope, Pocket
 
 PATIENCE_SECONDS = 60
 
@@ -37,10 +41,21 @@ def read_without_lock(pocket_ids):
 
 
 def spend(pocket, price, key):
+    """Reserve a price from one pocket."""
+    with transaction.atomic():
+        ledger.reserve(lines=[(pocket, price)], key=key, at=timezone.now(), by=SYSTEM, reason="Anglais")
+
+
+def grant(envelope, holder, price, key):
+    """Give one person a price from an envelope."""
+    wish = Wish(holder=holder, amount=price, origin=Origin.VOLUNTARY, reference=key)
+    dotations.grant(envelope, wish, by=SYSTEM, at=timezone.now())
+
+
+def outcome_of(verb, *arguments):
     """ "spent", or why not."""
     try:
-        with transaction.atomic():
-            ledger.reserve(lines=[(pocket, price)], key=key, at=timezone.now(), by=SYSTEM, reason="Anglais")
+        verb(*arguments)
     except Exception as error:
         return type(error).__name__
     return "spent"
@@ -60,8 +75,14 @@ def main(database, people):
             together.wait()
 
     def one(number, order):
+        key = f"{order['round']}:{os.getpid()}:{number}"
+        if "envelope" in order:
+            envelope = Envelope.objects.select_related("pocket").get(pk=order["envelope"])
+            holder = HolderProfile.objects.get(pk=order["holders"][number])
+            together.wait()
+            return outcome_of(grant, envelope, holder, order["price"], key)
         together.wait()
-        return spend(UUID(order["pocket"]), order["price"], f"{order['round']}:{os.getpid()}:{number}")
+        return outcome_of(spend, UUID(order["pocket"]), order["price"], key)
 
     with ThreadPoolExecutor(people) as crowd:
         list(crowd.map(lambda _number: connect(), range(people)))

@@ -1,4 +1,4 @@
-"""Two hundred people, in four processes, spend at once from a pocket that holds enough for one.
+"""Two hundred people, in four processes, spend at once from a pocket, or an envelope, with enough for one.
 
 `PORTAL_RACE_ROUNDS=100` plays a hundred rounds (docs/operations.md).
 """
@@ -12,12 +12,16 @@ from collections import Counter
 
 import pytest
 from django.db import connection, transaction
+from django.utils import timezone
 
-from rights import integrity
+from accounts.actors import SYSTEM
+from rights import dotations, integrity
 from rights.kinds import MovementKind
 from rights.models import Movement, Pocket
 from tests.concurrency.test_ledger_races import without
 from tests.conftest import ROOT
+from tests.factories.accounts import HolderFactory
+from tests.factories.dotations import EnvelopeFactory
 from tests.factories.rights import CreditFactory, PurseFactory
 
 pytestmark = [
@@ -35,7 +39,7 @@ UNGUARDED_ROUNDS = 3
 
 
 class Crowd:
-    """Four processes that wait, connected; `spend` lets them go together and gives what came of each."""
+    """Four processes that wait, connected; each order lets them go together and gives what came of each."""
 
     def __init__(self, *, guarded=True):
         words = [sys.executable, "-m", "tests.concurrency.spender", connection.settings_dict["NAME"]]
@@ -51,9 +55,17 @@ class Crowd:
             pytest.fail("the crowd could not gather", pytrace=False)
 
     def spend(self, purse, round_number):
-        order = json.dumps({"pocket": str(purse.pk), "price": PRICE, "round": round_number})
-        for each in self.processes:
-            each.stdin.write(order + "\n")
+        order = {"pocket": str(purse.pk), "price": PRICE, "round": round_number}
+        return self._go([order] * PROCESSES)
+
+    def give(self, envelope, holders, round_number):
+        order = {"envelope": str(envelope.pk), "price": PRICE, "round": round_number}
+        names = [str(holder.pk) for holder in holders]
+        return self._go([order | {"holders": names[number::PROCESSES]} for number in range(PROCESSES)])
+
+    def _go(self, orders):
+        for each, order in zip(self.processes, orders, strict=True):
+            each.stdin.write(json.dumps(order) + "\n")
             each.stdin.flush()
         outcomes = [outcome for each in self.processes for outcome in json.loads(each.stdout.readline())]
         assert len(outcomes) == PEOPLE
@@ -110,3 +122,44 @@ def test_without_lock_and_check_the_same_crowd_overspends():
                 with transaction.atomic():  # made good, so that the constraint can stand again
                     CreditFactory(holder=purse.holder, amount=PRICE * (spent[-1] - 1))
         assert max(spent) > 1
+
+
+# --- The last euro of an envelope ---------------------------------------------------------------------
+
+
+@pytest.fixture
+def people():
+    return [HolderFactory(user=None, activated_at=None) for _number in range(PEOPLE)]
+
+
+def filled(envelope, number, *, times=1):
+    dotations.fund(envelope, amount=PRICE * times, reference=f"VIR-{number}", by=SYSTEM, at=timezone.now())
+    return envelope
+
+
+def balance(envelope):
+    return Pocket.objects.get(pk=envelope.pk).balance
+
+
+def test_one_of_two_hundred_is_granted_the_last_of_an_envelope(people):
+    envelope = EnvelopeFactory(cents=0)
+    with crowd() as givers:
+        for number in range(ROUNDS):
+            outcomes = givers.give(filled(envelope, number), people, number)
+            assert outcomes == {"spent": 1, "DotationRefused": PEOPLE - 1}
+            assert balance(envelope) == 0
+    assert Movement.objects.filter(source=envelope.pk, kind=MovementKind.GRANT).count() == ROUNDS
+    assert integrity.check() == []
+
+
+def test_without_lock_and_check_the_same_crowd_is_granted_more_than_there_is(people):
+    envelope = EnvelopeFactory(cents=0)
+    with without("rights_pocket", "pocket_never_overdrawn"), crowd(guarded=False) as givers:
+        given = []
+        for number in range(UNGUARDED_ROUNDS):
+            given.append(givers.give(filled(envelope, number), people, number)["spent"])
+            assert balance(envelope) == PRICE * (1 - given[-1])
+            if given[-1] > 1:
+                # Made good, so that the constraint can stand again.
+                filled(envelope, f"{number}-bis", times=given[-1] - 1)
+        assert max(given) > 1
