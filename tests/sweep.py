@@ -26,23 +26,23 @@ CONTENT = "SELECT md5(string_agg(each::text, '' ORDER BY each::text)) FROM {tabl
 def install() -> None:
     """From now on; the database is new, with what it holds from the start. Open to queries."""
     flush = TransactionTestCase._fixture_teardown
-    initial = {table: content for table in _tables() if (content := _content(table))}
-    others = [table for table in _tables() if table not in initial]
+    initial = {table: content for table in tables() if (content := content_of(table))}
+    others = [table for table in tables() if table not in initial]
 
     def sweep(test) -> None:
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(EMPTY.format(tables=",".join(others)))
-        if any(_content(table) != content for table, content in initial.items()):
+        if any(content_of(table) != content for table, content in initial.items()):
             flush(test)
 
     TransactionTestCase._fixture_teardown = sweep
 
 
-def _tables() -> list[str]:
+def tables() -> list[str]:
     return [table for table in connection.introspection.table_names() if table != "spatial_ref_sys"]
 
 
-def _content(table: str) -> str | None:
+def content_of(table: str) -> str | None:
     with connection.cursor() as cursor:
         cursor.execute(CONTENT.format(table=connection.ops.quote_name(table)))
         return cursor.fetchone()[0]

@@ -1,22 +1,19 @@
 """Earmarks, ceilings, a third party's part and the State's top-up, from the page to the ledger."""
 
 import uuid
-from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 import pytest
-from django.db.backends.postgresql.psycopg_any import DateRange
 from django.urls import reverse
 
 import rulebook
 from accounts.permissions import NotAllowed
-from dossiers import funding, workflow
+from dossiers import workflow
 from dossiers.models import Dossier, FundingLine, Transition
 from dossiers.states import State
 from rights import integrity, ledger
 from rights.earmarks import conditions
 from rights.kinds import FunderKind, Origin, PocketKind, Unit
-from rulebook.models import Parameter
 from tests.factories.accounts import HolderFactory
 from tests.factories.catalog import CertificationFactory, OfferFactory, SessionFactory
 from tests.factories.dossiers import (
@@ -30,25 +27,11 @@ from tests.factories.dossiers import (
 )
 from tests.factories.dotations import EnvelopeFactory, GrantFactory
 from tests.factories.rights import CreditFactory
+from tests.factories.rulebook import decree
 from ui.refusals import Refused
 
 pytestmark = pytest.mark.django_db
 PARIS = ZoneInfo("Europe/Paris")
-
-
-def decree(name, value, *, since):
-    """A new text: it ends the row in force and begins its own."""
-    last = Parameter.objects.filter(name=name).order_by("-in_force").first()
-    Parameter.objects.filter(pk=last.pk).update(in_force=DateRange(last.in_force.lower, since))
-    Parameter.objects.create(
-        name=name,
-        label=last.label,
-        value=value,
-        unit=last.unit,
-        in_force=DateRange(since, None),
-        legal_reference="Décret d’essai",
-        is_core_law=True,
-    )
 
 
 def session_of(at, **offer):
@@ -226,37 +209,6 @@ def test_a_dotation_earmarked_for_this_certification_pays_first(at):
     dossier = DossierFactory(at=at, session=session, holder=holder, proposed=True)
     act("accept", dossier, at=at)
     assert lines_of(dossier) == [(PocketKind.DOTATION, 30_000), (PocketKind.ANNUAL, 70_000)]
-
-
-# --- A decree changes rows only ------------------------------------------------------------------------
-
-
-def test_a_decree_that_turns_the_order_and_an_amount_changes_what_comes_and_nothing_of_before():
-    before, after = (datetime(2026, month, 2, 10, tzinfo=PARIS) for month in (3, 9))
-    decree("order_of_use", [["annual"], ["dotation"]], since=date(2026, 6, 1))
-    decree("participation_cents", 15_000, since=date(2026, 6, 1))
-    plans = {}
-    for at in (before, after):
-        holder = HolderFactory()
-        CreditFactory(holder=holder, kind=PocketKind.DOTATION, label="Région", amount=50_000, at=at)
-        CreditFactory(holder=holder, amount=80_000, at=at)
-        dossier = DossierFactory(at=at, holder=holder, balance_cents=0, is_exempt=False, proposed=True)
-        plans[at] = workflow.plan_for(dossier, at=at, rules=rulebook.on(at.date()))
-        act("accept", dossier, at=at)
-        paid = [line for line in lines_of(dossier) if line[0] != "paid"]
-        assert paid == [(line.kind, line.amount_cents) for line in plans[at].lines]
-    assert [line.kind for line in plans[before].lines] == ["dotation", "annual"]
-    assert [line.kind for line in plans[after].lines] == ["annual", "dotation"]
-    assert (plans[before].remainder_cents, plans[after].remainder_cents) == (10_320, 15_000)
-    # What was decided before the decree computes as it did.
-    purses = [
-        funding.Purse(line.pocket_id, line.kind, line.label, 10_000_000, "") for line in plans[before].lines
-    ]
-    old = funding.plan(
-        price_cents=100_000, purses=purses, status="private_employee", rules=rulebook.on(before.date())
-    )
-    assert old.lines[0].kind == "dotation"
-    assert old.remainder_cents == plans[before].remainder_cents
 
 
 def test_hours_never_pay_a_price_in_euros(at):
