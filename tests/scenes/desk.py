@@ -7,6 +7,8 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from accounts.models import LoginSession
+from admissions.models import JoinRequest
+from admissions.states import State
 from tests.scenes import ADMIN, Scene, page
 from tests.scenes.stage import CALM, Stage
 
@@ -68,6 +70,15 @@ SCENES = [
         "admin/adjustment-reject",
         ADMIN,
         lambda stage: reverse("admin:rights_adjustment_reject", args=[stage.adjustment().pk]),
+    ),
+    Scene(
+        "admin/join-request-in-the-registers",
+        ADMIN,
+        lambda stage: reverse(
+            "admin:admissions_joinrequest_change",
+            args=[JoinRequest.objects.filter(state=State.ADMITTED).order_by("created_at").first().pk],
+        ),
+        shows=("Liste des organismes", "Ouvrir sa fiche"),
     ),
     *of_every_model(),
 ]
