@@ -8,11 +8,11 @@ of the machine slows both. The peer lives in an environment and a database of it
 
     python3 dev.py run benchmarks/postings.py [--movements 1000000]
 
-Goals: three times their postings a second in lots, which is how yearly rights, grants and imports are posted;
-the balance of an account with a million movements read in 2 ms (95th percentile). Ends with 1 below one.
+Goals: three times their postings a second, in lots (how yearly rights, grants and imports are posted) and one
+by one; the balance of an account with a million movements read in 2 ms (95th percentile). Else ends with 1.
 One by one, each posting is a transaction that waits for the disk, theirs too: beside both stands the floor, a
-transaction that writes one number in a table without index, trigger or reference. It has no goal of its own:
-where the floor itself is below three times the peer, nothing that keeps its word can be above.
+transaction that writes one number in a table without index, trigger or reference. Where the floor itself is
+below three times the peer, nothing that keeps its word can be above: that goal is told as out of reach.
 """
 
 import argparse
@@ -44,7 +44,7 @@ from rights.kinds import PocketKind  # noqa: E402
 from rights.ledger import Credit  # noqa: E402
 from tools.dev.checkout import VAR  # noqa: E402
 
-LOTS_GOAL = 3.0
+LOTS_GOAL, ONE_BY_ONE_GOAL = 3.0, 3.0
 BALANCE_GOAL_MS = 2.0
 ROUNDS, ONE_BY_ONE, LOTS, LOT = 7, 200, 5_000, 500
 BALANCE_READS, PEER_BALANCE_READS = 400, 20
@@ -111,8 +111,11 @@ def main() -> None:
     finally:
         peer.leave()
         teardown_databases(databases, verbosity=0)
-    print(f"one by one: {one:.1f} times the peer; a transaction of one number: {floors:.1f} times")
+    print(f"the floor, one by one: {floors:.1f} times the peer")
+    can_be = floors >= ONE_BY_ONE_GOAL
+    goal = f"{ONE_BY_ONE_GOAL:.1f}" + ("" if can_be else ", out of reach of the floor")
     reached = [
+        tell(f"one by one: {one:.1f} times the peer", goal, one >= ONE_BY_ONE_GOAL) or not can_be,
         tell(f"in lots: {lots:.1f} times the peer", f"{LOTS_GOAL:.1f}", lots >= LOTS_GOAL),
         tell(
             f"balance: {balance_ms:.2f} ms at p95", f"{BALANCE_GOAL_MS:.0f} ms", balance_ms <= BALANCE_GOAL_MS
@@ -142,7 +145,7 @@ def a_holder() -> HolderProfile:
 
 def compare(name, peer, act, count, ours, floor=None) -> tuple[float, float]:
     """The median over rounds of our postings a second by theirs, and of the floor's by theirs (0: none)."""
-    ours(), peer.do(act, count)  # plans and caches are warm for both
+    ours(), peer.do(act, count), floor and floor()  # plans and caches are warm for all
     ratios, floors = [], []
     for number in range(ROUNDS):
         mine, theirs = seconds(ours), peer.do(act, count)

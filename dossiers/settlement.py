@@ -147,8 +147,8 @@ def _too_late(order: Order, _completion: int | None, rules: Rules) -> Settlement
             for line, gone, part in zip(order.lines, is_lost, parts, strict=True)
         ),
         _(
-            "Annulation tardive : les droits sont perdus, les aides données pour cette formation reviennent "
-            "à leurs financeurs, ce que vous avez payé reste en avoir sur votre compte."
+            "Trop tard pour annuler sans frais : les droits sont perdus, les aides données pour cette "
+            "formation reviennent à leurs financeurs, ce que vous avez payé reste en avoir sur votre compte."
         ),
     )
 
@@ -164,7 +164,9 @@ def _by_bands(order: Order, completion: int | None, rules: Rules) -> Settlement:
             Share(line, forfeited=line.cents - part, provider=part)
             for line, part in zip(order.lines, parts, strict=True)
         ),
-        _("Réalisé à %(rate)s %% : l’organisme reçoit %(owed)s %% du prix, le reste est perdu.")
+        _("Réalisé à %(rate)s %% : l’organisme reçoit tout le prix.") % {"rate": rate}
+        if owed == WHOLE
+        else _("Réalisé à %(rate)s %% : l’organisme reçoit %(owed)s %% du prix, le reste est perdu.")
         % {"rate": rate, "owed": owed},
     )
 

@@ -98,8 +98,6 @@ def _returned(ended: Settlement) -> dict[str, int]:
 def _cause(said: dict[str, Any], event: Event, *, is_free: bool) -> Cause:
     is_excused = json_lines.flag(said, "force_majeure")
     is_postponed = json_lines.flag(said, "postponement_offered")
-    if is_postponed and event != Event.INTERRUPTED_BY_PROVIDER:
-        raise BadLine(_("postponement_offered ne va qu’avec une interruption par l’organisme."))
     match event:
         case Event.CANCELLED_BY_HOLDER if is_free:
             return Cause.FREELY_CANCELLED
@@ -136,7 +134,9 @@ def _check_order_of_days(
     start = midnight_after(starts_on - timedelta(days=1))
     if accepted_at >= start:
         raise BadLine(_("accepted_at : la formation avait déjà commencé."))
-    if happened_at < accepted_at:
+    # A day alone is the whole of it: the day of the acceptance is not before it.
+    is_day = len(said["event_at"]) <= len("2026-06-01")
+    if (paris_day(happened_at) < paris_day(accepted_at)) if is_day else happened_at < accepted_at:
         raise BadLine(_("event_at : avant accepted_at."))
     if event in AFTER_START and happened_at < start:
         raise BadLine(_("event_at : la formation n’a pas encore commencé."))

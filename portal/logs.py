@@ -13,8 +13,8 @@ import structlog
 # An e-mail address, whatever surrounds it; looked for from the first of its signs only, or a host name of
 # eight thousand would cost a second.
 EMAIL = re.compile(r"(?<![\w.+%-])[\w.+%-]+@[\w-]+(?:\.[\w-]+)+")
-# A social-security number, with or without its key, with or without blanks. One id in a thousand, ours or a
-# proxy's, begins or ends with as many digits: it stays, or nobody finds its line again.
+# A social-security number, with or without its key, with or without blanks. One id in some hundreds, ours or
+# a proxy's, holds as many digits: it stays, or nobody finds its line again.
 NIR = re.compile(
     r"(?P<id>(?<![0-9a-f])[0-9a-f]{32}(?![0-9a-f]))"
     r"|(?<!\d)[1-478](?: ?\d\d){2} ?(?:\d\d|2[ABab])(?: ?\d{3}){2}(?: ?\d\d)?(?!\d)"

@@ -993,7 +993,7 @@ def _find_pockets(wanted: set[Place]) -> dict[Place, uuid.UUID]:
     holders = {place.holder_id for place in wanted if place.holder_id}
     world = {place.kind for place in wanted if not place.holder_id}
     with connection.cursor() as cursor:
-        # Two halves, each with its own unique index.
+        # Two halves: the index of holders, and the one of the world's pockets.
         cursor.execute(
             f"SELECT {_PLACE}, id FROM rights_pocket WHERE holder_id = ANY(%s) AND kind <> %s"  # noqa: S608
             f" UNION ALL SELECT {_PLACE}, id FROM rights_pocket WHERE holder_id IS NULL AND kind = ANY(%s)",

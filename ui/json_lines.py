@@ -41,7 +41,10 @@ def read(line: bytes, *, example: str) -> dict[str, Any]:
 
 def shown(value: Any) -> str:
     """What somebody wrote, short enough for a message."""
-    text = value if isinstance(value, str) else json.dumps(value, default=str)
+    if isinstance(value, Decimal):
+        text = str(value)
+    else:
+        text = value if isinstance(value, str) else json.dumps(value, default=str)
     return f"« {text[:40]} »"
 
 
@@ -100,7 +103,7 @@ def read_lines(source: BinaryIO) -> Iterator[bytes]:
         line = piece
         while len(piece) == most and not piece.endswith(b"\n"):
             piece = source.readline(most)
-        yield line.rstrip(b"\r\n")
+        yield line.removesuffix(b"\n").removesuffix(b"\r")
 
 
 def _not_finite(constant: str) -> None:

@@ -31,6 +31,7 @@ def test_a_decree_changes_the_law(db):
     old, old_plan = enrolled(at=BEFORE)
     assert of_kinds(old) == ["dotation", "annual", ""]
     assert (paid(old)[-1], delay(old)) == (103_20, date(2026, 3, 4))
+    were_paid = paid(old)
 
     # The decree: rows of the rulebook, and not one row of anything else.
     kept = everything_but_the_law()
@@ -49,6 +50,7 @@ def test_a_decree_changes_the_law(db):
     assert given(worker) == {2025: 500_00, 2026: 600_00}
 
     # What was before stands, and computes again as it did.
+    assert (of_kinds(old), paid(old)) == (["dotation", "annual", ""], were_paid)
     assert credit(2025, at=AFTER).movements == 0
     assert computed_again(worker, 2025) == given(worker)[2025]
     assert planned_again(old, old_plan) == old_plan

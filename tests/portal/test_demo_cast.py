@@ -43,11 +43,6 @@ def cast(django_db_setup, django_db_blocker):
         yield
 
 
-@pytest.fixture(autouse=True)
-def with_numbers(settings):
-    settings.NIR_AT_ACTIVATION = True
-
-
 def test_every_state_is_there_and_the_ledger_is_right():
     assert set(Dossier.objects.values_list("state", flat=True)) == {str(state) for state in State}
     assert integrity.check() == []

@@ -29,11 +29,6 @@ def crowd(django_db_setup, django_db_blocker):
         yield
 
 
-@pytest.fixture(autouse=True)
-def with_numbers(settings):
-    settings.NIR_AT_ACTIVATION = True
-
-
 def test_what_is_invented_says_so():
     for provider in Provider.objects.select_related("organisation").order_by("pk"):
         assert provider.organisation.name.endswith("(démonstration)")

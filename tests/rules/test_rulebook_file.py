@@ -96,6 +96,10 @@ def test_lists_of_the_rulebook_agree_with_one_another():
     assert set(rules.approved_school_kinds) <= kinds
     assert rules.portal_code_kinds["CPF200"] == "vae"
     assert rules.portal_code_kinds["CPF202"] == "skills_review"
+    # Of an order, what is granted for it alone; a floor that stays below the whole.
+    assert set(rules.late_returned_purses) <= {kind for group in rules.order_of_use for kind in group}
+    assert rules.late_indemnity_percent <= 100
+    assert rules.completion_floor_percent <= rules.completion_full_percent <= 100
 
 
 def test_rules_are_frozen_through_and_through():
