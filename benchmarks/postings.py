@@ -11,8 +11,7 @@ of the machine slows both. The peer lives in an environment and a database of it
 Goals: three times their postings a second, in lots (how yearly rights, grants and imports are posted) and one
 by one; the balance of an account with a million movements read in 2 ms (95th percentile). Else ends with 1.
 One by one, each posting is a transaction that waits for the disk, theirs too: beside both stands the floor, a
-transaction that writes one number in a table without index, trigger or reference. Where the floor itself is
-below three times the peer, nothing that keeps its word can be above: that goal is told as out of reach.
+transaction that writes one number in a table without index, trigger or reference. Not reached yet.
 """
 
 import argparse
@@ -112,10 +111,8 @@ def main() -> None:
         peer.leave()
         teardown_databases(databases, verbosity=0)
     print(f"the floor, one by one: {floors:.1f} times the peer")
-    can_be = floors >= ONE_BY_ONE_GOAL
-    goal = f"{ONE_BY_ONE_GOAL:.1f}" + ("" if can_be else ", out of reach of the floor")
     reached = [
-        tell(f"one by one: {one:.1f} times the peer", goal, one >= ONE_BY_ONE_GOAL) or not can_be,
+        tell(f"one by one: {one:.1f} times the peer", f"{ONE_BY_ONE_GOAL:.1f}", one >= ONE_BY_ONE_GOAL),
         tell(f"in lots: {lots:.1f} times the peer", f"{LOTS_GOAL:.1f}", lots >= LOTS_GOAL),
         tell(
             f"balance: {balance_ms:.2f} ms at p95", f"{BALANCE_GOAL_MS:.0f} ms", balance_ms <= BALANCE_GOAL_MS

@@ -19,7 +19,7 @@ from rights.kinds import HOLDER_KINDS, PocketKind
 from rulebook.rules import NoRuleInForce, Rules
 from rulebook.workdays import as_paris, midnight_after, paris_day
 from ui import french, json_lines
-from ui.json_lines import BadLine, shown
+from ui.json_lines import BadLine
 
 MOST_CENTS = 10_000_000_000
 MOST_LINES = 100
@@ -58,11 +58,9 @@ def _answer(said: dict[str, Any], rules_of: RulesOf) -> dict[str, Any]:
     json_lines.check_keys(said, KEYS)
     # null says nothing, as an absent key does.
     said = {name: value for name, value in said.items() if value is not None}
-    for name in NEEDED:
-        if name not in said:
-            raise BadLine(_("Il manque la clé « %s ».") % name)
+    json_lines.check_needed(said, NEEDED)
     order = _order(said)
-    event = _event(said)
+    event = Event(json_lines.choice(said, "event", Event))
     accepted_at, happened_at = _moment(said, "accepted_at"), _moment(said, "event_at")
     starts_on = paris_day(_moment(said, "session_start"))
     _check_order_of_days(said, event, accepted_at=accepted_at, happened_at=happened_at, starts_on=starts_on)
@@ -118,9 +116,9 @@ def _cause(said: dict[str, Any], event: Event, *, is_free: bool) -> Cause:
 
 
 def _rate(said: dict[str, Any], event: Event, cause: Cause) -> int | None:
+    if cause in settlement.MEASURED:
+        json_lines.check_needed(said, ("completion_rate",))
     if "completion_rate" not in said:
-        if cause in settlement.MEASURED:
-            raise BadLine(_("Il manque la clé « %s ».") % "completion_rate")
         return None
     rate = json_lines.whole(said, "completion_rate", most=settlement.WHOLE)
     if event == Event.COMPLETE and rate != settlement.WHOLE:
@@ -168,21 +166,7 @@ def _order(said: dict[str, Any]) -> Order:
 def _line(line: Any, number: int) -> Paid:
     if not isinstance(line, dict) or set(line) != {"pocket", "cents"}:
         raise BadLine(_('lines, %s : une ligne est {"pocket": …, "cents": …}.') % number)
-    if not isinstance(line["pocket"], str) or line["pocket"] not in POCKETS:
-        raise BadLine(
-            _("pocket : %(value)s n’est pas prévu (%(allowed)s).")
-            % {"value": shown(line["pocket"]), "allowed": ", ".join(POCKETS)}
-        )
-    return Paid(line["pocket"], json_lines.whole(line, "cents", most=MOST_CENTS))
-
-
-def _event(said: dict[str, Any]) -> Event:
-    if not isinstance(said["event"], str) or said["event"] not in list(Event):
-        raise BadLine(
-            _("event : %(value)s n’est pas prévu (%(allowed)s).")
-            % {"value": shown(said["event"]), "allowed": ", ".join(Event)}
-        )
-    return Event(said["event"])
+    return Paid(json_lines.choice(line, "pocket", POCKETS), json_lines.whole(line, "cents", most=MOST_CENTS))
 
 
 def _moment(said: dict[str, Any], name: str) -> datetime:

@@ -91,7 +91,8 @@ def answer(line: bytes, *, rules_of: RulesOf, this_year: int) -> dict[str, Any]:
 
 def _answer(said: dict[str, Any], rules_of: RulesOf, this_year: int) -> dict[str, Any]:
     json_lines.check_keys(said, KEYS)
-    status, year = _status(said), _year(said)
+    json_lines.check_needed(said, ("status", "year"))
+    status, year = WorkStatus(json_lines.choice(said, "status", WorkStatus.values)), _year(said)
     situation = _situation(said, status)
     rules = law_of(year, rules_of=rules_of, this_year=this_year)
     balances = {
@@ -122,20 +123,7 @@ def _answer(said: dict[str, Any], rules_of: RulesOf, this_year: int) -> dict[str
 # --- Reading ----------------------------------------------------------------------------------------
 
 
-def _status(said: dict[str, Any]) -> WorkStatus:
-    if "status" not in said:
-        raise BadLine(_("Il manque la clé « status »."))
-    if not isinstance(said["status"], str) or said["status"] not in WorkStatus.values:
-        raise BadLine(
-            _("status : %(value)s n’est pas prévu (%(allowed)s).")
-            % {"value": shown(said["status"]), "allowed": ", ".join(WorkStatus.values)}
-        )
-    return WorkStatus(said["status"])
-
-
 def _year(said: dict[str, Any]) -> int:
-    if "year" not in said:
-        raise BadLine(_("Il manque la clé « year »."))
     year = said["year"]
     if type(year) is not int or not 0 < year <= 9999:
         raise BadLine(_("year : %s n’est pas une année.") % shown(year))

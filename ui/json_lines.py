@@ -3,7 +3,7 @@
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
 from typing import Any, BinaryIO, TextIO
 
@@ -60,6 +60,24 @@ def check_keys(said: dict[str, Any], known: tuple[str, ...]) -> None:
             _("Clé inconnue : %(key)s. Clés possibles : %(keys)s.")
             % {"key": shown(unknown[0]), "keys": ", ".join(known)}
         )
+
+
+def check_needed(said: dict[str, Any], names: tuple[str, ...]) -> None:
+    """BadLine: the first of these keys that is missing."""
+    for name in names:
+        if name not in said:
+            raise BadLine(_("Il manque la clé « %s ».") % name)
+
+
+def choice(said: dict[str, Any], name: str, allowed: Iterable[str]) -> str:
+    """One of these words. BadLine."""
+    words = list(allowed)
+    if not isinstance(said[name], str) or said[name] not in words:
+        raise BadLine(
+            _("%(key)s : %(value)s n’est pas prévu (%(allowed)s).")
+            % (about(said, name) | {"allowed": ", ".join(words)})
+        )
+    return said[name]
 
 
 def whole(said: dict[str, Any], name: str, *, most: int) -> int:

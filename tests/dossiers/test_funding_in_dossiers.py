@@ -1,7 +1,6 @@
 """Earmarks, ceilings, a third party's part and the State's top-up, from the page to the ledger."""
 
 import uuid
-from zoneinfo import ZoneInfo
 
 import pytest
 from django.urls import reverse
@@ -31,7 +30,6 @@ from tests.factories.rulebook import decree
 from ui.refusals import Refused
 
 pytestmark = pytest.mark.django_db
-PARIS = ZoneInfo("Europe/Paris")
 
 
 def session_of(at, **offer):

@@ -66,6 +66,8 @@ def enrolled(*, at):
     dossier = DossierFactory(at=at, holder=holder, balance_cents=0, is_exempt=False, proposed=True)
     plan = workflow.plan_for(dossier, at=at, rules=rulebook.on(paris_day(at)))
     act("accept", dossier, at=at)
+    purses = [(line.source.kind, line.amount_cents) for line in lines(dossier) if line.source]
+    assert purses == [(line.kind, line.amount_cents) for line in plan.lines]
     return dossier, plan
 
 
