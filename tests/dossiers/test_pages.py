@@ -229,11 +229,13 @@ def test_the_inbox_shows_first_what_runs_out_first_and_finds_a_name(client_for, 
     provider = late.provider
     dates = {"starts_on": late.session.starts_on, "ends_on": late.session.ends_on}
     session = SessionFactory(offer=late.offer, **dates)
-    urgent = DossierFactory(at=at, session=session, requested=True)
+    urgent = DossierFactory(
+        at=at, holder=HolderFactory(birth_name="Quéméneur"), session=session, requested=True
+    )
     client = client_for(provider_actor(provider).user)
     page = client.get(reverse("provider_inbox"))
     assert [row.pk for row, _overdue in page.context["rows"]] == [urgent.pk, late.pk]
-    found = client.get(reverse("provider_inbox"), {"q": urgent.holder.birth_name})
+    found = client.get(reverse("provider_inbox"), {"q": "quemeneur"})
     assert [row.pk for row, _overdue in found.context["rows"]] == [urgent.pk]
     none = client.get(reverse("provider_inbox"), {"q": "introuvable"})
     assert "Aucune demande ne correspond" in text(none)
