@@ -12,7 +12,7 @@ from django.urls import reverse
 from accounts import listing as people
 from accounts.actors import Role
 from dossiers import listing
-from dossiers.models import Deadline, Dossier, FundingLine, Relief, Transition
+from dossiers.models import Control, Deadline, Dossier, FundingLine, Relief, Transition
 from dossiers.states import SILENT_PARTY, WHOSE_TURN, ClockKind, State
 from notices import outbox
 from notices.kinds import Kind
@@ -34,21 +34,47 @@ NOTICES: dict[str, dict[Role, Kind]] = {
     "cancel": {PROVIDER: Kind.DOSSIER_CANCELLED_BY_HOLDER},
     "call_off": {HOLDER: Kind.DOSSIER_CANCELLED_BY_PROVIDER},
     "withdraw": {HOLDER: Kind.DOSSIER_WITHDRAWN, PROVIDER: Kind.DOSSIER_WITHDRAWN},
+    "cancel_late": {HOLDER: Kind.DOSSIER_CANCELLED_LATE, PROVIDER: Kind.DOSSIER_CANCELLED_LATE},
+    "call_off_for_funder": {
+        HOLDER: Kind.DOSSIER_CANCELLED_BY_FUNDER,
+        PROVIDER: Kind.DOSSIER_CANCELLED_BY_FUNDER,
+    },
+    "enter": {HOLDER: Kind.TRAINING_ENTERED},
+    "annul_entry": {HOLDER: Kind.ENTRY_ANNULLED, PROVIDER: Kind.ENTRY_ANNULLED},
+    "report_absence": {HOLDER: Kind.ABSENCE_REPORTED},
+    "settle_absence": {HOLDER: Kind.ABSENCE_SETTLED, PROVIDER: Kind.ABSENCE_SETTLED},
+    "claim": {HOLDER: Kind.CLAIM_MADE, PROVIDER: Kind.CLAIM_MADE},
+    "grant_claim": {HOLDER: Kind.CLAIM_DECIDED, PROVIDER: Kind.CLAIM_DECIDED},
+    "reject_claim": {HOLDER: Kind.CLAIM_DECIDED, PROVIDER: Kind.CLAIM_DECIDED},
+    "end": {HOLDER: Kind.TRAINING_ENDED},
+    "declare_completion": {HOLDER: Kind.COMPLETION_DECLARED},
+    "correct_completion": {HOLDER: Kind.COMPLETION_CORRECTED, PROVIDER: Kind.COMPLETION_CORRECTED},
+    "validate": {HOLDER: Kind.COMPLETION_VALIDATED, PROVIDER: Kind.COMPLETION_VALIDATED},
     "lapse": {HOLDER: Kind.DOSSIER_LAPSED, PROVIDER: Kind.DOSSIER_LAPSED},
     "close": {HOLDER: Kind.DOSSIER_CLOSED, PROVIDER: Kind.DOSSIER_CLOSED},
     "reinstate": {HOLDER: Kind.RELIEF_REINSTATED, PROVIDER: Kind.RELIEF_REINSTATED},
 }
 
 # After these, a sum may come back to a purse that has ended: its holder is told how much.
-GIVES_BACK = frozenset({"cancel", "withdraw", "call_off", "lapse"})
+GIVES_BACK = frozenset({"cancel", "withdraw", "call_off", "call_off_for_funder", "lapse"})
 
-WHO_READS_A_CLOCK: dict[ClockKind, Role] = {**SILENT_PARTY, ClockKind.WITHDRAWAL: HOLDER}
+WHO_READS_A_CLOCK: dict[ClockKind, Role] = {
+    **SILENT_PARTY,
+    ClockKind.WITHDRAWAL: HOLDER,
+    ClockKind.ABSENCE: HOLDER,
+    ClockKind.ENTRY: PROVIDER,
+    ClockKind.EXIT: PROVIDER,
+    ClockKind.COMPLETION: PROVIDER,
+}
+SETTLED = ("returned", "refunded_card", "credit", "forfeited", "provider")
+"""What a settlement says, in euros, to whom it concerns: empty where there is nothing."""
 
 
 def announce(dossier: Dossier, transition: Transition, *, clock: Deadline | None, at: datetime) -> None:
     """Write the notices of one move, in its transaction."""
     facts = facts_of(dossier, clock=clock)
     facts["reason"] = transition.reason
+    facts |= _what_was_settled(transition)
     if transition.verb in GIVES_BACK:
         lost = listing.lost_cents(listing.funding_lines(dossier), at=at)
         facts["lost"] = french.euros(lost) if lost else ""
@@ -57,6 +83,28 @@ def announce(dossier: Dossier, transition: Transition, *, clock: Deadline | None
         audience = {HOLDER: Kind.PAYMENT_AWAITED, PROVIDER: Kind.PAYMENT_AWAITED}
     for role, kind in audience.items():
         _tell(dossier, role, kind, event_key=f"{transition.verb}:{transition.pk}", facts=facts, at=at)
+
+
+def _what_was_settled(transition: Transition) -> dict[str, Any]:
+    """The sums of a settlement as texts, and what was done of the training."""
+    said = transition.details
+    sums = {name: said.get(f"{name}_cents") for name in SETTLED}
+    facts: dict[str, Any] = {name: french.euros(cents) if cents else "" for name, cents in sums.items()}
+    rate = said.get("rate")
+    return facts | {"rate": "" if rate is None else str(rate), "cause": transition.cause}
+
+
+def tell_control(dossier: Dossier, control: Control, *, at: datetime) -> None:
+    """Tell both sides that a completion is looked at before it is validated, and why."""
+    facts = facts_of(dossier, clock=None) | {"reason": control.words, "opened_as": control.opened_as}
+    for role in (HOLDER, PROVIDER):
+        _tell(dossier, role, Kind.CONTROL_OPENED, event_key=f"control:{control.pk}", facts=facts, at=at)
+
+
+def tell_late(dossier: Dossier, clock: Deadline, *, at: datetime) -> None:
+    """Tell an organisation that a declaration is overdue: nothing else happens by itself."""
+    facts = facts_of(dossier, clock=clock)
+    _tell(dossier, PROVIDER, Kind.DECLARATION_LATE, event_key=f"late:{clock.pk}", facts=facts, at=at)
 
 
 def remind(dossier: Dossier, clock: Deadline, *, at: datetime) -> None:
@@ -109,6 +157,8 @@ def facts_of(dossier: Dossier, *, clock: Deadline | None) -> dict[str, Any]:
         "change_reason": dossier.change_reason,
         "silent_party": dossier.silent_party,
         "project": dossier.project,
+        "entered_on": french.day(dossier.entered_on) if dossier.entered_on else "",
+        "exited_on": french.day(dossier.exited_on) if dossier.exited_on else "",
     }
 
 
@@ -119,6 +169,7 @@ def _tell(
     if role == PROVIDER:
         # What is left to pay, or is lost, tells what the holder owns: not the organisation's business.
         facts |= {"to_pay": "", "lost": ""}
+        facts |= {name: "" for name in SETTLED if name in facts and name != "provider"}
     if role == HOLDER:
         user = dossier.holder.user
         if user is not None and user.is_active:

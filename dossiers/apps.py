@@ -9,4 +9,5 @@ class DossiersConfig(AppConfig):
     verbose_name = _("Dossiers")
 
     def ready(self) -> None:
-        claims.claim("SELECT reserved_id FROM dossiers_fundingline WHERE reserved_id IS NOT NULL")
+        for column in ("reserved_id", "spent_id"):
+            claims.claim(f"SELECT {column} FROM dossiers_fundingline WHERE {column} IS NOT NULL")  # noqa: S608

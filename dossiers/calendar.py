@@ -29,7 +29,7 @@ from accounts.permissions import NotAllowed
 from dossiers import listing
 from dossiers.models import CalendarFeed, Deadline, Dossier, Transition
 from dossiers.permissions import visible_dossiers
-from dossiers.states import CLOCK_OF, WHOSE_TURN, ClockKind, State
+from dossiers.states import CLOCK_OF, DATES_OF_A_HOLDER, WHOSE_TURN, ClockKind, State
 from rulebook import Rules, workdays
 from ui import french
 
@@ -103,9 +103,10 @@ def of_dossier(dossier: Dossier) -> list[Entry]:
     """The dates of one dossier for its holder: the clock that runs, the first and the last day."""
     state = State(dossier.state)
     found = []
-    if state in CLOCK_OF and dossier.due_at is not None and dossier.clock_kind == CLOCK_OF[state]:
-        found.append(_deadline(dossier, CLOCK_OF[state]))
-    if state in (State.ACCEPTED, State.AWAITING_PAYMENT):
+    kind = CLOCK_OF.get(state)
+    if kind in DATES_OF_A_HOLDER and dossier.due_at is not None and dossier.clock_kind == kind:
+        found.append(_deadline(dossier, kind))
+    if state in (State.ACCEPTED, State.AWAITING_PAYMENT, State.IN_TRAINING):
         found += _days(dossier)
     return found
 
@@ -142,12 +143,14 @@ def _deadline(dossier: Dossier, kind: ClockKind) -> Entry:
         ClockKind.HOLDER_ANSWER: _("Dernière heure pour valider"),
         ClockKind.PAYMENT: _("Dernière heure pour payer"),
         ClockKind.WITHDRAWAL: _("Fin de l’annulation sans frais"),
+        ClockKind.ABSENCE: _("Dernière heure pour expliquer une absence"),
     }
     titles = {
         ClockKind.PROVIDER_ANSWER: _("Réponse attendue de l’organisme : %(training)s"),
         ClockKind.HOLDER_ANSWER: _("Dernière heure pour valider : %(training)s"),
         ClockKind.PAYMENT: _("Dernière heure pour payer : %(training)s"),
         ClockKind.WITHDRAWAL: _("Fin de l’annulation sans frais : %(training)s"),
+        ClockKind.ABSENCE: _("Dernière heure pour expliquer une absence : %(training)s"),
     }
     texts = {
         ClockKind.PROVIDER_ANSWER: _(
@@ -161,6 +164,10 @@ def _deadline(dossier: Dossier, kind: ClockKind) -> Entry:
             "Payez ce qui reste jusqu’au %(due)s. Sans paiement, vos droits vous sont rendus."
         ),
         ClockKind.WITHDRAWAL: _("Vous pouvez annuler sans frais jusqu’au %(due)s."),
+        ClockKind.ABSENCE: _(
+            "%(organisation)s déclare que vous n’êtes pas venu. Une force majeure ? "
+            "Dites-le jusqu’au %(due)s. Sans explication, vos droits réservés seront perdus."
+        ),
     }
     due = french.last_minute(dossier.due_at)
     return Entry(
@@ -184,7 +191,7 @@ def _days(dossier: Dossier) -> list[Entry]:
     if starts_on is None:
         return []
     names = {"training": dossier.offer.title, "organisation": dossier.provider.organisation.name}
-    is_certain = dossier.state == State.ACCEPTED
+    is_certain = dossier.state in (State.ACCEPTED, State.IN_TRAINING)
     text = (
         _("Avec %(organisation)s.") if is_certain else _("Avec %(organisation)s, une fois le paiement reçu.")
     ) % names

@@ -6,8 +6,10 @@
 from datetime import UTC, date, datetime, time, timedelta
 
 from dossiers.models import Deadline, Dossier, Relief
-from dossiers.states import ClockKind
+from dossiers.states import ANSWER_CLOCKS, DECLARATION_CLOCKS, ClockKind
 from rulebook import Rules, workdays
+
+BEFORE_THE_START = ANSWER_CLOCKS | {ClockKind.WITHDRAWAL}
 
 
 def open_clock(
@@ -21,11 +23,12 @@ def open_clock(
 ) -> Deadline:
     """Start a clock on the day of the event. `period` when its end is not a plain number of days.
 
-    Once the training has begun nothing is agreed, paid or given back any more: no clock outlasts its eve.
+    Once the training has begun nothing is agreed, paid or given back freely any more: no clock of those
+    outlasts its eve.
     """
     if period is None:
         period = period_of(kind, at=at, rules=rules, starts_on=dossier.starts_on)
-    else:
+    elif kind in BEFORE_THE_START:
         period = until_start_at_most(period, starts_on=dossier.starts_on)
     clock = Deadline(
         dossier=dossier,
@@ -43,7 +46,15 @@ def open_clock(
 
 def period_of(kind: ClockKind, *, at: datetime, rules: Rules, starts_on: date | None) -> workdays.Period:
     """The period that a clock of this kind would have, opened at this moment: said before the click too."""
-    return until_start_at_most(workdays.period(at, *rules.term(kind)), starts_on=starts_on)
+    period = workdays.period(at, *rules.term(kind))
+    return until_start_at_most(period, starts_on=starts_on) if kind in BEFORE_THE_START else period
+
+
+def close_running(dossier: Dossier, *, at: datetime, outcome: Deadline.Outcome) -> None:
+    """Stop whatever runs on this dossier."""
+    Deadline.objects.filter(dossier=dossier, closed_at__isnull=True).update(
+        closed_at=at, outcome=outcome, next_reminder_at=None
+    )
 
 
 def close_clock(dossier: Dossier, kind: ClockKind, *, at: datetime, outcome: Deadline.Outcome) -> None:
@@ -60,11 +71,14 @@ def running(dossier: Dossier, kind: ClockKind) -> Deadline | None:
 def next_reminder(clock: Deadline, *, after: datetime, rules: Rules) -> datetime | None:
     """The first reminder later than `after`: at fractions of the time, then on the last morning.
 
-    The end of a withdrawal asks nothing of anybody: its holder is told on the last morning only.
+    The end of a withdrawal asks nothing of anybody, and a declaration is due long after its clock begins:
+    they are said on the last morning only. Nobody is reminded of what the portal does by itself.
     """
+    if clock.kind in (ClockKind.CLAIM, ClockKind.VALIDATION):
+        return None
     length = clock.due_at - clock.opened_at
     moments = [_last_morning(clock.last_day, rules)]
-    if clock.kind != ClockKind.WITHDRAWAL:
+    if clock.kind not in {ClockKind.WITHDRAWAL} | DECLARATION_CLOCKS:
         moments += [clock.opened_at + length * percent / 100 for percent in rules.reminder_fractions]
     coming = [moment for moment in moments if after < moment < clock.due_at]
     return min(coming, default=None)

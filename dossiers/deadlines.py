@@ -17,9 +17,9 @@ from django.db.models import Q
 import rulebook
 from accounts.actors import SYSTEM
 from accounts.permissions import NotAllowed
-from dossiers import announcements, clocks, workflow
+from dossiers import announcements, clocks, moves, training, workflow
 from dossiers.models import Deadline, Dossier
-from dossiers.states import ClockKind, State
+from dossiers.states import THEN, ClockKind, State
 from rulebook import workdays
 from ui.refusals import Refused
 
@@ -156,11 +156,47 @@ def _lapse(deadline_id: int, dossier_id: UUID, at: datetime) -> bool:
 
 
 def _end_withdrawal(deadline_id: int, dossier_id: UUID, at: datetime) -> bool:
-    """Nothing happens to the dossier: it simply cannot be cancelled freely any more."""
+    """Nothing happens to the dossier: it cannot be cancelled freely any more, and its first day comes."""
+    if not _close_missed(deadline_id, at=at):
+        return False
+    dossier = Dossier.objects.get(pk=dossier_id)
+    moves.open_clock(dossier, THEN[ClockKind.WITHDRAWAL], at=at, rules=rulebook.on(workdays.paris_day(at)))
+    return True
+
+
+def _close_missed(deadline_id: int, *, at: datetime) -> bool:
     closed = Deadline.objects.filter(pk=deadline_id, closed_at__isnull=True, due_at__lte=at).update(
         closed_at=at, outcome=Deadline.Outcome.MISSED, next_reminder_at=None
     )
     return bool(closed)
+
+
+def _tell_late(deadline_id: int, dossier_id: UUID, at: datetime) -> bool:
+    """A declaration is overdue: its organisation is told, and no money moves (docs/decisions.md, 14)."""
+    if not _close_missed(deadline_id, at=at):
+        return False
+    dossier = Dossier.objects.select_related(
+        "holder__user", "provider__organisation", "offer", "session"
+    ).get(pk=dossier_id)
+    announcements.tell_late(dossier, Deadline.objects.get(pk=deadline_id), at=at)
+    return True
+
+
+def _flag(deadline_id: int, _dossier_id: UUID, at: datetime) -> bool:
+    """A decision of ours is overdue: the operator's desk shows it, nobody loses anything by it."""
+    return _close_missed(deadline_id, at=at)
+
+
+def _by_itself(verb: Callable[..., Dossier]) -> Callable[[int, UUID, datetime], bool]:
+    """What the portal does once nobody has said anything against it in time."""
+
+    def done(deadline_id: int, dossier_id: UUID, at: datetime) -> bool:
+        if Deadline.objects.filter(pk=deadline_id, closed_at__isnull=False).exists():
+            return False
+        verb(dossier_id, by=SYSTEM, at=at, request_id=uuid5(NAMESPACE_URL, f"deadline:{deadline_id}"))
+        return True
+
+    return done
 
 
 WHEN_MISSED: dict[ClockKind, Callable[[int, UUID, datetime], bool]] = {
@@ -168,4 +204,10 @@ WHEN_MISSED: dict[ClockKind, Callable[[int, UUID, datetime], bool]] = {
     ClockKind.HOLDER_ANSWER: _lapse,
     ClockKind.PAYMENT: _lapse,
     ClockKind.WITHDRAWAL: _end_withdrawal,
+    ClockKind.ENTRY: _tell_late,
+    ClockKind.EXIT: _tell_late,
+    ClockKind.COMPLETION: _tell_late,
+    ClockKind.CLAIM: _flag,
+    ClockKind.ABSENCE: _by_itself(training.settle_absence),
+    ClockKind.VALIDATION: _by_itself(training.validate),
 }

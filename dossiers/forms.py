@@ -3,14 +3,16 @@
 from uuid import UUID
 
 from django import forms
+from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
 from accounts.validators import french_phone
 from catalog.models import Offer
-from dossiers import bulk, inbox
+from dossiers import bulk, guards, inbox
 from dossiers.models import Batch, Dossier, Motive
-from dossiers.states import State
-from ui.fields import EurosField, WordsField, day_field
+from dossiers.states import CompletionCause, ExitReason, State
+from ui.documents import SIZE_MAX
+from ui.fields import EurosField, FilesField, NumberField, WordsField, day_field
 
 
 class RequestForm(forms.Form):
@@ -97,6 +99,128 @@ class ReasonForm(forms.Form):
     """A refusal or a cancellation, in words for the other side."""
 
     reason = WordsField(label=_("Pourquoi ?"), max_length=1000, required=False, rows=3)
+
+
+class CancelLateForm(ReasonForm):
+    """A cancellation that costs: what its holder was shown that they would lose."""
+
+    seen_forfeited_cents = forms.IntegerField(widget=forms.HiddenInput)
+
+
+def evidence_field(**kwargs) -> FilesField:
+    """A few files that prove something."""
+    return FilesField(
+        help_text=format_lazy(
+            _(
+                "Une photo nette suffit. PDF, JPEG ou PNG, {size} Mo au plus par fichier, "
+                "{count} fichiers au plus."
+            ),
+            size=SIZE_MAX // 1_000_000,
+            count=guards.EVIDENCE_MAX,
+        ),
+        **kwargs,
+    )
+
+
+class ClaimForm(forms.Form):
+    """What kept a holder away, and its proof."""
+
+    words = WordsField(
+        label=_("Qu’est-il arrivé ?"),
+        help_text=_("En quelques phrases : quoi, quand, et pourquoi vous ne pouviez pas venir."),
+        max_length=2000,
+        rows=6,
+        error_messages={"required": _("Dites ce qui est arrivé.")},
+    )
+    evidence = evidence_field(label=_("Vos justificatifs"))
+
+
+class ContestForm(forms.Form):
+    """What a holder does not agree with in a declared completion."""
+
+    words = WordsField(
+        label=_("Qu’est-ce qui n’est pas exact ?"),
+        help_text=_("Par exemple les jours où vous étiez présent. L’organisme le lira."),
+        max_length=2000,
+        rows=4,
+        error_messages={"required": _("Dites ce qui n’est pas exact.")},
+    )
+
+
+class EntryForm(forms.Form):
+    entered_on = day_field(
+        label=_("Premier jour suivi"),
+        help_text=_("Le jour où la personne est vraiment venue, ou s’est connectée."),
+        error_messages={"required": _("Donnez le premier jour suivi.")},
+    )
+
+
+class ExitForm(forms.Form):
+    exited_on = day_field(
+        label=_("Dernier jour suivi"), error_messages={"required": _("Donnez le dernier jour suivi.")}
+    )
+    exit_reason = forms.ChoiceField(
+        label=_("Pourquoi la formation s’arrête-t-elle ?"),
+        choices=[("", _("Choisissez")), *ExitReason.choices],
+        error_messages={"required": _("Dites pourquoi la formation s’arrête.")},
+    )
+
+
+QUARTER_MINUTES = 15
+
+
+class HoursField(NumberField):
+    """A duration typed « 35 » or « 17,25 »; cleaned to minutes, by quarters of an hour."""
+
+    def clean(self, value):
+        hours = super().clean(value)
+        if hours is None:
+            return None
+        minutes = hours * 60
+        if minutes % QUARTER_MINUTES:
+            raise forms.ValidationError(_("Comptez par quarts d’heure : 17,25 pour 17 h 15."), code="quarter")
+        return int(minutes)
+
+
+class CompletionForm(forms.Form):
+    """What was done of a training, and why not all of it. Fields end in minutes once cleaned."""
+
+    total_hours = HoursField(
+        label=_("Durée prévue, en heures"), error_messages={"required": _("Donnez la durée prévue.")}
+    )
+    done_hours = HoursField(
+        label=_("Durée suivie, en heures"),
+        help_text=_("D’après vos feuilles d’émargement, ou vos relevés de connexion."),
+        error_messages={"required": _("Donnez la durée suivie.")},
+    )
+    cause = forms.ChoiceField(
+        label=_("Tout a-t-il été suivi ?"),
+        choices=CompletionCause.choices,
+        initial=CompletionCause.COMPLETE,
+        error_messages={"required": _("Dites si tout a été suivi.")},
+    )
+    force_majeure = forms.BooleanField(
+        label=_("La personne a été empêchée par une force majeure, que je prouve"), required=False
+    )
+    words = WordsField(
+        label=_("Ce qui s’est passé, si tout n’a pas été suivi"),
+        help_text=_("Le titulaire le lira."),
+        max_length=2000,
+        required=False,
+        rows=4,
+    )
+    evidence = evidence_field(label=_("Justificatifs de la force majeure"))
+
+    def told(self) -> dict:
+        """As `training.declare_completion` wants it, files apart."""
+        given = self.cleaned_data
+        return {
+            "total_minutes": given["total_hours"],
+            "done_minutes": given["done_hours"],
+            "cause": CompletionCause(given["cause"]),
+            "force_majeure": given["force_majeure"],
+            "words": given["words"],
+        }
 
 
 class MyDossiersForm(forms.Form):

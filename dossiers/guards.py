@@ -17,7 +17,7 @@ from catalog import eligibility
 from catalog.models import Session
 from dossiers import terms
 from dossiers.models import Deadline, Dossier, Transition
-from dossiers.states import ANSWER_CLOCKS, CLOCK_OF, MOVES, State
+from dossiers.states import ANSWER_CLOCKS, CLOCK_OF, MOVES, ClockKind, CompletionCause, State
 from rulebook import Rules, workdays
 from ui import french
 from ui.refusals import Refused
@@ -26,6 +26,8 @@ from ui.refusals import Refused
 DRAFTS_MAX = 20
 SENDS_A_DAY_MAX = 20
 FURTHEST_YEARS = 5
+EVIDENCE_MAX = 3
+LONGEST_MINUTES = 10_000 * 60
 
 
 def check_move(dossier: Dossier, verb: str) -> None:
@@ -208,7 +210,7 @@ def check_enrolled_once(dossier: Dossier) -> None:
     same = Dossier.objects.filter(
         holder_id=dossier.holder_id,
         session_id=dossier.session_id,
-        state__in=[State.AWAITING_PAYMENT, State.ACCEPTED],
+        state__in=[State.AWAITING_PAYMENT, State.ACCEPTED, State.ABSENT, State.IN_TRAINING],
         starts_on=dossier.starts_on,
     ).exclude(pk=dossier.pk)
     if first := same.order_by("created_at", "id").first():
@@ -241,16 +243,128 @@ def check_project(dossier: Dossier) -> None:
 
 
 def check_withdrawal(dossier: Dossier, *, at: datetime) -> None:
-    """`free_until` still runs. After it, a cancellation is no longer free, nor done here."""
+    """`free_until` still runs. After it, a cancellation is no longer free, and is another verb."""
     if dossier.free_until is None or at >= dossier.free_until:
         due = french.last_minute(dossier.free_until) if dossier.free_until else ""
         raise Refused(
             _(
                 "L’annulation sans frais n’est plus possible : elle l’était jusqu’au %(due)s. "
-                "Appelez l’organisme de formation pour convenir de la suite."
+                "Rechargez la page : elle dit ce qu’une annulation vous coûterait."
             )
             % {"due": due}
         )
+
+
+def check_no_longer_free(dossier: Dossier, *, at: datetime) -> None:
+    """`free_until` is over: before it, a cancellation costs nothing and needs no excuse."""
+    if dossier.free_until is not None and at < dossier.free_until:
+        raise Refused(
+            _("Jusqu’au %(due)s, l’annulation est sans frais : rétractez-vous, tout vous sera rendu.")
+            % {"due": french.last_minute(dossier.free_until)}
+        )
+
+
+def check_entry(dossier: Dossier, entered_on: date, *, on: date) -> None:
+    """The real first day: neither before the session nor in the future."""
+    if dossier.starts_on is None or dossier.ends_on is None:
+        raise ValueError("a confirmed registration has its dates")
+    if entered_on > on:
+        raise Refused(_("L’entrée ne peut pas être dans le futur."), field="entered_on")
+    if entered_on < dossier.starts_on:
+        raise Refused(
+            _("L’entrée ne peut pas venir avant le premier jour convenu, le %(day)s.")
+            % {"day": french.day(dossier.starts_on)},
+            field="entered_on",
+        )
+    if entered_on > dossier.ends_on:
+        raise Refused(
+            _("L’entrée ne peut pas venir après le dernier jour convenu, le %(day)s.")
+            % {"day": french.day(dossier.ends_on)},
+            field="entered_on",
+        )
+
+
+def check_first_day_is_over(dossier: Dossier, *, on: date) -> None:
+    """Somebody may still come on the first day: only the day after can they be said to be absent."""
+    if dossier.starts_on is None or on <= dossier.starts_on:
+        raise Refused(_("Attendez la fin du premier jour : la personne peut encore venir."))
+
+
+def check_exit(dossier: Dossier, exited_on: date, *, on: date) -> None:
+    """The real last day: not before the first, not in the future."""
+    if dossier.entered_on is None:
+        raise ValueError("who is in training has entered")
+    if exited_on > on:
+        raise Refused(_("La fin ne peut pas être dans le futur."), field="exited_on")
+    if exited_on < dossier.entered_on:
+        raise Refused(
+            _("La fin ne peut pas venir avant l’entrée, le %(day)s.")
+            % {"day": french.day(dossier.entered_on)},
+            field="exited_on",
+        )
+
+
+def check_hours(total_minutes: int, done_minutes: int) -> None:
+    """What was done is between nothing and the whole, and the whole is something."""
+    if not 0 < total_minutes <= LONGEST_MINUTES:
+        raise Refused(
+            _("Donnez la durée prévue : de 15 minutes à %s heures.") % (LONGEST_MINUTES // 60),
+            field="total_hours",
+        )
+    if done_minutes < 0:
+        raise Refused(_("La durée suivie ne peut pas être négative."), field="done_hours")
+    if done_minutes > total_minutes:
+        raise Refused(
+            _("La durée suivie dépasse la durée prévue : le taux de réalisation serait de plus de 100 %."),
+            field="done_hours",
+        )
+
+
+def check_completion(
+    *, total_minutes: int, done_minutes: int, cause: CompletionCause, force_majeure: bool, words: str
+) -> None:
+    """Hours that make sense; less than the whole has a cause, told in words; only who left is excused."""
+    check_hours(total_minutes, done_minutes)
+    is_complete = cause == CompletionCause.COMPLETE
+    if is_complete and done_minutes < total_minutes:
+        raise Refused(_("Tout n’a pas été suivi : dites pourquoi."), field="cause")
+    if not is_complete and done_minutes == total_minutes:
+        raise Refused(_("Tout a été suivi : il n’y a pas de cause à donner."), field="cause")
+    if force_majeure and cause != CompletionCause.LEFT:
+        raise Refused(
+            _("La force majeure n’excuse que le départ ou l’absence de la personne."), field="force_majeure"
+        )
+    if not is_complete:
+        check_reason(words, field="words")
+
+
+def check_explained_in_time(dossier: Dossier, *, at: datetime) -> None:
+    """The time to explain an absence still runs, whether or not the job has passed."""
+    clock = Deadline.objects.filter(dossier=dossier, kind=ClockKind.ABSENCE, closed_at__isnull=True).first()
+    if clock is None or clock.due_at <= at:
+        raise Refused(
+            _("Le délai pour expliquer votre absence est dépassé depuis le %(due)s.")
+            % {"due": french.last_minute(clock.due_at)}
+            if clock
+            else _("Le délai pour expliquer votre absence est dépassé.")
+        )
+
+
+def check_not_validated(dossier: Dossier, *, at: datetime) -> None:
+    """The time to contest a completion still runs, whether or not the job has passed."""
+    clock = Deadline.objects.filter(
+        dossier=dossier, kind=ClockKind.VALIDATION, closed_at__isnull=True
+    ).first()
+    if clock is None or clock.due_at <= at:
+        raise Refused(_("Le délai pour contester est dépassé : le service fait est validé."))
+
+
+def check_evidence_count(files: int, *, field: str = "evidence") -> None:
+    """Force majeure is proved, by a few files."""
+    if not files:
+        raise Refused(_("Joignez un justificatif : une photo nette suffit."), field=field)
+    if files > EVIDENCE_MAX:
+        raise Refused(_("Joignez %s fichiers au plus.") % EVIDENCE_MAX, field=field)
 
 
 def check_not_started(dossier: Dossier, *, on: date) -> None:

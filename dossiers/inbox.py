@@ -16,11 +16,13 @@ from catalog.models import Offer, Session
 from dossiers.listing import with_clock
 from dossiers.models import Dossier
 from dossiers.permissions import visible_dossiers
-from dossiers.states import ANSWER_CLOCKS, CLOCK_OF, FINAL_STATES, State
+from dossiers.states import ANSWER_CLOCKS, CLOCK_OF, FINAL_STATES, OPEN_ENDED, State
 from rulebook import workdays
 
 TIMED = [state for state, kind in CLOCK_OF.items() if kind in ANSWER_CLOCKS]
 """The states in which silence ends the dossier."""
+SEATED = [State.ACCEPTED, State.AWAITING_PAYMENT, State.IN_TRAINING, State.ENDED, State.COMPLETION_DECLARED]
+"""Those that keep a seat of a session taken."""
 _SHOWN_NAME = Coalesce(NullIf("holder__used_name_key", Value("")), "holder__birth_name_key")
 
 
@@ -31,6 +33,8 @@ class View(models.TextChoices):
     PROPOSED = "proposees", _("Proposées")
     CONFIRMED = "confirmees", _("Confirmées")
     COMING = "a-venir", _("À venir")
+    TO_DECLARE = "a-declarer", _("À déclarer")
+    TRAINING = "en-formation", _("En formation")
     OVER = "terminees", _("Terminées")
     ALL = "toutes", _("Toutes")
 
@@ -66,6 +70,9 @@ def found(actor: Actor, wanted: Wanted, *, at: datetime) -> QuerySet[Dossier]:
     order = Order(wanted.order)
     if order == Order.URGENT and wanted.view in {View.CONFIRMED, View.COMING}:
         order = Order.START  # nobody waits for an answer any more: the day that comes is what presses
+    if order == Order.URGENT and wanted.view == View.TO_DECLARE:
+        # What is late has no clock any more: it comes first.
+        return rows.order_by(F("due_at").asc(nulls_first=True), "begins_on", "id")
     return rows.order_by(*_orders(at=at)[order], "id")
 
 
@@ -101,13 +108,19 @@ def _views(*, at: datetime) -> dict[View, Q]:
     """What is overdue is over by comparison, whether or not the job has passed."""
     today = workdays.paris_day(at)
     overdue = Q(state__in=TIMED, due_at__lte=at)
-    taught = Q(state=State.ACCEPTED, ends_on__lt=today)
+    to_declare = (
+        Q(state=State.ACCEPTED, starts_on__lte=today)
+        | Q(state=State.IN_TRAINING, ends_on__lte=today)
+        | Q(state=State.ENDED)
+    )
     return {
         View.TO_ANSWER: Q(state=State.REQUESTED) & ~overdue,
         View.PROPOSED: Q(state__in=[State.PROPOSED, State.AWAITING_PAYMENT]) & ~overdue,
-        View.CONFIRMED: Q(state=State.ACCEPTED) & ~taught,
+        View.CONFIRMED: Q(state=State.ACCEPTED),
         View.COMING: Q(state=State.ACCEPTED, starts_on__gt=today),
-        View.OVER: Q(state__in=FINAL_STATES) | overdue | taught,
+        View.TO_DECLARE: to_declare,
+        View.TRAINING: Q(state__in=OPEN_ENDED),
+        View.OVER: Q(state__in=FINAL_STATES) | overdue,
         View.ALL: Q(),
     }
 
@@ -174,7 +187,7 @@ def places_of(sessions: Iterable[Session], *, at: datetime) -> dict[UUID, Places
         .order_by()
         .values("session_id")
         .annotate(
-            taken=Count("pk", filter=Q(state__in=[State.ACCEPTED, State.AWAITING_PAYMENT])),
+            taken=Count("pk", filter=Q(state__in=SEATED)),
             offered=Count("pk", filter=Q(state=State.PROPOSED)),
         )
     )
@@ -198,6 +211,7 @@ class Desk:
 
     to_answer: int
     to_answer_today: int
+    to_declare: int
     proposed: int
     starting_this_week: int
     all: int
@@ -214,6 +228,7 @@ def desk(actor: Actor, *, at: datetime) -> Desk:
     totals = rows.aggregate(
         to_answer=Count("pk", filter=waiting),
         to_answer_today=Count("pk", filter=waiting & Q(due_at__lte=_tonight(at))),
+        to_declare=Count("pk", filter=views[View.TO_DECLARE]),
         proposed=Count("pk", filter=views[View.PROPOSED]),
         starting_this_week=Count(
             "pk", filter=Q(state=State.ACCEPTED, starts_on__gte=today, starts_on__lte=sunday)

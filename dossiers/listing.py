@@ -12,9 +12,31 @@ from django.utils.translation import gettext_lazy
 from accounts.actors import Actor, Role
 from dossiers.models import Deadline, Dossier, FundingLine, Transition
 from dossiers.permissions import visible_dossiers
-from dossiers.states import ANSWER_CLOCKS, CLOCK_OF, FINAL_STATES, WHOSE_TURN, State
+from dossiers.states import (
+    ANSWER_CLOCKS,
+    CLOCK_OF,
+    DATES_OF_A_HOLDER,
+    FINAL_STATES,
+    VERB_WORDS,
+    WHOSE_TURN,
+    ClockKind,
+    State,
+)
 from rights.kinds import PocketKind
 from rulebook import workdays
+
+# Where the state they lead to does not say what happened.
+SAID_BY_THE_VERB = frozenset(
+    {
+        "cancel_late",
+        "annul_entry",
+        "report_absence",
+        "claim",
+        "grant_claim",
+        "reject_claim",
+        "correct_completion",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +95,7 @@ def _views(*, at: datetime) -> dict[HolderView, Q]:
     overdue = Q(
         state__in=[state for state, kind in CLOCK_OF.items() if kind in ANSWER_CLOCKS], due_at__lte=at
     )
-    taught = Q(state=State.ACCEPTED, ends_on__lt=workdays.paris_day(at))
-    over = Q(state__in=FINAL_STATES) | overdue | taught
+    over = Q(state__in=FINAL_STATES) | overdue
     mine = [state for state, turn in WHOSE_TURN.items() if turn == Role.HOLDER]
     return {
         HolderView.ALL: listed,
@@ -108,9 +129,28 @@ def living(actor: Actor, *, at: datetime) -> QuerySet[Dossier]:
 def waiting_for(actor: Actor, *, at: datetime) -> QuerySet[Dossier]:
     """What this actor must do, the most urgent first; what is overdue is not waited for any more."""
     role = Role.PROVIDER if actor.is_provider else Role.HOLDER
-    mine = [state for state, turn in WHOSE_TURN.items() if turn == role and state != State.ACCEPTED]
+    # A declaration is due on its day, and has its own tab: it is not waited for as an answer is.
+    answers = [state for state, kind in CLOCK_OF.items() if kind in DATES_OF_A_HOLDER]
+    mine = [
+        state
+        for state, turn in WHOSE_TURN.items()
+        if turn == role and (state == State.DRAFT or state in answers) and state != State.ACCEPTED
+    ]
     found = with_clock(visible_dossiers(actor)).filter(state__in=mine, removed_from_list_at__isnull=True)
     return found.exclude(due_at__lte=at).order_by(F("due_at").asc(nulls_last=True), "-created_at", "id")
+
+
+def pressing_due(dossier: Dossier, *, at: datetime) -> datetime | None:
+    """When what the organisation owes is due: its answer, or a declaration once its day has come (needs
+    `with_clock`). None: nothing presses, or the clock has run out already."""
+    today = workdays.paris_day(at)
+    kind, due_at = getattr(dossier, "clock_kind", None), getattr(dossier, "due_at", None)
+    has_come = {
+        ClockKind.ENTRY: dossier.starts_on is not None and dossier.starts_on <= today,
+        ClockKind.EXIT: dossier.ends_on is not None and dossier.ends_on <= today,
+        ClockKind.COMPLETION: True,
+    }
+    return due_at if kind in ANSWER_CLOCKS or has_come.get(ClockKind(kind) if kind else None) else None
 
 
 def is_overdue(dossier: Dossier, *, at: datetime) -> bool:
@@ -166,6 +206,8 @@ def _title(move: Transition) -> str:
         return _("Abondement de l’État activé")
     if move.verb == "confirm_payment":
         return _("Paiement reçu : inscription confirmée")
+    if move.verb in SAID_BY_THE_VERB:
+        return str(VERB_WORDS[move.verb])
     if move.verb == "reinstate":
         return _("Dossier rétabli : %(state)s") % {"state": State(move.to_state).label}
     return str(State(move.to_state).label)

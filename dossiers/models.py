@@ -13,8 +13,23 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from accounts.actors import Role
-from dossiers.states import VERB_WORDS, ClockKind, State, known_pairs
+from dossiers.states import (
+    VERB_WORDS,
+    ClaimState,
+    ClockKind,
+    CompletionCause,
+    ExitReason,
+    State,
+    known_pairs,
+)
 from ui import french
+from ui.documents import drawn_path, private_storage
+
+EVIDENCE_FOLDER = "dossiers"
+
+
+def evidence_path(evidence: "Evidence", name: str) -> str:
+    return drawn_path(EVIDENCE_FOLDER)
 
 
 class Dossier(models.Model):
@@ -59,6 +74,12 @@ class Dossier(models.Model):
     free_until = models.DateTimeField(
         _("sans frais jusqu’au"), null=True, blank=True, help_text=_("Premier instant trop tardif.")
     )
+
+    # Declared by the organisation, once it has happened
+    entered_on = models.DateField(_("entré en formation le"), null=True, blank=True)
+    exited_on = models.DateField(_("sorti de formation le"), null=True, blank=True)
+    exit_reason = models.CharField(_("motif de sortie"), max_length=20, choices=ExitReason, blank=True)
+
     silent_party = models.CharField(
         _("resté sans répondre"),
         max_length=10,
@@ -184,7 +205,11 @@ class Transition(models.Model):
         ]
 
     def __str__(self):
-        return f"{VERB_WORDS[self.verb]} · {french.moment(self.at)}"
+        return f"{self.words} · {french.moment(self.at)}"
+
+    @property
+    def words(self) -> str:
+        return str(VERB_WORDS[self.verb])
 
 
 class Deadline(models.Model):
@@ -278,6 +303,15 @@ class FundingLine(models.Model):
         related_name="+",
         verbose_name=_("poche réservée"),
     )
+    spent = models.ForeignKey(
+        "rights.Pocket",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("poche débitée"),
+        help_text=_("Depuis l’entrée en formation."),
+    )
     amount_cents = models.PositiveBigIntegerField(_("montant"))
     reason = models.CharField(_("explication"), max_length=255)
 
@@ -325,14 +359,189 @@ class Payment(models.Model):
         return f"{self.reference} · {self.get_outcome_display()}"
 
 
+class Claim(models.Model):
+    """Force majeure that a holder says kept them away: proved, decided by an agent, with a reason.
+
+    The money of its dossier waits for the decision. A dossier can go through one claim only.
+    """
+
+    dossier = models.OneToOneField(
+        "dossiers.Dossier", on_delete=models.PROTECT, related_name="claim", verbose_name=_("dossier")
+    )
+    words = models.TextField(_("ce qui est arrivé"))
+    made_at = models.DateTimeField(_("invoquée le"))
+    state = models.CharField(_("état"), max_length=10, choices=ClaimState, default=ClaimState.OPEN)
+    decided_at = models.DateTimeField(_("décidée le"), null=True, blank=True)
+    decided_by = models.ForeignKey(
+        "accounts.User",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("décidée par"),
+    )
+    reason = models.TextField(_("motif de la décision"), blank=True)
+
+    class Meta:
+        verbose_name = _("force majeure")
+        verbose_name_plural = _("forces majeures")
+        ordering = ["-made_at", "-id"]
+        permissions = [("decide_claim", _("Peut décider d’une force majeure"))]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(state=ClaimState.OPEN, decided_at__isnull=True, reason="")
+                | (
+                    ~models.Q(state=ClaimState.OPEN)
+                    & models.Q(decided_at__isnull=False)
+                    & ~models.Q(reason="")
+                ),
+                name="claim_is_decided_with_a_reason",
+            )
+        ]
+
+    def __str__(self):
+        return f"{self.dossier.number} · {self.get_state_display()}"
+
+
+class Completion(models.Model):
+    """What an organisation says was done of a training. A correction is another row; the last one holds."""
+
+    dossier = models.ForeignKey(
+        "dossiers.Dossier", on_delete=models.PROTECT, related_name="completions", verbose_name=_("dossier")
+    )
+    version = models.PositiveSmallIntegerField(_("version"))
+    total_minutes = models.PositiveIntegerField(_("durée prévue, en minutes"))
+    done_minutes = models.PositiveIntegerField(_("durée suivie, en minutes"))
+    rate = models.PositiveSmallIntegerField(_("taux de réalisation"))
+    cause = models.CharField(_("cause"), max_length=30, choices=CompletionCause)
+    force_majeure = models.BooleanField(_("force majeure"), default=False)
+    words = models.TextField(_("explication"), blank=True)
+    declared_at = models.DateTimeField(_("déclarée le"))
+    declared_by = models.ForeignKey(
+        "accounts.User", on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+
+    class Meta:
+        verbose_name = _("service fait")
+        verbose_name_plural = _("services faits")
+        ordering = ["dossier", "version"]
+        constraints = [
+            models.UniqueConstraint(fields=["dossier", "version"], name="completion_has_its_version"),
+            models.CheckConstraint(
+                condition=models.Q(total_minutes__gt=0, done_minutes__lte=models.F("total_minutes")),
+                name="completion_never_exceeds_the_whole",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(rate=100, cause=CompletionCause.COMPLETE, force_majeure=False)
+                | (models.Q(rate__lt=100) & ~models.Q(cause=CompletionCause.COMPLETE)),
+                name="completion_of_less_than_the_whole_has_a_cause",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(force_majeure=False) | models.Q(cause=CompletionCause.LEFT),
+                name="completion_excuses_only_who_left",
+            ),
+        ]
+        triggers = [
+            pgtrigger.Protect(
+                name="completion_is_never_changed", operation=pgtrigger.Update | pgtrigger.Delete
+            )
+        ]
+
+    def __str__(self):
+        return f"{self.rate} % · {self.get_cause_display()}"
+
+
+class Evidence(models.Model):
+    """A file that proves a force majeure; its content was judged by ui.documents. Seen by both sides of what
+    they sent themselves, and by staff."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    claim = models.ForeignKey(
+        "dossiers.Claim", on_delete=models.PROTECT, null=True, blank=True, related_name="evidence"
+    )
+    completion = models.ForeignKey(
+        "dossiers.Completion", on_delete=models.PROTECT, null=True, blank=True, related_name="evidence"
+    )
+    file = models.FileField(_("fichier"), upload_to=evidence_path, storage=private_storage, max_length=100)
+    file_name = models.CharField(_("nom du fichier"), max_length=100)
+    content_type = models.CharField(_("type"), max_length=20)
+    size = models.PositiveIntegerField(_("taille en octets"))
+    digest = models.CharField(_("empreinte"), max_length=64)
+    added_at = models.DateTimeField(_("ajouté le"))
+
+    class Meta:
+        verbose_name = _("justificatif d’un dossier")
+        verbose_name_plural = _("justificatifs de dossiers")
+        ordering = ["added_at", "id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(claim__isnull=False, completion__isnull=True)
+                | models.Q(claim__isnull=True, completion__isnull=False),
+                name="evidence_proves_one_thing",
+            )
+        ]
+
+    def __str__(self):
+        return self.file_name
+
+
+class Control(models.Model):
+    """A look at a declared completion before it is validated: asked by the holder or opened by an agent.
+
+    While one is open nothing is validated by itself.
+    """
+
+    dossier = models.ForeignKey(
+        "dossiers.Dossier", on_delete=models.PROTECT, related_name="controls", verbose_name=_("dossier")
+    )
+    words = models.TextField(_("pourquoi"))
+    opened_at = models.DateTimeField(_("ouvert le"))
+    opened_as = models.CharField(_("en tant que"), max_length=10, choices=Role)
+    opened_by = models.ForeignKey(
+        "accounts.User", on_delete=models.PROTECT, related_name="+", verbose_name=_("ouvert par")
+    )
+    released_at = models.DateTimeField(_("levé le"), null=True, blank=True)
+    released_by = models.ForeignKey(
+        "accounts.User",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("levé par"),
+    )
+    outcome = models.TextField(_("conclusion"), blank=True)
+
+    class Meta:
+        verbose_name = _("contrôle de service fait")
+        verbose_name_plural = _("contrôles de service fait")
+        ordering = ["-opened_at", "-id"]
+        permissions = [("control_completion", _("Peut contrôler un service fait"))]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["dossier"],
+                condition=models.Q(released_at__isnull=True),
+                name="control_is_open_once_per_dossier",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(released_at__isnull=True, outcome="")
+                | (models.Q(released_at__isnull=False) & ~models.Q(outcome="")),
+                name="control_is_released_with_its_outcome",
+            ),
+        ]
+
+    def __str__(self):
+        return f"{self.dossier.number} · {french.moment(self.opened_at)}"
+
+
 class Relief(models.Model):
     """Time given back after an outage: proposed by one admin, confirmed by another."""
 
     class Kind(models.TextChoices):
         EXTEND = "extend", _("Prolonger des délais en cours")
         REINSTATE = "reinstate", _("Rétablir des dossiers sans suite")
+        ANNUL_ENTRY = "annul_entry", _("Annuler des entrées déclarées par erreur")
 
-    kind = models.CharField(_("nature"), max_length=10, choices=Kind)
+    kind = models.CharField(_("nature"), max_length=20, choices=Kind)
     dossiers = models.ManyToManyField("dossiers.Dossier", related_name="reliefs", verbose_name=_("dossiers"))
     extra_days = models.PositiveSmallIntegerField(
         _("jours ouvrés ajoutés"), default=0, help_text=_("Pour une prolongation.")

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 import rulebook
 from accounts.actors import Actor
 from accounts.permissions import NotAllowed
-from dossiers import announcements, clocks, workflow
+from dossiers import announcements, clocks, training, workflow
 from dossiers.models import Deadline, Dossier, Relief
 from dossiers.states import CLOCK_OF, ClockKind, State
 from rulebook import workdays
@@ -23,6 +23,7 @@ from ui.refusals import Refused
 
 # Not law: it stops slips. An outage longer than four weeks takes two reliefs.
 EXTRA_DAYS_MAX = 20
+VERBS = {Relief.Kind.REINSTATE: workflow.reinstate, Relief.Kind.ANNUL_ENTRY: training.annul_entry}
 DONE = "ok"
 """What a relief's report says of a dossier that was helped; else, why not."""
 
@@ -78,7 +79,8 @@ def confirm(relief_id: int, *, by: Actor, at: datetime) -> Relief:
                 extend(dossier_id, relief=relief, by=by, at=at)
             else:
                 request_id = uuid5(NAMESPACE_URL, f"relief:{relief.pk}:{dossier_id}")
-                workflow.reinstate(dossier_id, by=by, at=at, request_id=request_id, reason=relief.reason)
+                verb = VERBS[Relief.Kind(relief.kind)]
+                verb(dossier_id, by=by, at=at, request_id=request_id, reason=relief.reason)
             report[str(dossier_id)] = DONE
         except Refused as error:
             report[str(dossier_id)] = error.message

@@ -8,36 +8,31 @@ from django.utils.translation import gettext as _
 
 import rulebook
 from accounts.actors import Actor, Role
-from dossiers import clocks, funding, listing, permissions, workflow
-from dossiers.models import Deadline, Dossier, FundingLine
-from dossiers.states import ANSWER_CLOCKS, CLOCK_OF, FINAL_STATES, MOVES, WHOSE_TURN, ClockKind, State
+from dossiers import clocks, funding, listing, moves, outlook, permissions, workflow
+from dossiers.models import Claim, Completion, Control, Deadline, Dossier, FundingLine, Transition
+from dossiers.outlook import IfCancelled
+from dossiers.states import (
+    ANSWER_CLOCKS,
+    CLOCK_OF,
+    DATES_OF_A_HOLDER,
+    FINAL_STATES,
+    MOVES,
+    OPEN_ENDED,
+    WHOSE_TURN,
+    ClockKind,
+    State,
+)
 from rulebook import workdays
 from ui import french
 
 FORECAST_STATES = frozenset({State.DRAFT, State.REQUESTED, State.PROPOSED})
-# The holder's way out of each state; from those that are not here nothing is left to cancel.
-WAY_OUT = {
-    State.REQUESTED: "cancel",
-    State.PROPOSED: "decline",
-    State.AWAITING_PAYMENT: "cancel",
-    State.ACCEPTED: "withdraw",
-}
-
-
-@dataclass(frozen=True)
-class IfCancelled:
-    """« Si j’annule maintenant… »: what comes back, to the cent, and until when it is free.
-
-    `lines`: (where it goes, cents, note). `lost_cents`: what goes back to a funder or to the State.
-    `is_free` False: it was free until `until`.
-    """
-
-    verb: str
-    is_free: bool
-    until: datetime | None
-    lines: list[tuple[str, int, str]]
-    back_cents: int
-    lost_cents: int
+# The verbs whose transition says where every euro went.
+SETTLING = frozenset({"cancel_late", "grant_claim", "reject_claim", "settle_absence", "validate"})
+# A clock that is nobody's business until its day has come.
+# Those that may have something declared, claimed or contested.
+WITH_A_FILE = frozenset(OPEN_ENDED | {State.COMPLETION_VALIDATED, State.NO_SHOW, State.CANCELLED_BY_HOLDER})
+AGREED = frozenset(WITH_A_FILE - {State.CANCELLED_BY_HOLDER} | {State.ACCEPTED, State.AWAITING_PAYMENT})
+WAITS_FOR_ITS_DAY = frozenset({ClockKind.ENTRY, ClockKind.EXIT})
 
 
 @dataclass
@@ -77,43 +72,126 @@ class Screen:
     state_top_up_cents: int = 0
     is_state_top_up_active: bool = False
     if_cancelled: IfCancelled | None = None
+    # Of a settled dossier: where the price went, and why in a sentence.
+    settled: list[tuple[str, int, str]] = field(default_factory=list)
+    settled_reason: str = ""
+    # What is due to the organisation, for its own eyes and the holder's.
+    provider_cents: int = 0
+    claim: Claim | None = None
+    completion: Completion | None = None
+    control: Control | None = None
+    # The holder may still say that the declared completion is wrong.
+    can_contest: bool = False
 
 
 def of(dossier: Dossier, *, actor: Actor, at: datetime) -> Screen:
     """The screen of a dossier for one reader. Writes nothing."""
-    clock = None
-    for running in Deadline.objects.filter(dossier=dossier, closed_at__isnull=True):
-        if running.kind == CLOCK_OF.get(State(dossier.state)):
-            clock = running
+    clock = _shown_clock(dossier, actor, at=at)
     is_overdue = clock is not None and clock.kind in ANSWER_CLOCKS and clock.due_at <= at
-    verbs = set() if is_overdue else {verb for verb in MOVES if permissions.can(verb, dossier, actor)}
-    if dossier.free_until is None or dossier.free_until <= at:
-        verbs.discard("withdraw")
-    if dossier.starts_on is not None and dossier.starts_on <= workdays.paris_day(at):
-        verbs.discard("call_off")
     past = listing.history(dossier)
     screen = Screen(
         dossier=dossier,
         at=at,
-        sentence=sentence(dossier, due_at=clock.due_at if clock else None, is_overdue=is_overdue),
-        is_yours=not is_overdue and _waits_for(dossier) == actor.role,
+        sentence=sentence(dossier, due_at=clock.due_at if clock else None, is_overdue=is_overdue, at=at),
+        is_yours=not is_overdue and _waits_for(dossier, at=at) == actor.role,
         is_overdue=is_overdue,
-        clock=None if is_overdue else clock,
+        clock=None if clock is None or clock.due_at <= at else clock,
         skipped=[(date.fromisoformat(skip["day"]), skip["why"]) for skip in clock.skipped] if clock else [],
-        verbs=verbs,
+        verbs=set() if is_overdue else _verbs(dossier, actor, clock, at=at),
         facts_title=_facts_title(dossier),
         facts=_facts(dossier),
         timeline=_timeline(dossier, past, clock, is_overdue, at=at),
         reason=past[-1].reason if dossier.state in FINAL_STATES else "",
         price_cents=dossier.current_price_cents,
     )
+    _show_training(screen, actor)
+    settling = Transition.objects.filter(dossier=dossier, verb__in=SETTLING).last()
+    if settling is not None:
+        screen.provider_cents = settling.details["provider_cents"]
     if not actor.is_provider:
         # What a holder owns is not the organisation's business.
         lines = listing.funding_lines(dossier)
-        _show_money(screen, lines, ended_at=past[-1].at)
+        if settling is not None:
+            _show_settled(screen, lines, settling)
+        else:
+            _show_money(screen, lines, ended_at=past[-1].at)
         if not is_overdue:
-            screen.if_cancelled = _if_cancelled(dossier, lines, at=at)
+            rules = moves.law_of(dossier) if dossier.state == State.ACCEPTED else None
+            screen.if_cancelled = outlook.if_cancelled(dossier, lines, at=at, rules=rules)
     return screen
+
+
+def _shown_clock(dossier: Dossier, actor: Actor, *, at: datetime) -> Deadline | None:
+    """The clock that runs, once it concerns anybody."""
+    clock = Deadline.objects.filter(dossier=dossier, closed_at__isnull=True).first()
+    if clock is None or State(dossier.state) not in CLOCK_OF:
+        return None
+    if clock.kind in WAITS_FOR_ITS_DAY:
+        day = dossier.starts_on if clock.kind == ClockKind.ENTRY else dossier.ends_on
+        if day is None or day > workdays.paris_day(at):
+            return None
+    return clock
+
+
+def _verbs(dossier: Dossier, actor: Actor, clock: Deadline | None, *, at: datetime) -> set[str]:
+    """What this reader can do at that moment: buttons, judged again by the verbs."""
+    today = workdays.paris_day(at)
+    is_free = dossier.free_until is not None and at < dossier.free_until
+    has_begun = dossier.starts_on is not None and dossier.starts_on <= today
+    is_over = clock is not None and clock.due_at <= at
+    allowed = {
+        "withdraw": is_free,
+        "cancel_late": not is_free and not has_begun,
+        "claim": not is_over if dossier.state == State.ABSENT else not is_free and not has_begun,
+        "call_off": not has_begun,
+        "enter": has_begun,
+        "report_absence": has_begun and dossier.starts_on != today,
+    }
+    return {verb for verb in MOVES if permissions.can(verb, dossier, actor) and allowed.get(verb, True)}
+
+
+def _show_training(screen: Screen, actor: Actor) -> None:
+    """What was declared, claimed and contested of it."""
+    dossier, at = screen.dossier, screen.at
+    if dossier.state not in WITH_A_FILE:
+        return
+    screen.claim = Claim.objects.filter(dossier=dossier).prefetch_related("evidence").first()
+    screen.completion = Completion.objects.filter(dossier=dossier).order_by("-version").first()
+    screen.control = Control.objects.filter(dossier=dossier).first()
+    screen.can_contest = (
+        actor.is_holder
+        and dossier.state == State.COMPLETION_DECLARED
+        and screen.control is None
+        and screen.clock is not None
+        and at < screen.clock.due_at
+    )
+
+
+def _show_settled(screen: Screen, lines: list[FundingLine], settling: Transition) -> None:
+    """Where the price went: by destination, then line by line."""
+    said = settling.details
+    sums = [
+        (_("Rendu à vos droits et aux financeurs"), said["returned_cents"], ""),
+        (_("Remboursé sur le compte qui a payé"), said["refunded_card_cents"], ""),
+        (_("Gardé en avoir sur votre compte"), said["credit_cents"], _("Il paie votre prochaine formation.")),
+        (_("Reçu par l’organisme"), said["provider_cents"], ""),
+        (_("Droits perdus"), said["forfeited_cents"], ""),
+    ]
+    screen.settled = [(words, cents, note) for words, cents, note in sums if cents]
+    screen.settled_reason = said["reason"]
+    screen.money_caption = _("Ce que chaque ligne est devenue")
+    shares = {position: share for position, *share in said["lines"]}
+    screen.money = [
+        (outlook.label(line), line.amount_cents, _share_in_words(shares.get(line.position, [])))
+        for line in lines
+    ]
+
+
+def _share_in_words(share: list[int]) -> str:
+    ways = (_("rendu"), _("en avoir"), _("perdu"), _("à l’organisme"))
+    return " · ".join(
+        f"{french.euros(cents)} {way}" for way, cents in zip(ways, share, strict=False) if cents
+    )
 
 
 def _show_money(screen: Screen, lines: list[FundingLine], *, ended_at: datetime) -> None:
@@ -166,32 +244,6 @@ def _show_money(screen: Screen, lines: list[FundingLine], *, ended_at: datetime)
         screen.computed_for = dossier.holder.get_status_display()
 
 
-def _if_cancelled(dossier: Dossier, lines: list[FundingLine], *, at: datetime) -> IfCancelled | None:
-    """What a cancellation by the holder would give back at that moment; None: nothing to cancel."""
-    state = State(dossier.state)
-    if state not in WAY_OUT:
-        return None
-    reserved = [line for line in lines if line.reserved_id]
-    lost = listing.lost_cents(reserved, at=at)
-    return IfCancelled(
-        verb=WAY_OUT[state],
-        is_free=state != State.ACCEPTED or (dossier.free_until is not None and at < dossier.free_until),
-        until=dossier.free_until if state == State.ACCEPTED else None,
-        lines=[
-            (
-                _label(line, is_over=True),
-                line.amount_cents,
-                _note(line, ended_at=at, is_over=True)
-                if line.source is not None
-                else _("Remboursé sur le compte qui a payé."),
-            )
-            for line in reserved
-        ],
-        back_cents=sum(line.amount_cents for line in reserved) - lost,
-        lost_cents=lost,
-    )
-
-
 def _note(line: FundingLine, *, ended_at: datetime, is_over: bool) -> str:
     if not is_over:
         return line.reason
@@ -214,13 +266,17 @@ def _label(line: FundingLine, *, is_over: bool) -> str:
     return _("N’a pas été payé") if is_over else _("À payer par vous")
 
 
-def _waits_for(dossier: Dossier) -> Role | None:
-    """Who has to answer before the clock ends; a confirmed registration waits for no answer."""
-    state = State(dossier.state)
-    return WHOSE_TURN[state] if CLOCK_OF.get(state) in ANSWER_CLOCKS else None
+def _waits_for(dossier: Dossier, *, at: datetime) -> Role | None:
+    """Who has something to do; a confirmed registration waits for nobody until its first day."""
+    state, today = State(dossier.state), workdays.paris_day(at)
+    if state == State.ACCEPTED and (dossier.starts_on is None or dossier.starts_on > today):
+        return None
+    if state == State.IN_TRAINING and (dossier.ends_on is None or dossier.ends_on > today):
+        return None
+    return WHOSE_TURN.get(state) if state in CLOCK_OF else None
 
 
-def sentence(dossier: Dossier, *, due_at: datetime | None, is_overdue: bool) -> str:
+def sentence(dossier: Dossier, *, due_at: datetime | None, is_overdue: bool, at: datetime) -> str:
     """Whose turn, until when: the first line of the page, and of a row in a list. `due_at`: of its clock.
 
     The same for both sides: it names who must act (docs/decisions.md, 16).
@@ -228,7 +284,9 @@ def sentence(dossier: Dossier, *, due_at: datetime | None, is_overdue: bool) -> 
     state = State(dossier.state)
     due = french.last_minute(due_at) if due_at else ""
     organisation, holder = dossier.provider.organisation.name, dossier.holder.display_name
+    days = {"starts": dossier.starts_on, "entered": dossier.entered_on, "exited": dossier.exited_on}
     names = {"organisation": organisation, "holder": holder, "due": due}
+    names |= {name: french.day(day) if day else "" for name, day in days.items()}
     if is_overdue:
         return _("Le délai est dépassé depuis le %(due)s : ce dossier est sans suite.") % names
     sentences = {
@@ -238,10 +296,35 @@ def sentence(dossier: Dossier, *, due_at: datetime | None, is_overdue: bool) -> 
         State.AWAITING_PAYMENT: _("%(holder)s doit payer ce qui reste au plus tard le %(due)s."),
         State.ACCEPTED: _(
             "L’inscription est confirmée. %(organisation)s accueille %(holder)s au premier jour."
+        )
+        if dossier.starts_on is None or dossier.starts_on > workdays.paris_day(at)
+        else _("La formation devait commencer le %(starts)s. %(organisation)s doit déclarer l’entrée."),
+        State.ABSENT: _(
+            "%(organisation)s déclare que %(holder)s n’est pas venu au premier jour. "
+            "Une force majeure peut être expliquée jusqu’au %(due)s."
+        )
+        if due_at and at < due_at
+        else _(
+            "Sans explication de %(holder)s dans le délai, l’absence compte comme une annulation tardive."
         ),
+        State.CLAIMED: _(
+            "%(holder)s invoque une force majeure. Le portail décide ; rien n’est perdu d’ici là."
+        ),
+        State.IN_TRAINING: _("%(holder)s est en formation depuis le %(entered)s."),
+        State.ENDED: _(
+            "La formation est terminée depuis le %(exited)s. %(organisation)s doit dire ce qui a été suivi."
+        ),
+        State.COMPLETION_DECLARED: _(
+            "%(organisation)s a dit ce qui a été suivi. Sans contestation, ce sera validé après le %(due)s."
+        )
+        if due_at
+        else _("Le service fait est contrôlé par le portail : rien n’est réglé avant sa conclusion."),
+        State.COMPLETION_VALIDATED: _("Ce qui a été suivi est validé. Ce dossier est clos."),
+        State.NO_SHOW: _("%(holder)s n’est pas venu au premier jour. Ce dossier est clos."),
+        State.CANCELLED_BY_FUNDER: _("Un financeur a annulé. Tout ce qui était réservé a été rendu."),
         State.REFUSED_BY_PROVIDER: _("%(organisation)s a refusé cette demande."),
         State.REFUSED_BY_HOLDER: _("%(holder)s a refusé la proposition."),
-        State.CANCELLED_BY_HOLDER: _("%(holder)s a annulé. Tout ce qui était réservé a été rendu."),
+        State.CANCELLED_BY_HOLDER: _("%(holder)s a annulé. Ce dossier est clos."),
         State.CANCELLED_BY_PROVIDER: _("%(organisation)s a annulé. Tout ce qui était réservé a été rendu."),
         State.CLOSED_BY_PLATFORM: _("Le portail a clos ce dossier : la formation n’est plus ouverte."),
     }
@@ -257,7 +340,7 @@ def _facts_title(dossier: Dossier) -> str:
     """Asked, proposed or agreed: how far both sides have come."""
     if dossier.price_cents is None:
         return _("Ce qui est demandé")
-    if dossier.state in {State.ACCEPTED, State.AWAITING_PAYMENT}:
+    if dossier.state in AGREED:
         return _("Ce qui est convenu")
     return _("Ce qui est proposé")
 
@@ -331,6 +414,8 @@ def coming_steps(dossier: Dossier, *, at: datetime) -> list[str]:
         titles.append(_("Premier jour de la formation : %(day)s") % {"day": french.day(starts_on)})
     if ends_on and ends_on >= today and ends_on != starts_on:
         titles.append(_("Dernier jour de la formation : %(day)s") % {"day": french.day(ends_on)})
+    if state in (State.ACCEPTED, State.IN_TRAINING):
+        titles.append(_("L’organisme dit ce qui a été suivi"))
     return titles
 
 
@@ -354,10 +439,12 @@ def row(dossier: Dossier, *, at: datetime) -> Row:
     starts_on, ends_on = _days(dossier)
     return Row(
         dossier=dossier,
-        sentence=sentence(dossier, due_at=dossier.due_at, is_overdue=is_overdue),
+        sentence=sentence(dossier, due_at=dossier.due_at, is_overdue=is_overdue, at=at),
         is_overdue=is_overdue,
         # The free cancellation has ended, and the job has not passed: there is nothing to count any more.
-        due_at=dossier.due_at if dossier.due_at and dossier.due_at > at else None,
+        due_at=dossier.due_at
+        if dossier.due_at and dossier.due_at > at and dossier.clock_kind in DATES_OF_A_HOLDER
+        else None,
         is_mine=WHOSE_TURN.get(State(dossier.state)) == Role.HOLDER and not is_overdue,
         track=[] if is_overdue else track(State(dossier.state)),
         starts_on=starts_on,
@@ -375,7 +462,19 @@ def track(state: State) -> list[tuple[str, str]]:
         State.PROPOSED: _("Votre validation"),
         State.AWAITING_PAYMENT: _("Paiement"),
         State.ACCEPTED: _("Premier jour"),
+        State.IN_TRAINING: _("Formation"),
+        State.ENDED: _("Service fait"),
     }
+    if state in OPEN_ENDED:
+        # Confirmed long ago: what counts now is the training itself.
+        way = {
+            State.ACCEPTED: _("Inscription"),
+            State.IN_TRAINING: _("Formation"),
+            State.ENDED: _("Service fait"),
+            State.COMPLETION_DECLARED: _("Vérification"),
+        }
+        if state not in way:
+            return []
     steps, look = [], "done"
     for each, words in way.items():
         if each == State.AWAITING_PAYMENT and state != each:

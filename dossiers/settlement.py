@@ -209,6 +209,8 @@ CAUSES: dict[Cause, Callable[[Order, int | None, Rules], Settlement]] = {
     Cause.INTERRUPTED: _all_back,
     Cause.INTERRUPTED_AND_POSTPONED: _pro_rata,
 }
+TOO_LATE = frozenset(cause for cause, rule in CAUSES.items() if rule is _too_late)
+"""After which what a funder gave for this training alone goes back to it, and not to the holder's purse."""
 MEASURED = frozenset(cause for cause, rule in CAUSES.items() if rule in (_by_bands, _pro_rata))
 """What asks how much was done."""
 

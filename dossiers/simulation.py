@@ -7,7 +7,7 @@ French, in its place. Format and limits: docs/simulate-settlement.md. The arithm
 
 from collections import Counter
 from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from enum import StrEnum
 from typing import Any
 
@@ -17,7 +17,7 @@ from dossiers import clocks, settlement
 from dossiers.settlement import CARD, Cause, Order, Paid, Settlement
 from rights.kinds import HOLDER_KINDS, PocketKind
 from rulebook.rules import NoRuleInForce, Rules
-from rulebook.workdays import as_paris, midnight_after, paris_day
+from rulebook.workdays import as_paris, midnight_of, paris_day
 from ui import french, json_lines
 from ui.json_lines import BadLine
 
@@ -129,7 +129,7 @@ def _rate(said: dict[str, Any], event: Event, cause: Cause) -> int | None:
 def _check_order_of_days(
     said: dict[str, Any], event: Event, *, accepted_at: datetime, happened_at: datetime, starts_on: date
 ) -> None:
-    start = midnight_after(starts_on - timedelta(days=1))
+    start = midnight_of(starts_on)
     if accepted_at >= start:
         raise BadLine(_("accepted_at : la formation avait déjà commencé."))
     # A day alone is the whole of it: the day of the acceptance is not before it.

@@ -19,10 +19,18 @@ class State(models.TextChoices):
     PROPOSED = "proposed", _("À valider par le titulaire")
     AWAITING_PAYMENT = "awaiting_payment", _("Paiement en cours")
     ACCEPTED = "accepted", _("Inscription confirmée")
+    ABSENT = "absent", _("Absence au premier jour")
+    CLAIMED = "claimed", _("Force majeure à l’examen")
+    IN_TRAINING = "in_training", _("En formation")
+    ENDED = "ended", _("Formation terminée")
+    COMPLETION_DECLARED = "completion_declared", _("Service fait en vérification")
+    COMPLETION_VALIDATED = "completion_validated", _("Clos")
+    NO_SHOW = "no_show", _("Close : absence au premier jour")
     REFUSED_BY_PROVIDER = "refused_by_provider", _("Refusée par l’organisme")
     REFUSED_BY_HOLDER = "refused_by_holder", _("Refusée par le titulaire")
     CANCELLED_BY_HOLDER = "cancelled_by_holder", _("Annulée par le titulaire")
     CANCELLED_BY_PROVIDER = "cancelled_by_provider", _("Annulée par l’organisme")
+    CANCELLED_BY_FUNDER = "cancelled_by_funder", _("Annulée par le financeur")
     LAPSED = "lapsed", _("Sans suite : délai dépassé")
     CLOSED_BY_PLATFORM = "closed_by_platform", _("Close par le portail")
 
@@ -55,6 +63,22 @@ MOVES: dict[str, Move] = {
         [S.PROPOSED, S.AWAITING_PAYMENT, S.ACCEPTED], [S.CANCELLED_BY_PROVIDER], [Role.PROVIDER]
     ),
     "withdraw": _move([S.ACCEPTED], [S.CANCELLED_BY_HOLDER], [Role.HOLDER]),
+    "cancel_late": _move([S.ACCEPTED], [S.CANCELLED_BY_HOLDER], [Role.HOLDER]),
+    # A funder acts through the administration, until it has a door of its own.
+    "call_off_for_funder": _move([S.AWAITING_PAYMENT, S.ACCEPTED], [S.CANCELLED_BY_FUNDER], [Role.ADMIN]),
+    # The first day, and what kept somebody from it.
+    "enter": _move([S.ACCEPTED, S.ABSENT], [S.IN_TRAINING], [Role.PROVIDER]),
+    "annul_entry": _move([S.IN_TRAINING], [S.ACCEPTED], [Role.ADMIN]),
+    "report_absence": _move([S.ACCEPTED], [S.ABSENT], [Role.PROVIDER]),
+    "claim": _move([S.ACCEPTED, S.ABSENT], [S.CLAIMED], [Role.HOLDER]),
+    "grant_claim": _move([S.CLAIMED], [S.CANCELLED_BY_HOLDER, S.NO_SHOW], [Role.ADMIN]),
+    "reject_claim": _move([S.CLAIMED], [S.CANCELLED_BY_HOLDER, S.NO_SHOW], [Role.ADMIN]),
+    "settle_absence": _move([S.ABSENT], [S.NO_SHOW], [Role.SYSTEM]),
+    # The last day, and what was done of it.
+    "end": _move([S.IN_TRAINING], [S.ENDED], [Role.PROVIDER]),
+    "declare_completion": _move([S.ENDED], [S.COMPLETION_DECLARED], [Role.PROVIDER]),
+    "correct_completion": _move([S.COMPLETION_DECLARED], [S.COMPLETION_DECLARED], [Role.ADMIN]),
+    "validate": _move([S.COMPLETION_DECLARED], [S.COMPLETION_VALIDATED], [Role.ADMIN, Role.SYSTEM]),
     "lapse": _move([S.REQUESTED, S.PROPOSED, S.AWAITING_PAYMENT], [S.LAPSED], [Role.SYSTEM]),
     "close": _move([S.REQUESTED, S.PROPOSED], [S.CLOSED_BY_PLATFORM], [Role.SYSTEM]),
     "reinstate": _move([S.LAPSED], [S.REQUESTED, S.PROPOSED, S.AWAITING_PAYMENT], [Role.ADMIN]),
@@ -72,6 +96,19 @@ VERB_WORDS = {
     "cancel": _("Annulation du titulaire"),
     "call_off": _("Annulation de l’organisme"),
     "withdraw": _("Rétractation du titulaire"),
+    "cancel_late": _("Annulation tardive du titulaire"),
+    "call_off_for_funder": _("Annulation du financeur"),
+    "enter": _("Entrée en formation déclarée"),
+    "annul_entry": _("Entrée en formation annulée"),
+    "report_absence": _("Absence déclarée par l’organisme"),
+    "claim": _("Force majeure invoquée"),
+    "grant_claim": _("Force majeure reconnue"),
+    "reject_claim": _("Force majeure non reconnue"),
+    "settle_absence": _("Absence restée sans explication"),
+    "end": _("Fin de formation déclarée"),
+    "declare_completion": _("Service fait déclaré"),
+    "correct_completion": _("Service fait corrigé"),
+    "validate": _("Service fait validé"),
     "lapse": _("Délai dépassé"),
     "close": _("Clôture par le portail"),
     "reinstate": _("Dossier rétabli"),
@@ -84,6 +121,11 @@ WHOSE_TURN: dict[State, Role | None] = {
     S.PROPOSED: Role.HOLDER,
     S.AWAITING_PAYMENT: Role.HOLDER,
     S.ACCEPTED: Role.PROVIDER,
+    S.ABSENT: Role.HOLDER,
+    S.CLAIMED: Role.ADMIN,
+    S.IN_TRAINING: Role.PROVIDER,
+    S.ENDED: Role.PROVIDER,
+    S.COMPLETION_DECLARED: Role.SYSTEM,
 }
 """Who must act. A state that is not here has nobody left to wait for."""
 
@@ -95,6 +137,12 @@ class ClockKind(models.TextChoices):
     HOLDER_ANSWER = "holder_answer", _("Validation du titulaire")
     PAYMENT = "payment", _("Paiement")
     WITHDRAWAL = "withdrawal", _("Rétractation")
+    ENTRY = "entry", _("Déclaration d’entrée en formation")
+    ABSENCE = "absence", _("Explication de l’absence")
+    CLAIM = "claim", _("Décision sur la force majeure")
+    EXIT = "exit", _("Déclaration de fin de formation")
+    COMPLETION = "completion", _("Déclaration du service fait")
+    VALIDATION = "validation", _("Vérification du service fait")
 
 
 CLOCK_OF: dict[State, ClockKind] = {
@@ -102,11 +150,26 @@ CLOCK_OF: dict[State, ClockKind] = {
     S.PROPOSED: ClockKind.HOLDER_ANSWER,
     S.AWAITING_PAYMENT: ClockKind.PAYMENT,
     S.ACCEPTED: ClockKind.WITHDRAWAL,
+    S.ABSENT: ClockKind.ABSENCE,
+    S.CLAIMED: ClockKind.CLAIM,
+    S.IN_TRAINING: ClockKind.EXIT,
+    S.ENDED: ClockKind.COMPLETION,
+    S.COMPLETION_DECLARED: ClockKind.VALIDATION,
 }
-"""The clock that runs in a state: opened on entering it, closed on leaving it."""
+"""The clock that a state opens; leaving it closes whatever runs. One at a time."""
+
+THEN: dict[ClockKind, ClockKind] = {ClockKind.WITHDRAWAL: ClockKind.ENTRY}
+"""Of a state with two clocks, one after the other: once it cannot be cancelled freely any more, a confirmed
+registration waits for the first day."""
+
+DECLARATION_CLOCKS = frozenset({ClockKind.ENTRY, ClockKind.EXIT, ClockKind.COMPLETION, ClockKind.CLAIM})
+"""Missed, they are said again and flagged; they never move a dossier or its money (docs/decisions.md, 14)."""
 
 ANSWER_CLOCKS = frozenset({ClockKind.PROVIDER_ANSWER, ClockKind.HOLDER_ANSWER, ClockKind.PAYMENT})
 """Once one of these is over, the dossier is without follow-up, whatever the job has had time to do."""
+
+DATES_OF_A_HOLDER = ANSWER_CLOCKS | {ClockKind.WITHDRAWAL, ClockKind.ABSENCE}
+"""The clocks whose end a holder counts with."""
 
 SILENT_PARTY: dict[ClockKind, Role] = {
     ClockKind.PROVIDER_ANSWER: Role.PROVIDER,
@@ -114,6 +177,32 @@ SILENT_PARTY: dict[ClockKind, Role] = {
     ClockKind.PAYMENT: Role.HOLDER,
 }
 """Whose silence a missed clock is."""
+
+
+class ExitReason(models.TextChoices):
+    """Why somebody is no longer in training. Ours: the national codes are not published."""
+
+    FINISHED = "finished", _("La formation est allée à son terme")
+    LEFT = "left", _("La personne est partie, ou n’est plus venue")
+    INTERRUPTED = "interrupted", _("L’organisme a interrompu la formation")
+
+
+class CompletionCause(models.TextChoices):
+    """Why less than the whole was done."""
+
+    COMPLETE = "complete", _("Tout a été suivi")
+    LEFT = "left", _("La personne est partie, ou a été absente")
+    INTERRUPTED = "interrupted", _("L’organisme a interrompu, sans proposer de report")
+    INTERRUPTED_AND_POSTPONED = (
+        "interrupted_and_postponed",
+        _("L’organisme a interrompu, et proposé un report"),
+    )
+
+
+class ClaimState(models.TextChoices):
+    OPEN = "open", _("À examiner")
+    GRANTED = "granted", _("Reconnue")
+    REJECTED = "rejected", _("Non reconnue")
 
 
 def known_pairs() -> list[tuple[str, str, str]]:
@@ -125,5 +214,8 @@ def known_pairs() -> list[tuple[str, str, str]]:
         for target in move.targets
     )
 
+
+OPEN_ENDED = frozenset({S.ABSENT, S.CLAIMED, S.IN_TRAINING, S.ENDED, S.COMPLETION_DECLARED})
+"""From the first day on, until the money is settled."""
 
 del S

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from dossiers.views import batches, calendar, first_steps, holder, provider
+from dossiers.views import batches, calendar, claims, first_steps, holder, provider, training
 
 urlpatterns = [
     path("mes-dossiers", holder.dossiers, name="dossiers"),
@@ -16,6 +16,12 @@ urlpatterns = [
     path("mes-dossiers/<uuid:dossier_id>/refuser", holder.dossier_decline, name="dossier_decline"),
     path("mes-dossiers/<uuid:dossier_id>/annuler", holder.dossier_cancel, name="dossier_cancel"),
     path("mes-dossiers/<uuid:dossier_id>/se-retracter", holder.dossier_withdraw, name="dossier_withdraw"),
+    path(
+        "mes-dossiers/<uuid:dossier_id>/annuler-tard", holder.dossier_cancel_late, name="dossier_cancel_late"
+    ),
+    path("mes-dossiers/<uuid:dossier_id>/force-majeure", claims.dossier_claim, name="dossier_claim"),
+    path("mes-dossiers/<uuid:dossier_id>/contester", claims.dossier_contest, name="dossier_contest"),
+    path("justificatifs/<uuid:evidence_id>", claims.dossier_evidence, name="dossier_evidence"),
     path("mes-dossiers/<uuid:dossier_id>/retirer", holder.dossier_remove, name="dossier_remove"),
     path(
         "mes-dossiers/<uuid:dossier_id>/agenda/<slug:kind>.ics", calendar.dossier_event, name="dossier_event"
@@ -53,4 +59,9 @@ urlpatterns = [
     path("demandes/<uuid:dossier_id>/proposer", provider.provider_propose, name="provider_propose"),
     path("demandes/<uuid:dossier_id>/refuser", provider.provider_refuse, name="provider_refuse"),
     path("demandes/<uuid:dossier_id>/annuler", provider.provider_call_off, name="provider_call_off"),
+    path("demandes/<uuid:dossier_id>/entree", training.provider_enter, name="provider_enter"),
+    path("demandes/<uuid:dossier_id>/absence", training.provider_absence, name="provider_absence"),
+    path("demandes/<uuid:dossier_id>/fin", training.provider_end, name="provider_end"),
+    path("demandes/<uuid:dossier_id>/service-fait", training.provider_completion, name="provider_completion"),
+    path("sommes-dues", training.provider_due, name="provider_due"),
 ]

@@ -1,5 +1,8 @@
 """What people do with a dossier: one verb each, whoever does it.
 
+Here, until the registration is confirmed, and how one leaves it; force_majeure.py and training.py go on from
+there, moves.py is what all are made of.
+
 Every public verb has the same six steps in this order: lock · same request again? · guards ·
 money · move · return. It is done by `by`, at the moment `at`; the same `request_id` returns the
 first result (double click, lost answer, back button). What cannot be done raises `Refused`; who
@@ -25,9 +28,10 @@ from accounts.models import HolderProfile
 from accounts.permissions import NotAllowed
 from catalog import eligibility, promises
 from catalog.models import Offer, Session
-from dossiers import announcements, clocks, funding, guards, permissions, terms
+from dossiers import clocks, funding, guards, moves, permissions, terms
 from dossiers.models import Deadline, Dossier, FundingLine, Payment, Transition
-from dossiers.states import CLOCK_OF, MOVES, SILENT_PARTY, ClockKind, State
+from dossiers.settlement import Cause
+from dossiers.states import CLOCK_OF, SILENT_PARTY, State
 from rights import ledger
 from rulebook import Rules, workdays
 from ui.refusals import Refused, StalePage
@@ -82,7 +86,7 @@ def create(session_id: UUID, *, by: Actor, at: datetime, request_id: UUID) -> Do
 def edit(dossier_id: UUID, *, by: Actor, fields: Mapping[str, Any]) -> Dossier:
     """Change what a draft says (project, wished_start, contact_email, contact_phone). By its holder."""
     with transaction.atomic():
-        dossier = _lock(dossier_id)
+        dossier = moves.lock(dossier_id)
         permissions.check_holder(dossier, by)
         guards.check_move(dossier, "submit")
         for name in ("project", "wished_start", "contact_email", "contact_phone"):
@@ -95,7 +99,7 @@ def edit(dossier_id: UUID, *, by: Actor, fields: Mapping[str, Any]) -> Dossier:
 def discard(dossier_id: UUID, *, by: Actor) -> None:
     """Throw a draft away: nothing was sent, so nothing needs a trace. By its holder."""
     with transaction.atomic():
-        dossier = _lock(dossier_id)
+        dossier = moves.lock(dossier_id)
         permissions.check_holder(dossier, by)
         guards.check_move(dossier, "submit")
         dossier.delete()
@@ -109,14 +113,14 @@ def submit(
 ) -> Dossier:
     """Send the request. Effects: REQUESTED; the answer clock; a notice to the organisation. By the holder."""
     with transaction.atomic():
-        dossier, is_done = _begin("submit", dossier_id, by=by, request_id=request_id)
+        dossier, is_done = moves.begin("submit", dossier_id, by=by, request_id=request_id)
         if is_done:
             return dossier
         guards.check_move(dossier, "submit")
         today = workdays.paris_day(at)
         rules = rulebook.on(today)
         # Two requests at once from one holder would both count four.
-        _lock_holder(dossier)
+        moves.lock_holder(dossier)
         guards.check_can_enrol(dossier, on=today, rules=rules)
         guards.check_offer_open(dossier, on=today, rules=rules)
         guards.check_session_reachable(dossier.session, on=today, rules=rules)
@@ -136,7 +140,7 @@ def submit(
         dossier.save(update_fields=["asked_price_cents", "terms_version"])
         # What was asked, as it stands today: the organisation may move its session before it answers.
         asked = terms.of(price, dossier.session.starts_on or dossier.wished_start, dossier.session.ends_on)
-        _move(
+        moves.make(
             dossier,
             "submit",
             State.REQUESTED,
@@ -165,7 +169,7 @@ def propose(
     By the organisation. A price or dates that differ from what was asked need `change_reason`.
     """
     with transaction.atomic():
-        dossier, is_done = _begin("propose", dossier_id, by=by, request_id=request_id)
+        dossier, is_done = moves.begin("propose", dossier_id, by=by, request_id=request_id)
         if is_done:
             return dossier
         today = workdays.paris_day(at)
@@ -186,7 +190,7 @@ def propose(
         dossier.ends_on = ends_on
         dossier.change_reason = change_reason.strip()
         dossier.save(update_fields=["price_cents", "starts_on", "ends_on", "change_reason"])
-        _move(
+        moves.make(
             dossier,
             "propose",
             State.PROPOSED,
@@ -205,11 +209,11 @@ def refuse(
 ) -> Dossier:
     """Answer no, and say why. Effects: REFUSED_BY_PROVIDER; a notice to the holder. By the organisation."""
     with transaction.atomic():
-        dossier, is_done = _begin("refuse", dossier_id, by=by, request_id=request_id)
+        dossier, is_done = moves.begin("refuse", dossier_id, by=by, request_id=request_id)
         if is_done:
             return dossier
         guards.check_refusal(dossier, reason=reason, at=at)
-        _move(
+        moves.make(
             dossier,
             "refuse",
             State.REFUSED_BY_PROVIDER,
@@ -232,7 +236,7 @@ def accept(
     fingerprint of the plan the person saw: another one today is refused.
     """
     with transaction.atomic():
-        dossier, is_done = _begin("accept", dossier_id, by=by, request_id=request_id)
+        dossier, is_done = moves.begin("accept", dossier_id, by=by, request_id=request_id)
         if is_done:
             return dossier
         guards.check_move(dossier, "accept")
@@ -240,7 +244,7 @@ def accept(
         today = workdays.paris_day(at)
         guards.check_not_started(dossier, on=today)
         rules = rulebook.on(today)
-        _lock_holder(dossier)
+        moves.lock_holder(dossier)
         guards.check_can_enrol(dossier, on=today, rules=rules)
         guards.check_offer_open(dossier, on=today, rules=rules)
         guards.check_enrolled_once(dossier)
@@ -253,7 +257,7 @@ def accept(
         target = State.AWAITING_PAYMENT if plan.remainder_cents else State.ACCEPTED
         if target == State.ACCEPTED:
             _freeze_free_until(dossier, at=at, rules=rules)
-        _move(
+        moves.make(
             dossier,
             "accept",
             target,
@@ -272,7 +276,7 @@ def activate_top_up(dossier_id: UUID, *, by: Actor, at: datetime, request_id: UU
     Effects: the plan of this dossier counts it from now on; it is reserved when the holder validates.
     """
     with transaction.atomic():
-        dossier, is_done = _begin("activate_top_up", dossier_id, by=by, request_id=request_id)
+        dossier, is_done = moves.begin("activate_top_up", dossier_id, by=by, request_id=request_id)
         if is_done:
             return dossier
         guards.check_move(dossier, "activate_top_up")
@@ -291,7 +295,7 @@ def activate_top_up(dossier_id: UUID, *, by: Actor, at: datetime, request_id: UU
                     "ou elle n’est pas concernée."
                 )
             )
-        _move(
+        moves.make(
             dossier,
             "activate_top_up",
             State.PROPOSED,
@@ -319,7 +323,7 @@ def confirm_payment(
     Effects: the payment is reserved beside the rights; ACCEPTED; `free_until` frozen; notices.
     """
     with transaction.atomic():
-        dossier, is_done = _begin("confirm_payment", dossier_id, by=by, request_id=request_id)
+        dossier, is_done = moves.begin("confirm_payment", dossier_id, by=by, request_id=request_id)
         if is_done:
             return dossier
         paid = Payment.objects.filter(reference=reference, dossier=dossier, amount_cents=amount_cents)
@@ -350,7 +354,7 @@ def confirm_payment(
         _record_payment(dossier, Payment.Outcome.CONFIRMED, reference, amount_cents, at=at)
         rules = rulebook.on(workdays.paris_day(at))
         _freeze_free_until(dossier, at=at, rules=rules)
-        _move(
+        moves.make(
             dossier,
             "confirm_payment",
             State.ACCEPTED,
@@ -371,7 +375,7 @@ def refuse_payment(
     Effects: a Payment row, a notice to the holder. By an admin or the system.
     """
     with transaction.atomic():
-        dossier, is_done = _begin("refuse_payment", dossier_id, by=by, request_id=request_id)
+        dossier, is_done = moves.begin("refuse_payment", dossier_id, by=by, request_id=request_id)
         if is_done:
             return dossier
         guards.check_move(dossier, "refuse_payment")
@@ -387,7 +391,7 @@ def refuse_payment(
             at=at,
             reason=reason,
         )
-        _move(
+        moves.make(
             dossier,
             "refuse_payment",
             State.AWAITING_PAYMENT,
@@ -428,6 +432,24 @@ def call_off(dossier_id: UUID, *, by: Actor, at: datetime, request_id: UUID, rea
     )
 
 
+def call_off_for_funder(
+    dossier_id: UUID, *, by: Actor, at: datetime, request_id: UUID, reason: str
+) -> Dossier:
+    """A funder cancels, before the start. Everything goes back where it came from. By an admin, who says why.
+
+    Effects: release; CANCELLED_BY_FUNDER; notices to both sides.
+    """
+    return _leave(
+        "call_off_for_funder",
+        State.CANCELLED_BY_FUNDER,
+        dossier_id,
+        by=by,
+        at=at,
+        request_id=request_id,
+        reason=reason,
+    )
+
+
 def withdraw(dossier_id: UUID, *, by: Actor, at: datetime, request_id: UUID, reason: str = "") -> Dossier:
     """Cancel a confirmed registration freely, while `free_until` runs. By the holder.
 
@@ -446,13 +468,53 @@ def withdraw(dossier_id: UUID, *, by: Actor, at: datetime, request_id: UUID, rea
     )
 
 
+def cancel_late(
+    dossier_id: UUID,
+    *,
+    by: Actor,
+    at: datetime,
+    request_id: UUID,
+    reason: str = "",
+    seen_forfeited_cents: int | None = None,
+) -> Dossier:
+    """Cancel a confirmed registration once it is no longer free, before the start. By the holder.
+
+    Effects: rights are lost, what was granted for this training goes back to its funder, a payment becomes a
+    credit, the organisation has its indemnity (docs/decisions.md, 8); CANCELLED_BY_HOLDER, cause "late";
+    notices. `seen_forfeited_cents`: what the person saw that they would lose, all told; another is refused.
+    """
+    with transaction.atomic():
+        dossier, is_done = moves.begin("cancel_late", dossier_id, by=by, request_id=request_id)
+        if is_done:
+            return dossier
+        guards.check_move(dossier, "cancel_late")
+        guards.check_no_longer_free(dossier, at=at)
+        guards.check_not_started(dossier, on=workdays.paris_day(at))
+        settled = moves.settle(dossier, Cause.CANCELLED_LATE, by=by, at=at)
+        if seen_forfeited_cents not in (None, settled["forfeited_cents"] + settled["provider_cents"]):
+            raise Refused(_("Ce que vous perdriez a changé depuis l’affichage de cette page. Relisez-le."))
+        moves.make(
+            dossier,
+            "cancel_late",
+            State.CANCELLED_BY_HOLDER,
+            by=by,
+            at=at,
+            request_id=request_id,
+            outcome=Deadline.Outcome.MOOT,
+            cause="late",
+            reason=reason.strip(),
+            details=settled,
+        )
+    return dossier
+
+
 def lapse(dossier_id: UUID, *, by: Actor, at: datetime, request_id: UUID) -> Dossier:
     """The clock of an answer is over: the dossier is without follow-up. By the system.
 
     Effects: what was reserved goes back; whose silence is stored; LAPSED; a notice to both sides.
     """
     with transaction.atomic():
-        dossier, is_done = _begin("lapse", dossier_id, by=by, request_id=request_id)
+        dossier, is_done = moves.begin("lapse", dossier_id, by=by, request_id=request_id)
         if is_done:
             return dossier
         guards.check_move(dossier, "lapse")
@@ -460,10 +522,10 @@ def lapse(dossier_id: UUID, *, by: Actor, at: datetime, request_id: UUID) -> Dos
         clock = clocks.running(dossier, kind)
         if clock is None or clock.due_at > at:
             raise Refused(_("Ce délai n’est pas écoulé."))
-        _release(dossier, by=by, at=at)
+        moves.release(dossier, by=by, at=at)
         dossier.silent_party = SILENT_PARTY[kind]
         dossier.save(update_fields=["silent_party"])
-        _move(
+        moves.make(
             dossier,
             "lapse",
             State.LAPSED,
@@ -482,7 +544,7 @@ def close(dossier_id: UUID, *, by: Actor, at: datetime, request_id: UUID) -> Dos
     Effects: CLOSED_BY_PLATFORM with the reason in words; a notice to both sides (docs/decisions.md, 15).
     """
     with transaction.atomic():
-        dossier, is_done = _begin("close", dossier_id, by=by, request_id=request_id)
+        dossier, is_done = moves.begin("close", dossier_id, by=by, request_id=request_id)
         if is_done:
             return dossier
         guards.check_move(dossier, "close")
@@ -495,7 +557,7 @@ def close(dossier_id: UUID, *, by: Actor, at: datetime, request_id: UUID) -> Dos
         ended = next((why for why in reasons if why.code in eligibility.CERTIFICATION_CODES), None)
         if ended is None:
             raise Refused(_("La certification de cette formation est toujours active."))
-        _move(
+        moves.make(
             dossier,
             "close",
             State.CLOSED_BY_PLATFORM,
@@ -515,7 +577,7 @@ def reinstate(dossier_id: UUID, *, by: Actor, at: datetime, request_id: UUID, re
     Effects: rights reserved again where they were; its old state; a fresh clock; notices.
     """
     with transaction.atomic():
-        dossier, is_done = _begin("reinstate", dossier_id, by=by, request_id=request_id)
+        dossier, is_done = moves.begin("reinstate", dossier_id, by=by, request_id=request_id)
         if is_done:
             return dossier
         guards.check_move(dossier, "reinstate")
@@ -527,13 +589,13 @@ def reinstate(dossier_id: UUID, *, by: Actor, at: datetime, request_id: UUID, re
         last = Transition.objects.filter(dossier=dossier, verb="lapse").latest("id")
         target = State(last.from_state)
         if target == State.AWAITING_PAYMENT:
-            _lock_holder(dossier)
+            moves.lock_holder(dossier)
             guards.check_enrolled_once(dossier)
             _reserve_again(dossier, by=by, at=at)
         dossier.silent_party = ""
         dossier.removed_from_list_at = None
         dossier.save(update_fields=["silent_party", "removed_from_list_at"])
-        _move(
+        moves.make(
             dossier,
             "reinstate",
             target,
@@ -549,7 +611,7 @@ def reinstate(dossier_id: UUID, *, by: Actor, at: datetime, request_id: UUID, re
 def remove_from_list(dossier_id: UUID, *, by: Actor, at: datetime) -> Dossier:
     """Take a dossier that is over out of the holder's list; its trace stays. By its holder."""
     with transaction.atomic():
-        dossier = _lock(dossier_id)
+        dossier = moves.lock(dossier_id)
         permissions.check_holder(dossier, by)
         if dossier.state in CLOCK_OF or dossier.state == State.DRAFT:
             raise Refused(_("Ce dossier est en cours : il reste dans votre liste."))
@@ -621,90 +683,6 @@ def new_number() -> str:
     return digits + luhn.calc_check_digit(digits)
 
 
-def _lock(dossier_id: UUID) -> Dossier:
-    dossier = (
-        Dossier.objects.select_for_update(of=("self",))
-        .select_related(
-            "holder__user", "provider__organisation", "offer__certification", "offer__provider", "session"
-        )
-        .filter(pk=dossier_id)
-        .first()
-    )
-    if dossier is None:
-        raise Refused(_("Ce brouillon a été supprimé."))
-    return dossier
-
-
-def _lock_holder(dossier: Dossier) -> None:
-    """What counts a holder's other dossiers waits for its turn; so does a freeze of their account, and
-    what this verb then judges is the account as it is under the lock."""
-    dossier.holder = (
-        HolderProfile.objects.select_for_update(of=("self",), no_key=True)
-        .select_related("user")
-        .get(pk=dossier.holder_id)
-    )
-
-
-def _begin(verb: str, dossier_id: UUID, *, by: Actor, request_id: UUID) -> tuple[Dossier, bool]:
-    """Lock the dossier, check who acts, and tell whether the same request came before."""
-    dossier = _lock(dossier_id)
-    permissions.check_may(verb, dossier, by)
-    done = Transition.objects.filter(dossier=dossier, request_id=request_id).first()
-    if done is not None and done.verb != verb:
-        raise StalePage
-    return dossier, done is not None
-
-
-def _move(
-    dossier: Dossier,
-    verb: str,
-    target: State,
-    *,
-    by: Actor,
-    at: datetime,
-    request_id: UUID,
-    rules: Rules | None = None,
-    outcome: Deadline.Outcome = Deadline.Outcome.MET,
-    cause: str = "",
-    reason: str = "",
-    details: Mapping[str, Any] | None = None,
-) -> Transition:
-    """Write the transition (its trigger moves the dossier), change clocks, tell people."""
-    source = State(dossier.state)
-    if target not in MOVES[verb].targets:
-        raise ValueError(f"{verb} does not lead to {target}")
-    transition = Transition.objects.create(
-        dossier=dossier,
-        verb=verb,
-        from_state=source,
-        to_state=target,
-        role=by.role,
-        user=by.user,
-        at=at,
-        request_id=request_id,
-        cause=cause,
-        reason=reason,
-        details=dict(details or {}),
-    )
-    dossier.state = target
-    clock = None
-    if target != source:
-        if source in CLOCK_OF:
-            clocks.close_clock(dossier, CLOCK_OF[source], at=at, outcome=outcome)
-        if target in CLOCK_OF:
-            rules = rules or rulebook.on(workdays.paris_day(at))
-            clock = _open_clock(dossier, CLOCK_OF[target], at=at, rules=rules)
-    announcements.announce(dossier, transition, clock=clock, at=at)
-    return transition
-
-
-def _open_clock(dossier: Dossier, kind: ClockKind, *, at: datetime, rules: Rules) -> Deadline:
-    period = None
-    if kind == ClockKind.WITHDRAWAL and dossier.starts_on is not None:
-        period = clocks.free_period(accepted_at=at, starts_on=dossier.starts_on, rules=rules)
-    return clocks.open_clock(dossier, kind, at=at, rules=rules, period=period)
-
-
 def _leave(
     verb: str,
     target: State,
@@ -718,19 +696,19 @@ def _leave(
 ) -> Dossier:
     """One side goes: give back what was reserved, and move."""
     with transaction.atomic():
-        dossier, is_done = _begin(verb, dossier_id, by=by, request_id=request_id)
+        dossier, is_done = moves.begin(verb, dossier_id, by=by, request_id=request_id)
         if is_done:
             return dossier
         guards.check_move(dossier, verb)
         guards.check_in_time(dossier, at=at)
         if verb == "withdraw":
             guards.check_withdrawal(dossier, at=at)
-        if verb == "call_off":
+        if verb in ("call_off", "call_off_for_funder"):
             guards.check_reason(reason)
             guards.check_not_started(dossier, on=workdays.paris_day(at))
-        _release(dossier, by=by, at=at)
+        moves.release(dossier, by=by, at=at)
         outcome = Deadline.Outcome.MET if verb == "decline" else Deadline.Outcome.MOOT
-        _move(
+        moves.make(
             dossier,
             verb,
             target,
@@ -752,14 +730,9 @@ def _freeze_free_until(dossier: Dossier, *, at: datetime, rules: Rules) -> None:
     dossier.save(update_fields=["free_until"])
 
 
-def _last_round(dossier: Dossier) -> int:
-    last = FundingLine.objects.filter(dossier=dossier).order_by("-round").first()
-    return last.round if last else 0
-
-
 def _reserve(dossier: Dossier, plan: funding.Plan, *, by: Actor, at: datetime) -> None:
     """Reserve the plan's lines and write them down, as a new round."""
-    number = _last_round(dossier) + 1
+    number = moves.last_round(dossier) + 1
     reason, label = _("Dossier %s") % dossier.number, _training_name(dossier)
     owned = [line for line in plan.lines if line.kind != funding.STATE_TOP_UP]
     try:
@@ -817,7 +790,7 @@ def _reserve(dossier: Dossier, plan: funding.Plan, *, by: Actor, at: datetime) -
 
 def _reserve_again(dossier: Dossier, *, by: Actor, at: datetime) -> None:
     """The same lines as in the round that lapsed; another plan would need the holder's word."""
-    number = _last_round(dossier)
+    number = moves.last_round(dossier)
     old = list(
         FundingLine.objects.filter(dossier=dossier, round=number)
         .select_related("source")
@@ -835,21 +808,6 @@ def _reserve_again(dossier: Dossier, *, by: Actor, at: datetime) -> None:
         exemption="",
     )
     _reserve(dossier, plan, by=by, at=at)
-
-
-def _release(dossier: Dossier, *, by: Actor, at: datetime) -> None:
-    """Everything the latest round reserved goes back where it came from."""
-    number = _last_round(dossier)
-    reserved = FundingLine.objects.filter(dossier=dossier, round=number, reserved__isnull=False)
-    pockets = list(reserved.order_by("position").values_list("reserved_id", flat=True))
-    if pockets:
-        ledger.release(
-            reserved=pockets,
-            key=f"release:{dossier.pk}:{number}",
-            at=at,
-            by=by,
-            reason=_("Dossier %s") % dossier.number,
-        )
 
 
 def _training_name(dossier: Dossier) -> str:

@@ -283,7 +283,8 @@ def _content(row: Any, line: int) -> dict[str, Any]:
         or not _is_count(content["id"])
         or not _is_count(content["amount"])
         or not all(
-            isinstance(content[end], dict) and content[end].keys() == set(seals.POCKET_FACTS)
+            isinstance(content[end], dict)
+            and content[end].keys() | seals.SAID_WHEN_THERE == set(seals.POCKET_FACTS)
             for end in ("source", "target")
         )
     ):

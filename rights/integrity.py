@@ -20,10 +20,12 @@ from rights.kinds import (
     ADJUSTMENTS,
     EURO_KINDS,
     FAULTS,
+    FILLS_A_LINE,
     FUNDED_KINDS,
+    GIVES_BACK,
     HOLDER_KINDS,
-    INTO_RESERVED,
-    OUT_OF_RESERVED,
+    LINE_KINDS,
+    NOT_OPENED_ONCE,
     OWNERLESS_KINDS,
     WORLD_KINDS,
     FunderKind,
@@ -86,15 +88,19 @@ _QUERIES = {
         WHERE (kind IN {_in(OWNERLESS_KINDS)}) <> (holder_id IS NULL)""",
     "purse_is_opened_once": f"""
         SELECT 'pocket:' || min(id::text), kind || ' opened ' || count(*) || ' times' FROM rights_pocket
-        WHERE kind NOT IN {_in((PocketKind.RESERVED, PocketKind.ENVELOPE))}
-        GROUP BY holder_id, kind, unit, label, funder_kind, expires_on, origin, envelope_id, earmark_id
+        WHERE kind NOT IN {_in(NOT_OPENED_ONCE)}
+        GROUP BY holder_id, organisation_id, kind, unit, label, funder_kind, expires_on, origin, envelope_id,
+            earmark_id
         HAVING count(*) > 1""",
     # It would hide money from the dossier that is thought to hold it.
     "reserved_pocket_is_filled_once": f"""
         SELECT 'pocket:' || p.id, 'filled ' || count(m.id) || ' times'
         FROM rights_pocket p
-        LEFT JOIN rights_movement m ON m.target_id = p.id AND m.kind IN {_in(INTO_RESERVED)}
-        WHERE p.kind = '{PocketKind.RESERVED.value}' GROUP BY p.id HAVING count(m.id) <> 1""",
+        LEFT JOIN rights_movement m ON m.target_id = p.id AND m.kind IN {_in(FILLS_A_LINE)}
+        WHERE p.kind IN {_in(LINE_KINDS)} GROUP BY p.id HAVING count(m.id) <> 1""",
+    "pocket_of_what_is_due_names_to_whom": f"""
+        SELECT 'pocket:' || id, kind || ', organisation ' || coalesce(organisation_id::text, 'none')
+        FROM rights_pocket WHERE (kind = '{PocketKind.PROVIDER.value}') <> (organisation_id IS NOT NULL)""",
     "pocket_is_of_a_known_kind": f"""
         SELECT 'pocket:' || id, kind || ' in ' || unit || ', funder « ' || funder_kind || ' »'
         FROM rights_pocket WHERE kind NOT IN {_in(PocketKind)} OR unit NOT IN {_in(Unit)}
@@ -108,7 +114,7 @@ _QUERIES = {
     # Value comes with the pocket or not at all: one that was never moved was written by hand.
     "pocket_is_opened_by_a_movement": f"""
         SELECT 'pocket:' || id, kind || ', never moved' FROM rights_pocket p
-        WHERE balance = 0 AND kind NOT IN {_in((PocketKind.RESERVED, PocketKind.ENVELOPE))} AND NOT EXISTS (
+        WHERE balance = 0 AND kind NOT IN {_in(NOT_OPENED_ONCE)} AND NOT EXISTS (
             SELECT FROM rights_movement m WHERE m.source_id = p.id)
         AND NOT EXISTS (SELECT FROM rights_movement m WHERE m.target_id = p.id)""",
     # Numbers follow the locks of a pocket: what was there after each movement is the sum so far.
@@ -131,8 +137,8 @@ _QUERIES = {
         SELECT 'movement:' || m.id, m.kind || ' of ' || o.id FROM rights_movement m
         JOIN rights_movement o ON o.id = m.reverses_id WHERE m.id <= o.id
         UNION ALL SELECT 'movement:' || m.id, m.kind || ' of ' || o.id FROM rights_movement m
-        JOIN rights_movement o ON o.target_id = m.source_id AND o.kind IN {_in(INTO_RESERVED)}
-        WHERE m.kind IN {_in(OUT_OF_RESERVED)} AND m.id <= o.id""",
+        JOIN rights_movement o ON o.target_id = m.source_id AND o.kind IN {_in(FILLS_A_LINE)}
+        WHERE m.kind IN {_in((*GIVES_BACK, MovementKind.UNSPEND))} AND m.id <= o.id""",
     "movement_key_is_shaped": """
         SELECT 'movement:' || id, 'key « ' || key || ' »' FROM rights_movement
         WHERE key <> btrim(key) OR key ~ '[[:cntrl:]]'""",
@@ -185,8 +191,9 @@ RULES = {
         "seuls une enveloppe et ce qu’un financeur verse disent la sorte de financeur"
     ),
     "pocket_of_a_person_has_a_holder": _(
-        "seules les poches extérieures et les enveloppes n’ont pas de titulaire"
+        "seules les poches extérieures, les enveloppes et ce qui est dû aux organismes n’ont pas de titulaire"
     ),
+    "pocket_of_what_is_due_names_to_whom": _("ce qui est dû l’est à un organisme, et lui seul est nommé"),
     "purse_is_opened_once": _("aucune poche n’est ouverte deux fois"),
     "reserved_pocket_is_filled_once": _("chaque réservation est remplie une seule fois"),
     "reserved_pocket_is_claimed": _("chaque somme réservée l’est pour un seul dossier"),
@@ -208,6 +215,8 @@ RULES = {
     "conversion_comes_in_two_halves": _("chaque conversion a ses deux moitiés, en heures et en euros"),
     "movement_follows_its_route": _("chaque mouvement va d’une poche permise à une autre"),
     "movement_returns_to_its_source": _("ce qui est rendu retourne d’où il vient"),
+    "entry_is_undone_as_it_was": _("une entrée annulée rend toute la somme à sa réservation"),
+    "credit_note_is_of_a_payment": _("un avoir vient toujours d’un paiement du titulaire"),
     "movement_reverses_a_credit": _("chaque correction est son crédit, à l’envers"),
     "movement_adjusts_by_two_persons": _("chaque régularisation est confirmée par une autre personne"),
     "adjustment_takes_two_persons": _("personne ne décide de ce qu’il a proposé"),
@@ -247,7 +256,7 @@ def audit(*, verify_seals: bool = False) -> Audit:
             pockets=pockets,
             movements=movements,
             owned=_totals(cursor, HOLDER_KINDS),
-            reserved=_totals(cursor, (PocketKind.RESERVED,)),
+            reserved=_totals(cursor, LINE_KINDS),
         )
         for rule, query in _queries().items():
             cursor.execute(f"{query} LIMIT {MOST_FINDINGS}")
@@ -264,7 +273,7 @@ def _queries() -> dict[str, str]:
         "reserved_pocket_is_claimed": f"""
             SELECT 'pocket:' || p.id, 'balance ' || p.balance || ', claimed ' || count(claim.id) || ' times'
             FROM rights_pocket p LEFT JOIN ({claimed}) AS claim (id) ON claim.id = p.id
-            WHERE p.kind = '{PocketKind.RESERVED.value}' GROUP BY p.id
+            WHERE p.kind IN {_in(LINE_KINDS)} GROUP BY p.id
             HAVING count(claim.id) > 1 OR (count(claim.id) = 0 AND p.balance > 0)"""
     }
 

@@ -70,8 +70,11 @@ class PocketKind(models.TextChoices):
     TOP_UP = "top_up", _("Abondement")
     # What a funder has paid in and not granted yet
     ENVELOPE = "envelope", _("Enveloppe d’un financeur")
-    # Where a dossier's money waits, one pocket a line
+    # Where a dossier's money is, one pocket a line: before the training begins, then from the first day on
     RESERVED = "reserved", _("Réservé pour une formation")
+    SPENT = "spent", _("Débité pour une formation commencée")
+    # What is due to a training organisation, one pocket each
+    PROVIDER = "provider", _("Dû à un organisme de formation")
     # The outside world
     STATE = "state", _("État")
     STATE_TOP_UP = "state_top_up", _("Abondement numérique de l’État")
@@ -95,12 +98,25 @@ HOLDER_KINDS = (
     P.TOP_UP,
 )
 WORLD_KINDS = (P.STATE, P.STATE_TOP_UP, P.FUNDER, P.CARD, P.FORFEITED, P.CONVERSION)
-# An envelope is a funder's, never a holder's.
-OWNERLESS_KINDS = (*WORLD_KINDS, P.ENVELOPE)
+# Of a dossier, one pocket a line.
+LINE_KINDS = (P.RESERVED, P.SPENT)
+# An envelope is a funder's, what is due an organisation's: never a holder's.
+OWNERLESS_KINDS = (*WORLD_KINDS, P.ENVELOPE, P.PROVIDER)
+# More than one may be alike: a line, a budget.
+NOT_OPENED_ONCE = (*LINE_KINDS, P.ENVELOPE)
 # Paid in by a funder, who may set conditions and have the rest back; the State pays the others.
 FUNDED_KINDS = (P.DOTATION, P.CORRECTIVE, P.TOP_UP)
 # Never in hours.
-EURO_KINDS = (P.CREDIT, P.CORRECTIVE, P.PROFESSIONAL_RISK, P.WORK_ACCIDENT, P.TOP_UP, P.STATE_TOP_UP, P.CARD)
+EURO_KINDS = (
+    P.CREDIT,
+    P.CORRECTIVE,
+    P.PROFESSIONAL_RISK,
+    P.WORK_ACCIDENT,
+    P.TOP_UP,
+    P.STATE_TOP_UP,
+    P.CARD,
+    P.PROVIDER,
+)
 # What exists in euros and in hours, each in a purse of its own.
 CONVERTED_KINDS = (P.ANNUAL, P.INCREASE, P.DIF, P.VOLUNTEER)
 
@@ -141,6 +157,11 @@ class MovementKind(models.TextChoices):
     PAYMENT = "payment", _("Paiement du titulaire")
     RELEASE = "release", _("Retour")
     REFUND = "refund", _("Remboursement")
+    SPEND = "spend", _("Débit à l’entrée en formation")
+    UNSPEND = "unspend", _("Entrée en formation annulée")
+    FORFEIT = "forfeit", _("Droits perdus")
+    PAY = "pay", _("Dû à l’organisme")
+    CREDIT_NOTE = "credit_note", _("Avoir")
     REVERSAL = "reversal", _("Correction")
     ADJUST_UP = "adjust_up", _("Régularisation en plus")
     ADJUST_DOWN = "adjust_down", _("Régularisation en moins")
@@ -160,17 +181,25 @@ ROUTES = {
     M.PAYMENT: ((P.CARD,), (P.RESERVED,)),
     # The State's top-up is for one training: it never lies in a purse, and what is undone goes back to it.
     M.STATE_TOP_UP: ((P.STATE_TOP_UP,), (P.RESERVED,)),
-    M.RELEASE: ((P.RESERVED,), HOLDER_KINDS),
-    M.REFUND: ((P.RESERVED,), (P.CARD, P.STATE_TOP_UP)),
+    M.RELEASE: (LINE_KINDS, HOLDER_KINDS),
+    M.REFUND: (LINE_KINDS, (P.CARD, P.STATE_TOP_UP)),
+    M.SPEND: ((P.RESERVED,), (P.SPENT,)),
+    M.UNSPEND: ((P.SPENT,), (P.RESERVED,)),
+    M.FORFEIT: (LINE_KINDS, (P.FORFEITED,)),
+    M.PAY: (LINE_KINDS, (P.PROVIDER,)),
+    # What a person paid and cannot have back: kept for their next training.
+    M.CREDIT_NOTE: ((P.RESERVED,), (P.CREDIT,)),
     M.ADJUST_UP: ((P.STATE, P.FUNDER), HOLDER_KINDS),
     M.ADJUST_DOWN: (HOLDER_KINDS, (P.STATE, P.FUNDER)),
 }
 """A reversal has no way of its own: it goes its original backwards."""
 INTO_RESERVED = (M.RESERVE, M.PAYMENT, M.STATE_TOP_UP)
-OUT_OF_RESERVED = (M.RELEASE, M.REFUND)
+FILLS_A_LINE = (*INTO_RESERVED, M.SPEND)
+"""What fills a pocket of a line, once: from there the way back is found again."""
+GIVES_BACK = (M.RELEASE, M.REFUND)
 ADJUSTMENTS = (M.ADJUST_UP, M.ADJUST_DOWN)
 RETURNS = (M.EXPIRY, M.RECALL)
-GAINS = (M.CREDIT, M.GRANT, M.CONVERSION_IN)
+GAINS = (M.CREDIT, M.GRANT, M.CONVERSION_IN, M.CREDIT_NOTE)
 """What makes a holder richer."""
 
 
@@ -207,10 +236,18 @@ FAULTS = {
         AND a.unit <> s.unit
         AND coalesce(a.holder_id, b.holder_id) = coalesce(s.holder_id, t.holder_id))""",
     "movement_follows_its_route": f"m.kind <> '{M.REVERSAL.value}' AND NOT ({_WAYS})",
-    # A release takes the way in backwards, whole or in part.
-    "movement_returns_to_its_source": f"""m.kind IN ({_sql(OUT_OF_RESERVED)}) AND NOT EXISTS (
+    # A release takes the way in backwards, whole or in part; what was spent comes from what was reserved.
+    "movement_returns_to_its_source": f"""m.kind IN ({_sql(GIVES_BACK)}) AND NOT EXISTS (
         SELECT FROM rights_movement entry WHERE entry.kind IN ({_sql(INTO_RESERVED)})
-        AND entry.target_id = m.source_id AND entry.source_id = m.target_id)""",
+        AND entry.source_id = m.target_id AND entry.target_id = coalesce((
+            SELECT spend.source_id FROM rights_movement spend
+            WHERE spend.kind = '{M.SPEND.value}' AND spend.target_id = m.source_id), m.source_id))""",  # noqa: S608
+    "entry_is_undone_as_it_was": f"""m.kind = '{M.UNSPEND.value}' AND NOT EXISTS (
+        SELECT FROM rights_movement spend WHERE spend.kind = '{M.SPEND.value}'
+        AND spend.target_id = m.source_id AND spend.source_id = m.target_id AND spend.amount = m.amount)""",
+    "credit_note_is_of_a_payment": f"""m.kind = '{M.CREDIT_NOTE.value}' AND NOT EXISTS (
+        SELECT FROM rights_movement entry WHERE entry.kind = '{M.PAYMENT.value}'
+        AND entry.target_id = m.source_id)""",
     # Only credits: a reservation is undone through its dossier, which must know.
     "movement_reverses_a_credit": f"""m.kind = '{M.REVERSAL.value}' AND NOT EXISTS (
         SELECT FROM rights_movement original

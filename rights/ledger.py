@@ -1,5 +1,5 @@
-"""The money verbs: credit, grant, take back, convert, reserve, pay in, release, reverse, adjust. The
-only way value moves.
+"""The money verbs: credit, grant, take back, convert, reserve, pay in, release, spend, settle, reverse,
+adjust. The only way value moves.
 
 Units: euro cents, or whole hours for public agents; amounts are integers above zero.
 Signs: a movement takes its amount out of its source, into its target.
@@ -28,6 +28,7 @@ from rights.kinds import (
     FUNDED_KINDS,
     HOLDER_KINDS,
     INTO_RESERVED,
+    LINE_KINDS,
     RETURNS,
     WORLD_KINDS,
     FunderKind,
@@ -44,11 +45,11 @@ if TYPE_CHECKING:
     from accounts.models import HolderProfile
 
 RESERVED_IDS = uuid.UUID("6f1c2b0e-5a53-4c7e-9d0f-3b8f6e6f2a11")
-"""Namespace of reserved pockets' ids: made from the key, so that the same request finds them again."""
+"""Namespace of the ids of a dossier's pockets: made from the key, the same request finds them again."""
 LONGEST_LABEL = 120
-NOT_A_PURSE = PocketKind.RESERVED.value
-"""Of a holder's pockets, what is no purse. To name the ten kinds of purse instead makes PostgreSQL compare
-each with the conditions of partial indexes: planning then takes ten times the rest."""
+NOT_A_PURSE = "(" + ", ".join(f"'{kind.value}'" for kind in LINE_KINDS) + ")"
+"""Of a holder's pockets, what is no purse, in SQL. To name the ten kinds of purse instead makes PostgreSQL
+compare each with the conditions of partial indexes: planning then takes ten times the rest."""
 
 
 # --- What can go wrong ----------------------------------------------------------------------------
@@ -99,7 +100,7 @@ class NotYours(LedgerError):
 
 
 class NothingReserved(LedgerError):
-    """A reserved pocket is empty: it was released under another key."""
+    """A dossier's pocket is empty: it was released, spent or settled under another key."""
 
     def __init__(self, pocket: "Held"):
         self.pocket = pocket
@@ -223,10 +224,10 @@ def purses(holder: "HolderProfile", *, at: datetime, lock: bool = False) -> list
             "SELECT p.id, p.kind, p.label, p.unit, p.balance, p.expires_on, p.funder_kind, p.origin,"  # noqa: S608
             " e.certifications, e.levels, e.starts_from, e.starts_until"
             " FROM rights_pocket p LEFT JOIN rights_earmark e ON e.id = p.earmark_id"
-            " WHERE p.holder_id = %s AND p.kind <> %s AND p.unit = %s"
+            f" WHERE p.holder_id = %s AND p.kind NOT IN {NOT_A_PURSE} AND p.unit = %s"
             " AND (p.expires_on IS NULL OR p.expires_on >= %s) ORDER BY p.id"
             + (" FOR NO KEY UPDATE OF p" if lock else ""),
-            [holder.pk, NOT_A_PURSE, Unit.EUR_CENT.value, paris_day(at)],
+            [holder.pk, Unit.EUR_CENT.value, paris_day(at)],
         )
         # Sorted out here, since a row locked in the meantime may have been emptied.
         return [_purse(*row) for row in cursor.fetchall() if row[4] > 0]
@@ -628,14 +629,12 @@ def reserve(
     ]
     if _again(key, movements) is None:
         _check_usable(lines, held, on=paris_day(at))
-        _open_reserved(
-            (
-                movement.target_id,
-                held[movement.source_id].unit,
-                held[movement.source_id].holder_id,
-                label or reason,
-            )
-            for movement in movements
+        _open_lines(
+            PocketKind.RESERVED,
+            [
+                (movement.target_id, purse.unit, purse.holder_id, label or reason)
+                for movement, purse in ((each, held[each.source_id]) for each in movements)
+            ],
         )
         _post(movements)
     return [movement.target_id for movement in movements]
@@ -711,7 +710,10 @@ def _from_outside(
         reason=reason,
     )
     if _again(key, [movement]) is None:
-        _open_reserved([(movement.target_id, Unit.EUR_CENT.value, reserved_for.pk, label or reason)])
+        _open_lines(
+            PocketKind.RESERVED,
+            [(movement.target_id, Unit.EUR_CENT.value, reserved_for.pk, label or reason)],
+        )
         _post([movement])
     return movement
 
@@ -743,26 +745,183 @@ def release(
     ]
     if (done := _again(key, movements)) is not None:
         return done
-    for movement in movements:
-        if not movement.amount:
-            raise NothingReserved(held[movement.source_id])
+    _check_full(movements, held)
     released = _post(movements)
-    _post(
-        [
-            _back(
-                MovementKind.EXPIRY,
-                held[movement.target_id],
-                amount=movement.amount,
-                key=f"{movement.key}:expired",
-                at=at,
-                by=by,
-                reason=reason,
-            )
+    _pass_on(
+        {
+            movement: MovementKind.EXPIRY
             for movement in released
             if movement.target_id in held and _has_ended(held[movement.target_id], on=paris_day(at))
-        ]
+        },
+        held,
+        at=at,
+        by=by,
+        reason=reason,
     )
     return released
+
+
+@_in_transaction
+def spend(
+    *, reserved: Sequence[uuid.UUID], key: str, at: datetime, by: Actor, reason: str
+) -> list[uuid.UUID]:
+    """The training has begun: all that is reserved is debited, each pocket into one of its own; their ids.
+
+    NothingReserved: one is already empty. KeyReused.
+    """
+    held = _lock(reserved)
+    movements = [
+        _movement(
+            MovementKind.SPEND,
+            source=pocket_id,
+            target=_reserved_id(_line_key(key, position), pocket_id),
+            amount=held[pocket_id].balance,
+            key=_line_key(key, position),
+            at=at,
+            by=by,
+            reason=reason,
+        )
+        for position, pocket_id in enumerate(reserved, start=1)
+    ]
+    if _again(key, movements) is None:
+        _check_full(movements, held)
+        _open_lines(
+            PocketKind.SPENT,
+            [
+                (movement.target_id, pocket.unit, pocket.holder_id, pocket.label)
+                for movement, pocket in ((each, held[each.source_id]) for each in movements)
+            ],
+        )
+        _post(movements)
+    return [movement.target_id for movement in movements]
+
+
+@_in_transaction
+def unspend(*, spent: Sequence[uuid.UUID], key: str, at: datetime, by: Actor, reason: str) -> list[Movement]:
+    """The entry was declared by mistake: what was debited waits again where it was reserved.
+
+    NothingReserved: one is already empty. KeyReused. LookupError: one was never filled.
+    """
+    reserved = _spent_from(spent)
+    held = _lock([*spent, *reserved.values()])
+    movements = [
+        _movement(
+            MovementKind.UNSPEND,
+            source=pocket_id,
+            target=reserved[pocket_id],
+            amount=held[pocket_id].balance,
+            key=_line_key(key, position),
+            at=at,
+            by=by,
+            reason=reason,
+        )
+        for position, pocket_id in enumerate(spent, start=1)
+    ]
+    if (done := _again(key, movements)) is not None:
+        return done
+    _check_full(movements, held)
+    return _post(movements)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """Where the money of one pocket of a dossier goes, in cents: together, all that it holds.
+
+    `returned`: where it came from; with `to_funder`, from there on to its envelope or its funder.
+    `credited`: a credit on the account of who paid. ValueError: less than nothing.
+    """
+
+    pocket_id: uuid.UUID
+    returned: int = 0
+    credited: int = 0
+    forfeited: int = 0
+    provider: int = 0
+    to_funder: bool = False
+
+    def __post_init__(self) -> None:
+        if min(self.returned, self.credited, self.forfeited, self.provider) < 0:
+            raise ValueError("a part is never less than nothing")
+
+    @property
+    def whole(self) -> int:
+        return self.returned + self.credited + self.forfeited + self.provider
+
+
+FORFEITED = Place(None, PocketKind.FORFEITED.value, Unit.EUR_CENT.value)
+
+
+@_in_transaction
+def settle(
+    parts: Sequence[Part],
+    *,
+    organisation_id: uuid.UUID,
+    key: str,
+    at: datetime,
+    by: Actor,
+    reason: str,
+) -> list[Movement]:
+    """End a dossier's money: each pocket, reserved or spent, is emptied as its part says.
+
+    What comes back to a purse whose last day has passed goes on to its envelope or its funder, as in
+    `release`. ValueError: a part is not all that its pocket holds. NothingReserved: one is already empty.
+    KeyReused. LookupError: one was never filled.
+    """
+    origins = _origins([part.pocket_id for part in parts])
+    world = _opened({FORFEITED} if any(part.forfeited for part in parts) else set())
+    due = _what_is_due(organisation_id) if any(part.provider for part in parts) else None
+    credits = _credit_purses([part.pocket_id for part in parts if part.credited])
+    is_recalled = any(part.to_funder and part.returned for part in parts)
+    held = _lock_with_envelopes(
+        [*origins, *origins.values(), *credits.values(), *([due] if due else [])],
+        ended_by=None if is_recalled else paris_day(at),
+    )
+    movements: list[Movement] = []
+    on_to: dict[int, MovementKind] = {}
+    for part in parts:
+        origin = origins[part.pocket_id]
+        ways = (
+            (MovementKind.RELEASE if origin in held else MovementKind.REFUND, origin, part.returned),
+            (MovementKind.CREDIT_NOTE, credits.get(part.pocket_id), part.credited),
+            (MovementKind.FORFEIT, world.get(FORFEITED), part.forfeited),
+            (MovementKind.PAY, due, part.provider),
+        )
+        for kind, target, amount in ways:
+            if not amount or target is None:
+                continue
+            if kind == MovementKind.RELEASE:
+                if part.to_funder and held[origin].kind in FUNDED_KINDS:
+                    on_to[len(movements)] = MovementKind.RECALL
+                elif _has_ended(held[origin], on=paris_day(at)):
+                    on_to[len(movements)] = MovementKind.EXPIRY
+            movements.append(
+                _movement(
+                    kind,
+                    source=part.pocket_id,
+                    target=target,
+                    amount=amount,
+                    key=_line_key(key, len(movements) + 1),
+                    at=at,
+                    by=by,
+                    reason=reason,
+                )
+            )
+    if (done := _again(key, movements)) is not None:
+        return done
+    for part in parts:
+        pocket = held[part.pocket_id]
+        if not pocket.balance:
+            raise NothingReserved(pocket)
+        if part.whole != pocket.balance:
+            raise ValueError(f"the parts make {part.whole}, the pocket holds {pocket.balance}")
+    settled = _post(movements)
+    _pass_on({settled[position]: kind for position, kind in on_to.items()}, held, at=at, by=by, reason=reason)
+    return settled
+
+
+def due_to(organisation_id: uuid.UUID) -> int:
+    """What stands in the pocket of an organisation, in cents: owed and not paid out yet."""
+    pocket = Pocket.objects.filter(kind=PocketKind.PROVIDER, organisation_id=organisation_id).first()
+    return (pocket.balance or 0) if pocket else 0
 
 
 @_in_transaction
@@ -835,6 +994,32 @@ def adjust(
 # --- The way back to a funder --------------------------------------------------------------------------
 
 
+def _pass_on(
+    released: dict[Movement, MovementKind],
+    held: dict[uuid.UUID, Held],
+    *,
+    at: datetime,
+    by: Actor,
+    reason: str,
+) -> None:
+    """What has just come back to these purses goes on to where they were filled from: EXPIRY or RECALL."""
+    said = {MovementKind.EXPIRY: "expired", MovementKind.RECALL: "recalled"}
+    _post(
+        [
+            _back(
+                kind,
+                held[movement.target_id],
+                amount=movement.amount,
+                key=f"{movement.key}:{said[kind]}",
+                at=at,
+                by=by,
+                reason=reason,
+            )
+            for movement, kind in released.items()
+        ]
+    )
+
+
 def _has_ended(pocket: Held, *, on: date) -> bool:
     return pocket.kind in FUNDED_KINDS and pocket.expires_on is not None and pocket.expires_on < on
 
@@ -863,6 +1048,13 @@ def _times_returned(pocket_id: uuid.UUID, kind: MovementKind) -> int:
 def _check_amount(amount: int) -> None:
     if type(amount) is not int or amount <= 0:
         raise ValueError(f"an amount is a whole number above zero, not {amount!r}")
+
+
+def _check_full(movements: Sequence[Movement], held: dict[uuid.UUID, Held]) -> None:
+    """Each takes all that its source holds, which is something."""
+    for movement in movements:
+        if not movement.amount:
+            raise NothingReserved(held[movement.source_id])
 
 
 def _check_usable(lines: Sequence[tuple[uuid.UUID, int]], held: dict[uuid.UUID, Held], *, on: date) -> None:
@@ -954,17 +1146,61 @@ def _held(which: str, parameters: list[Any]) -> dict[uuid.UUID, Held]:
         return {row[0]: Held(*row) for row in cursor.fetchall()}
 
 
-def _origins(reserved: Sequence[uuid.UUID]) -> dict[uuid.UUID, uuid.UUID]:
-    """Where each reserved pocket was filled from, in the order given. Never changes: needs no lock."""
+def _origins(pockets: Sequence[uuid.UUID]) -> dict[uuid.UUID, uuid.UUID]:
+    """Where each pocket of a dossier was filled from, past what was spent, in the order given.
+
+    Never changes: needs no lock. LookupError: one was never filled.
+    """
+    return _found_for(
+        pockets,
+        "SELECT p.id, entry.source_id FROM unnest(%s::uuid[]) AS p (id)"
+        " LEFT JOIN rights_movement spend ON spend.target_id = p.id AND spend.kind = %s"
+        " JOIN rights_movement entry ON entry.target_id = coalesce(spend.source_id, p.id)"
+        " AND entry.kind = ANY(%s)",
+        [list(pockets), MovementKind.SPEND.value, [kind.value for kind in INTO_RESERVED]],
+    )
+
+
+def _spent_from(pockets: Sequence[uuid.UUID]) -> dict[uuid.UUID, uuid.UUID]:
+    """The reserved pocket that each spent one was filled from. LookupError: one never was."""
+    return _found_for(
+        pockets,
+        "SELECT target_id, source_id FROM rights_movement WHERE target_id = ANY(%s) AND kind = %s",
+        [list(pockets), MovementKind.SPEND.value],
+    )
+
+
+def _found_for(pockets: Sequence[uuid.UUID], query: str, parameters: list[Any]) -> dict[uuid.UUID, uuid.UUID]:
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT target_id, source_id FROM rights_movement WHERE target_id = ANY(%s) AND kind = ANY(%s)",
-            [list(reserved), [kind.value for kind in INTO_RESERVED]],
-        )
+        cursor.execute(query, parameters)
         found = dict(cursor.fetchall())
-    if missing := [str(pocket_id) for pocket_id in reserved if pocket_id not in found]:
+    if missing := [str(pocket_id) for pocket_id in pockets if pocket_id not in found]:
         raise LookupError(f"not filled reserved pockets: {', '.join(missing)}")
-    return {pocket_id: found[pocket_id] for pocket_id in reserved}
+    return {pocket_id: found[pocket_id] for pocket_id in pockets}
+
+
+def _credit_purses(pockets: Sequence[uuid.UUID]) -> dict[uuid.UUID, uuid.UUID]:
+    """For each of these, the purse that keeps the credits of its holder, opened where it is missing."""
+    if not pockets:
+        return {}
+    holders = dict(Pocket.objects.filter(pk__in=pockets).values_list("pk", "holder_id"))
+    places = {
+        holder_id: Place(holder_id, PocketKind.CREDIT.value, Unit.EUR_CENT.value)
+        for holder_id in holders.values()
+    }
+    opened = _opened(set(places.values()))
+    return {pocket_id: opened[places[holder_id]] for pocket_id, holder_id in holders.items()}
+
+
+def _what_is_due(organisation_id: uuid.UUID) -> uuid.UUID:
+    """The pocket of what is due to this organisation, opened now where it is missing."""
+    mine = Pocket.objects.filter(kind=PocketKind.PROVIDER, organisation_id=organisation_id)
+    if found := mine.first():
+        return found.pk
+    Pocket.objects.bulk_create(
+        [Pocket(kind=PocketKind.PROVIDER, organisation_id=organisation_id, balance=0)], ignore_conflicts=True
+    )
+    return mine.get().pk
 
 
 def _opened(wanted: set[Place]) -> dict[Place, uuid.UUID]:
@@ -995,18 +1231,19 @@ def _find_pockets(wanted: set[Place]) -> dict[Place, uuid.UUID]:
     with connection.cursor() as cursor:
         # Two halves: the index of holders, and the one of the world's pockets.
         cursor.execute(
-            f"SELECT {_PLACE}, id FROM rights_pocket WHERE holder_id = ANY(%s) AND kind <> %s"  # noqa: S608
+            f"SELECT {_PLACE}, id FROM rights_pocket WHERE holder_id = ANY(%s)"  # noqa: S608
+            f" AND kind NOT IN {NOT_A_PURSE}"
             f" UNION ALL SELECT {_PLACE}, id FROM rights_pocket WHERE holder_id IS NULL AND kind = ANY(%s)",
-            [list(holders), NOT_A_PURSE, list(world)],
+            [list(holders), list(world)],
         )
         return {Place(*place): pocket_id for *place, pocket_id in cursor.fetchall()}
 
 
-def _open_reserved(rows: Iterable[tuple[uuid.UUID, str, uuid.UUID, str]]) -> None:
-    """Open reserved pockets: (id, unit, holder, label). One that is there comes from the same key."""
+def _open_lines(kind: PocketKind, rows: Iterable[tuple[uuid.UUID, str, uuid.UUID, str]]) -> None:
+    """Open pockets of a dossier: (id, unit, holder, label). One that is there comes from the same key."""
     values: list[Any] = []
     for pocket_id, unit, holder_id, label in rows:
-        values += (pocket_id, PocketKind.RESERVED.value, unit, holder_id, label[:LONGEST_LABEL])
+        values += (pocket_id, kind.value, unit, holder_id, label[:LONGEST_LABEL])
     if not values:
         return
     with connection.cursor() as cursor:

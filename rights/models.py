@@ -22,9 +22,10 @@ from rights.earmarks import Conditions
 from rights.kinds import (
     ADJUSTMENTS,
     EURO_KINDS,
+    FILLS_A_LINE,
     FIRST_FAULT,
     FUNDED_KINDS,
-    INTO_RESERVED,
+    NOT_OPENED_ONCE,
     OWNERLESS_KINDS,
     WORLD_KINDS,
     DeclarationKind,
@@ -195,6 +196,15 @@ class Pocket(models.Model):
         related_name="pockets",
         verbose_name=_("titulaire"),
     )
+    organisation = models.ForeignKey(
+        "accounts.Organisation",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="pockets",
+        verbose_name=_("organisme"),
+        help_text=_("Pour ce qui lui est dû."),
+    )
     label = models.CharField(
         _("précision"),
         max_length=120,
@@ -256,6 +266,11 @@ class Pocket(models.Model):
                 name="pocket_of_a_person_has_a_holder",
             ),
             models.CheckConstraint(
+                condition=models.Q(kind=PocketKind.PROVIDER, organisation__isnull=False)
+                | (~models.Q(kind=PocketKind.PROVIDER) & models.Q(organisation__isnull=True)),
+                name="pocket_of_what_is_due_names_to_whom",
+            ),
+            models.CheckConstraint(
                 condition=models.Q(funder_kind="") | models.Q(kind__in=(*FUNDED_KINDS, PocketKind.ENVELOPE)),
                 name="pocket_of_a_funder_only_names_its_kind",
             ),
@@ -280,9 +295,14 @@ class Pocket(models.Model):
                     "envelope",
                     "earmark",
                 ],
-                condition=~models.Q(kind__in=(PocketKind.RESERVED, *OWNERLESS_KINDS)),
+                condition=~models.Q(kind__in=(*NOT_OPENED_ONCE, *OWNERLESS_KINDS)),
                 nulls_distinct=False,
                 name="purse_is_opened_once",
+            ),
+            models.UniqueConstraint(
+                fields=["organisation"],
+                condition=models.Q(kind=PocketKind.PROVIDER),
+                name="pocket_of_what_is_due_is_opened_once",
             ),
             models.UniqueConstraint(
                 fields=["kind", "unit", "label"],
@@ -326,6 +346,7 @@ class Pocket(models.Model):
                     "kind",
                     "unit",
                     "holder",
+                    "organisation",
                     "label",
                     "funder_kind",
                     "expires_on",
@@ -340,7 +361,7 @@ class Pocket(models.Model):
         ]
 
     def __str__(self):
-        owner = self.holder if self.holder_id else _("monde extérieur")
+        owner = self.holder or self.organisation or _("monde extérieur")
         if self.kind == PocketKind.ENVELOPE:
             owner = ""
         return " · ".join(str(part) for part in (self.get_kind_display(), self.label, owner) if part)
@@ -402,7 +423,7 @@ class Movement(models.Model):
             # What is released goes back where it came from: there is one such place.
             models.UniqueConstraint(
                 fields=["target"],
-                condition=models.Q(kind__in=INTO_RESERVED),
+                condition=models.Q(kind__in=FILLS_A_LINE),
                 name="reserved_pocket_is_filled_once",
             ),
         ]

@@ -72,6 +72,7 @@ HISTORY_KINDS = {
     MovementKind.RECALL: gettext_lazy("Dotations reprises"),
     MovementKind.RESERVE: gettext_lazy("Sommes réservées"),
     MovementKind.RELEASE: gettext_lazy("Sommes rendues"),
+    MovementKind.CREDIT_NOTE: gettext_lazy("Avoirs"),
     MovementKind.REVERSAL: gettext_lazy("Corrections"),
     MovementKind.ADJUST_UP: gettext_lazy("Régularisations en plus"),
     MovementKind.ADJUST_DOWN: gettext_lazy("Régularisations en moins"),
@@ -426,6 +427,8 @@ def _words(kind: str, purse: Pocket, other: Pocket) -> str:
         return _("Réservé pour : %(training)s") % {"training": other.label}
     if kind == MovementKind.RELEASE:
         return _("Rendu à votre compte : %(training)s") % {"training": other.label}
+    if kind == MovementKind.CREDIT_NOTE:
+        return _("Avoir : ce que vous aviez payé pour %(training)s") % {"training": other.label}
     if kind in RETURNS:
         funder = purse.label or str(purse.get_kind_display())
         if kind == MovementKind.EXPIRY:

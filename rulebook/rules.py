@@ -105,6 +105,18 @@ class Rules(CreditingRules):
     withdrawal_unit: Unit
     payment_days: int
     payment_unit: Unit
+    entry_days: int
+    entry_unit: Unit
+    absence_days: int
+    absence_unit: Unit
+    claim_days: int
+    claim_unit: Unit
+    exit_days: int
+    exit_unit: Unit
+    completion_days: int
+    completion_unit: Unit
+    validation_days: int
+    validation_unit: Unit
     # Percent of a clock's time after which its person is reminded, then the hour (Paris) of its last day.
     reminder_fractions: tuple[int, ...]
     reminder_last_morning_hour: int
@@ -222,6 +234,12 @@ class Rules(CreditingRules):
             "holder_answer": Term(self.holder_answer_days, self.holder_answer_unit),
             "withdrawal": Term(self.withdrawal_days, self.withdrawal_unit),
             "payment": Term(self.payment_days, self.payment_unit),
+            "entry": Term(self.entry_days, self.entry_unit),
+            "absence": Term(self.absence_days, self.absence_unit),
+            "claim": Term(self.claim_days, self.claim_unit),
+            "exit": Term(self.exit_days, self.exit_unit),
+            "completion": Term(self.completion_days, self.completion_unit),
+            "validation": Term(self.validation_days, self.validation_unit),
             "earliest_start": Term(self.earliest_start_days, BUSINESS),
             "free_cancellation": Term(self.free_cancellation_days_before_start, BUSINESS),
             "admission_receivability": Term(

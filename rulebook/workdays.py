@@ -156,6 +156,11 @@ def midnight_after(day: date) -> datetime:
     return datetime.combine(day + timedelta(days=1), time.min, PARIS).astimezone(UTC)
 
 
+def midnight_of(day: date) -> datetime:
+    """The first instant of `day` in Paris, in UTC."""
+    return midnight_after(day - timedelta(days=1))
+
+
 def months_later(day: date, months: int) -> date:
     """The same day of another month, or that month's last: 31 December + 2 months is 28 or 29 February."""
     years, month = divmod(day.year * 12 + day.month - 1 + months, 12)

@@ -69,3 +69,26 @@ class EurosField(NumberField):
     def clean(self, value):
         amount = super().clean(value)
         return None if amount is None else int(amount * 100)
+
+
+class FilesInput(forms.FileInput):
+    allow_multiple_selected = True
+
+    def value_from_datadict(self, data, files, name):
+        return files.getlist(name) if hasattr(files, "getlist") else files.get(name, [])
+
+    def use_required_attribute(self, initial):
+        return False
+
+
+class FilesField(forms.FileField):
+    """Several files at once, cleaned to a list. What they hold is judged by ui.documents, how many by a guard."""
+
+    def __init__(self, **kwargs):
+        accept = ".pdf,.jpg,.jpeg,.png,application/pdf,image/jpeg,image/png"
+        super().__init__(
+            widget=FilesInput(attrs={"accept": accept, "multiple": True}), required=False, **kwargs
+        )
+
+    def clean(self, data, initial=None):
+        return list(data or [])

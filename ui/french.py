@@ -157,3 +157,9 @@ def siret(number: str) -> str:
     if len(number) != 14 or not number.isdigit():
         return number
     return NO_BREAK.join([number[:3], number[3:6], number[6:9], number[9:]])
+
+
+def hours(minutes: int) -> str:
+    """« 17 h 15 », « 35 h »."""
+    whole, rest = divmod(minutes, 60)
+    return f"{whole}{NO_BREAK}h" + (f"{NO_BREAK}{rest:02}" if rest else "")

@@ -9,6 +9,8 @@ from ui.templatetags.ui import icon
 
 register = template.Library()
 
+GOES_WELL = frozenset({State.ACCEPTED, State.IN_TRAINING, State.ENDED, State.COMPLETION_VALIDATED})
+
 
 @register.filter
 def duration(due_at, at):
@@ -21,7 +23,7 @@ def state_tag(dossier, *, is_overdue=False):
     """The state in the words both sides read. An answer that is overdue says so before the job passes."""
     state = State.LAPSED if is_overdue else State(dossier.state)
     look = "waiting"
-    if state == State.ACCEPTED:
+    if state in GOES_WELL:
         look = "done"
     elif state in FINAL_STATES:
         look = "lost"

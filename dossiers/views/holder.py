@@ -24,7 +24,14 @@ import rulebook
 from accounts.permissions import holder_required
 from catalog.models import Offer, Session
 from dossiers import calendar, guards, listing, screen, workflow
-from dossiers.forms import MyDossiersForm, ReasonForm, RequestForm, SendForm
+from dossiers.forms import (
+    CancelLateForm,
+    ContestForm,
+    MyDossiersForm,
+    ReasonForm,
+    RequestForm,
+    SendForm,
+)
 from dossiers.models import Dossier
 from dossiers.permissions import visible_dossiers
 from dossiers.views.requests import visible_dossier
@@ -112,7 +119,7 @@ def dossier_create(request: HttpRequest, session_id: UUID) -> HttpResponse:
 @require_safe
 def dossier(request: HttpRequest, dossier_id: UUID) -> HttpResponse:
     found = visible_dossier(request, dossier_id)
-    return _answer(request, found)
+    return answer(request, found)
 
 
 @holder_required
@@ -121,7 +128,7 @@ def dossier_edit(request: HttpRequest, dossier_id: UUID) -> HttpResponse:
     found = visible_dossier(request, dossier_id)
     form = _request_form(found, request.POST)
     if not form.is_valid():
-        return _answer(request, found, request_form=form, status=422)
+        return answer(request, found, request_form=form, status=422)
     edit = partial(workflow.edit, found.pk, by=request.actor, fields=form.cleaned_data)
     return _do(request, found, edit, said=_("Votre brouillon est enregistré."), request_form=form)
 
@@ -151,7 +158,7 @@ def dossier_send(request: HttpRequest, dossier_id: UUID) -> HttpResponse:
     found = visible_dossier(request, dossier_id)
     form, send_form = _request_form(found, request.POST), SendForm(request.POST)
     if not (form.is_valid() & send_form.is_valid()):
-        return _answer(request, found, request_form=form, send_form=send_form, status=422)
+        return answer(request, found, request_form=form, send_form=send_form, status=422)
 
     def send() -> Dossier:
         request_id = request_id_of(request)
@@ -229,6 +236,28 @@ def dossier_withdraw(request: HttpRequest, dossier_id: UUID) -> HttpResponse:
 
 @holder_required
 @require_POST
+def dossier_cancel_late(request: HttpRequest, dossier_id: UUID) -> HttpResponse:
+    """« Annuler quand même »: what is lost was shown, and comes back with the click."""
+    found = visible_dossier(request, dossier_id)
+    form = CancelLateForm(request.POST)
+    if not form.is_valid():
+        return answer(request, found, reason_form=form, status=422)
+
+    def cancel() -> Dossier:
+        return workflow.cancel_late(
+            found.pk,
+            by=request.actor,
+            at=timezone.now(),
+            request_id=request_id_of(request),
+            **form.cleaned_data,
+        )
+
+    said = _("Votre inscription est annulée. Ce que chaque somme est devenue est ci-dessous.")
+    return _do(request, found, cancel, said=said, reason_form=form)
+
+
+@holder_required
+@require_POST
 def dossier_remove(request: HttpRequest, dossier_id: UUID) -> HttpResponse:
     found = visible_dossier(request, dossier_id)
     remove = partial(workflow.remove_from_list, found.pk, by=request.actor, at=timezone.now())
@@ -253,7 +282,7 @@ def _discard_proof(request: HttpRequest, dossier_id: UUID) -> str:
 def _do_with_reason(request: HttpRequest, found: Dossier, verb: Callable, *, said: str) -> HttpResponse:
     form = ReasonForm(request.POST)
     if not form.is_valid():
-        return _answer(request, found, reason_form=form, status=422)
+        return answer(request, found, reason_form=form, status=422)
 
     def leave() -> Dossier:
         return verb(
@@ -280,12 +309,12 @@ def _do(
         call()
     except Refused as refusal:
         error = error_above(refusal, forms.values())
-        return _answer(request, visible_dossier(request, found.pk), error=error, status=422, **forms)
+        return answer(request, visible_dossier(request, found.pk), error=error, status=422, **forms)
     messages.success(request, said)
     return redirect("dossiers") if to_list else redirect("dossier", found.pk)
 
 
-def _answer(
+def answer(
     request: HttpRequest,
     found: Dossier,
     *,
@@ -293,8 +322,10 @@ def _answer(
     request_form: RequestForm | None = None,
     send_form: SendForm | None = None,
     reason_form: ReasonForm | None = None,
+    contest_form: ContestForm | None = None,
     status: int = 200,
 ) -> HttpResponse:
+    """The page of a dossier, or its part, as it is now."""
     at = timezone.now()
     shown = screen.of(found, actor=request.actor, at=at)
     context = screen.context(
@@ -303,6 +334,7 @@ def _answer(
         request_form=request_form or _request_form(found),
         send_form=send_form or SendForm(),
         reason_form=reason_form or ReasonForm(),
+        contest_form=contest_form or ContestForm(prefix="contest"),
         is_over=found.state not in listing.CLOCK_OF and found.state != "draft",
         discard_proof=_discard_proof(request, found.pk),
         dates=_dates(request, found, at=at),

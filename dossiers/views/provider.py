@@ -22,7 +22,15 @@ from django.views.decorators.http import require_POST, require_safe
 
 from accounts.permissions import provider_required
 from dossiers import answers, bulk, inbox, listing, screen, workflow
-from dossiers.forms import BatchForm, InboxForm, ProposalForm, ReasonForm, RefusalForm
+from dossiers.forms import (
+    BatchForm,
+    EntryForm,
+    ExitForm,
+    InboxForm,
+    ProposalForm,
+    ReasonForm,
+    RefusalForm,
+)
 from dossiers.models import Dossier
 from dossiers.permissions import visible_dossiers
 from dossiers.states import State
@@ -135,7 +143,10 @@ def _inbox(
     if is_valid:
         paginator.count = counts[inbox.View(wanted.view)]  # counted already, with the other tabs
     page = paginator.get_page(request.GET.get("page"))
-    rows = [(dossier, listing.is_overdue(dossier, at=at)) for dossier in page]
+    rows = [
+        (dossier, listing.is_overdue(dossier, at=at), listing.pressing_due(dossier, at=at))
+        for dossier in page
+    ]
     query = request.GET.copy()
     query.pop("page", None)
     query["view"] = wanted.view
@@ -152,7 +163,7 @@ def _inbox(
         "is_filtered": wanted.is_filtered or not is_valid,
         "filters_url": _inbox_url(view=wanted.view),
         "query": query.urlencode(),
-        "can_answer_many": sum(row.state == State.REQUESTED and not over for row, over in rows) > 1,
+        "can_answer_many": sum(row.state == State.REQUESTED and not over for row, over, _due in rows) > 1,
         "counts": counts,
         "most_at_once": bulk.LINES_MAX,
         "is_compact": request.COOKIES.get(DENSITY_COOKIE) == "compact",
@@ -222,7 +233,7 @@ def _file_rows(found: Iterator[Dossier], *, at: datetime) -> Iterator[list[str]]
 @provider_required
 @require_safe
 def provider_dossier(request: HttpRequest, dossier_id: UUID) -> HttpResponse:
-    return _answer(request, visible_dossier(request, dossier_id))
+    return answer(request, visible_dossier(request, dossier_id))
 
 
 @provider_required
@@ -246,10 +257,10 @@ def provider_propose(request: HttpRequest, dossier_id: UUID) -> HttpResponse:
     found = visible_dossier(request, dossier_id)
     form = ProposalForm(request.POST)
     if not form.is_valid():
-        return _answer(request, found, proposal_form=form, status=422)
+        return answer(request, found, proposal_form=form, status=422)
     propose = partial(workflow.propose, **form.cleaned_data)
     said = _("Votre proposition est envoyée à %(name)s. Un e-mail part aussi.")
-    return _do(request, found, propose, said=said, goes_on=True, proposal_form=form)
+    return do(request, found, propose, said=said, goes_on=True, proposal_form=form)
 
 
 @provider_required
@@ -258,7 +269,7 @@ def provider_refuse(request: HttpRequest, dossier_id: UUID) -> HttpResponse:
     found = visible_dossier(request, dossier_id)
     form = RefusalForm(request.POST, prefix="refusal_form")
     if not form.is_valid():
-        return _answer(request, found, status=422, refusal_form=form)
+        return answer(request, found, status=422, refusal_form=form)
 
     def refuse(dossier_id: UUID, **who: Any) -> None:
         motive, words = form.cleaned_data["motive"], form.cleaned_data["words"]
@@ -266,7 +277,7 @@ def provider_refuse(request: HttpRequest, dossier_id: UUID) -> HttpResponse:
         workflow.refuse(dossier_id, reason=reason, cause=motive, **who)
 
     said = _("La demande de %(name)s est refusée. Un e-mail dit pourquoi.")
-    return _do(request, found, refuse, said=said, goes_on=True, refusal_form=form)
+    return do(request, found, refuse, said=said, goes_on=True, refusal_form=form)
 
 
 @provider_required
@@ -275,16 +286,16 @@ def provider_call_off(request: HttpRequest, dossier_id: UUID) -> HttpResponse:
     found = visible_dossier(request, dossier_id)
     form = ReasonForm(request.POST, prefix="call_off_form")
     if not form.is_valid():
-        return _answer(request, found, status=422, call_off_form=form)
+        return answer(request, found, status=422, call_off_form=form)
     call_off = partial(workflow.call_off, **form.cleaned_data)
     said = _("L’inscription de %(name)s est annulée. Tout lui est rendu, et un e-mail dit pourquoi.")
-    return _do(request, found, call_off, said=said, goes_on=False, call_off_form=form)
+    return do(request, found, call_off, said=said, goes_on=False, call_off_form=form)
 
 
 # --- The four moves --------------------------------------------------------------------------------
 
 
-def _do(
+def do(
     request: HttpRequest, found: Dossier, verb: Callable, *, said: str, goes_on: bool, **forms
 ) -> HttpResponse:
     """`goes_on`: after an answer, the next request that waits."""
@@ -293,7 +304,7 @@ def _do(
         verb(found.pk, by=request.actor, at=at, request_id=request_id_of(request))
     except Refused as refusal:
         error = error_above(refusal, forms.values())
-        return _answer(request, visible_dossier(request, found.pk), error=error, status=422, **forms)
+        return answer(request, visible_dossier(request, found.pk), error=error, status=422, **forms)
     messages.success(request, said % {"name": found.holder.display_name})
     following = inbox.next_to_answer(request.actor, at=at, after=found) if goes_on else None
     if following is None:
@@ -301,7 +312,7 @@ def _do(
     return redirect(f"{reverse('provider_dossier', args=[following.pk])}?after={found.pk}")
 
 
-def _answer(
+def answer(
     request: HttpRequest,
     found: Dossier,
     *,
@@ -309,8 +320,12 @@ def _answer(
     proposal_form: ProposalForm | None = None,
     refusal_form: RefusalForm | None = None,
     call_off_form: ReasonForm | None = None,
+    entry_form: EntryForm | None = None,
+    absence_form: ReasonForm | None = None,
+    exit_form: ExitForm | None = None,
     status: int = 200,
 ) -> HttpResponse:
+    """The page of a dossier, or its panel, as it is now."""
     at = timezone.now()
     shown = screen.of(found, actor=request.actor, at=at)
     initial = _as_asked(found)
@@ -322,6 +337,9 @@ def _answer(
         proposal_form=proposal_form or ProposalForm(initial=initial),
         refusal_form=refusal_form or RefusalForm(prefix="refusal_form"),
         call_off_form=call_off_form or ReasonForm(prefix="call_off_form"),
+        entry_form=entry_form or EntryForm(prefix="entry", initial={"entered_on": found.starts_on}),
+        absence_form=absence_form or ReasonForm(prefix="absence"),
+        exit_form=exit_form or ExitForm(prefix="exit", initial={"exited_on": found.ends_on}),
         findings=_findings(found, proposal_form, initial, at=at) if can_propose else [],
         following=inbox.next_to_answer(request.actor, at=at, after=found),
         answered=_answered(request, found),

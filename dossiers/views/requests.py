@@ -1,12 +1,15 @@
-"""The dossier that both sides fetch: the one that who acts may see."""
+"""What both sides fetch: the dossier that who acts may see, the files they send."""
 
 from uuid import UUID
 
+from django.core.files.uploadedfile import UploadedFile
 from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
 
 from dossiers.models import Dossier
 from dossiers.permissions import visible_dossiers
+from ui.documents import too_big
+from ui.uploads import DropTooBig
 
 
 def visible_dossier(request: HttpRequest, dossier_id: UUID) -> Dossier:
@@ -15,3 +18,11 @@ def visible_dossier(request: HttpRequest, dossier_id: UUID) -> Dossier:
         "holder", "provider__organisation", "offer", "session"
     )
     return get_object_or_404(found, pk=dossier_id)
+
+
+def uploads(request: HttpRequest, name: str) -> list[UploadedFile]:
+    """The files of this field. Refused: one was too big, and dropped while it arrived (ui.uploads)."""
+    dropped = next((each for each in request.upload_handlers if isinstance(each, DropTooBig)), None)
+    if dropped is not None and name in dropped.too_big:
+        raise too_big(name)
+    return request.FILES.getlist(name)

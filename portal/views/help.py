@@ -39,9 +39,7 @@ def explained_states(rules: Rules) -> list[Explained]:
             label=str(state.label),
             whose_turn=_whose_turn(state),
             delay=days_in_words(rules.term(CLOCK_OF[state])) if state in CLOCK_OF else "",
-            silence=_("Sans réponse, le dossier s’arrête et rien n’est perdu.")
-            if state in MOVES["lapse"].sources
-            else "",
+            silence=_silence(state),
         )
         for state in State
         if state in WHOSE_TURN
@@ -51,10 +49,27 @@ def explained_states(rules: Rules) -> list[Explained]:
 def _whose_turn(state: State) -> str:
     if state == State.ACCEPTED:
         return _("La place est réservée. Le titulaire peut encore renoncer sans frais.")
+    if state == State.IN_TRAINING:
+        return _("La formation a commencé. L’organisme dira quand elle se termine.")
+    if state == State.ENDED:
+        return _("C’est à l’organisme de dire ce qui a été suivi.")
     return {
         Role.HOLDER: _("C’est au titulaire d’agir."),
         Role.PROVIDER: _("C’est à l’organisme de répondre."),
+        Role.ADMIN: _("C’est au portail de décider."),
+        Role.SYSTEM: _("Personne n’a rien à faire, sauf pour contester."),
     }[WHOSE_TURN[state]]
+
+
+def _silence(state: State) -> str:
+    if state in MOVES["lapse"].sources:
+        return _("Sans réponse, le dossier s’arrête et rien n’est perdu.")
+    return {
+        State.ABSENT: _("Sans explication, l’absence compte comme une annulation tardive."),
+        State.COMPLETION_DECLARED: _("Sans contestation, le service fait est validé."),
+        State.IN_TRAINING: _("En retard, l’organisme est relancé ; rien ne se règle."),
+        State.ENDED: _("En retard, l’organisme est relancé ; rien ne se règle."),
+    }.get(state, "")
 
 
 @require_safe

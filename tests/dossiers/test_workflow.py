@@ -26,6 +26,7 @@ from tests.factories.dossiers import (
     bring,
     holder_actor,
     in_business_days,
+    least,
     propose_as_asked,
     provider_actor,
 )
@@ -376,14 +377,7 @@ def test_strangers_may_do_nothing(at, verb):
     """Another holder, another organisation, and whoever's role does not do this verb."""
     dossier = DossierFactory(at=at, requested=True)
     stranger, other = HolderFactory(), provider_actor(DossierFactory(at=at).provider)
-    extra = {
-        "propose": {"price_cents": 1, "starts_on": at.date(), "ends_on": at.date()},
-        "refuse": {"reason": "x"},
-        "call_off": {"reason": "x"},
-        "confirm_payment": {"reference": "x", "amount_cents": 1},
-        "refuse_payment": {"reference": "x", "reason": "x"},
-        "reinstate": {"reason": "x"},
-    }.get(verb, {})
+    extra = least(verb, at=at)
     before = Transition.objects.count()
     for by in (holder_actor(stranger), other):
         with pytest.raises(NotAllowed):
@@ -401,12 +395,9 @@ def test_strangers_may_do_nothing(at, verb):
     assert Transition.objects.count() == before
 
 
-@pytest.mark.parametrize("verb", sorted(MOVES))
 @pytest.mark.parametrize("state", sorted(State))
-def test_a_verb_moves_only_from_its_own_states(at, verb, state):
+def test_a_verb_moves_only_from_its_own_states(at, state):
     """MOVES × every state: from any other state the verb refuses and nothing is written."""
-    if state in MOVES[verb].sources:
-        return
     if state == State.AWAITING_PAYMENT:
         dossier = DossierFactory(at=at, awaiting_payment=True)
     else:
@@ -415,17 +406,10 @@ def test_a_verb_moves_only_from_its_own_states(at, verb, state):
             if state != State.DRAFT
             else DossierFactory(at=at)
         )
-    extra = {
-        "propose": {"price_cents": 100, "starts_on": at.date(), "ends_on": at.date()},
-        "refuse": {"reason": "x"},
-        "call_off": {"reason": "x"},
-        "confirm_payment": {"reference": "x", "amount_cents": 1},
-        "refuse_payment": {"reference": "x", "reason": "x"},
-        "reinstate": {"reason": "x", "by": admin_actor()},
-    }.get(verb, {})
     before = Transition.objects.count()
-    with pytest.raises(Refused, match="changé d’état"):
-        act(verb, dossier, at=at, **extra)
+    for verb in sorted(verb for verb, move in MOVES.items() if state not in move.sources):
+        with pytest.raises(Refused, match="changé d’état"):
+            act(verb, dossier, at=at, **least(verb, at=at))
     assert Transition.objects.count() == before
 
 

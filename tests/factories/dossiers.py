@@ -1,18 +1,19 @@
 """Dossiers brought to a state by the verbs people use: DossierFactory(proposed=True) replays the moves."""
 
 import uuid
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import factory
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 from factory.django import DjangoModelFactory
 
 from accounts.actors import SYSTEM, Actor, Role
 from accounts.models import Membership
-from dossiers import clocks, workflow
+from dossiers import clocks, force_majeure, training, workflow
 from dossiers.models import Dossier
-from dossiers.states import CLOCK_OF, State
+from dossiers.states import CLOCK_OF, MOVES, ClockKind, CompletionCause, ExitReason, State
 from rulebook import workdays
 from tests.factories.accounts import HolderFactory, MembershipFactory, UserFactory
 from tests.factories.catalog import SessionFactory
@@ -21,6 +22,7 @@ from tests.factories.rights import CreditFactory
 PARIS = ZoneInfo("Europe/Paris")
 RICH_CENTS = 500_000
 FAR = date(2099, 12, 31)
+VERB_MODULES = (workflow, force_majeure, training)
 
 
 def holder_actor(holder) -> Actor:
@@ -93,7 +95,11 @@ class DossierFactory(DjangoModelFactory):
 
 
 def bring(dossier: Dossier, state: State, *, at: datetime) -> Dossier:
-    """Take a draft to this state by the moves that lead there, all at `at` (silence: when its clock ends)."""
+    """Take a draft to this state by the moves that lead there, all at `at`.
+
+    Silence: when its clock ends. What happens on the first or the last day: that day, at noon in Paris, or at
+    `at` when it is later.
+    """
     if dossier.state == state:
         return dossier
     before = {
@@ -107,6 +113,14 @@ def bring(dossier: Dossier, state: State, *, at: datetime) -> Dossier:
         State.CANCELLED_BY_PROVIDER: State.PROPOSED,
         State.LAPSED: State.REQUESTED,
         State.CLOSED_BY_PLATFORM: State.REQUESTED,
+        State.CANCELLED_BY_FUNDER: State.ACCEPTED,
+        State.ABSENT: State.ACCEPTED,
+        State.CLAIMED: State.ABSENT,
+        State.NO_SHOW: State.ABSENT,
+        State.IN_TRAINING: State.ACCEPTED,
+        State.ENDED: State.IN_TRAINING,
+        State.COMPLETION_DECLARED: State.ENDED,
+        State.COMPLETION_VALIDATED: State.COMPLETION_DECLARED,
     }[state]
     if state == State.LAPSED and dossier.state in CLOCK_OF:
         before = State(dossier.state)
@@ -118,14 +132,43 @@ def act(verb: str, dossier: Dossier, *, at: datetime, **kwargs) -> Dossier:
     """One verb of the workflow by whoever does it, with a request of its own."""
     by = kwargs.pop("by", None)
     if by is None:
-        if verb in {"propose", "refuse", "call_off"}:
+        if Role.PROVIDER in MOVES[verb].roles:
             by = provider_actor(dossier.provider)
-        elif verb in {"lapse", "close", "confirm_payment", "refuse_payment"}:
+        elif Role.SYSTEM in MOVES[verb].roles:
             by = SYSTEM
+        elif Role.ADMIN in MOVES[verb].roles:
+            by = admin_actor()
         else:
             by = holder_actor(dossier.holder)
     kwargs.setdefault("request_id", uuid.uuid4())
-    return getattr(workflow, verb)(dossier.pk, by=by, at=at, **kwargs)
+    return verb_named(verb)(dossier.pk, by=by, at=at, **kwargs)
+
+
+def verb_named(verb: str):
+    """The function of a verb of MOVES, wherever it lives."""
+    return next(getattr(module, verb) for module in VERB_MODULES if hasattr(module, verb))
+
+
+def least(verb: str, *, at: datetime) -> dict:
+    """The least that this verb is told beside who, when and which request."""
+    hours = {"total_minutes": 60, "done_minutes": 60, "cause": CompletionCause.COMPLETE}
+    return {
+        "propose": {"price_cents": 100, "starts_on": at.date(), "ends_on": at.date()},
+        "refuse": {"reason": "x"},
+        "call_off": {"reason": "x"},
+        "call_off_for_funder": {"reason": "x"},
+        "confirm_payment": {"reference": "x", "amount_cents": 1},
+        "refuse_payment": {"reference": "x", "reason": "x"},
+        "reinstate": {"reason": "x"},
+        "enter": {"entered_on": at.date()},
+        "annul_entry": {"reason": "x"},
+        "claim": {"words": "x", "files": [a_proof()]},
+        "grant_claim": {"reason": "x"},
+        "reject_claim": {"reason": "x"},
+        "end": {"exited_on": at.date(), "exit_reason": ExitReason.FINISHED},
+        "declare_completion": hours,
+        "correct_completion": hours | {"force_majeure": False, "reason": "x"},
+    }.get(verb, {})
 
 
 def propose_as_asked(dossier: Dossier, *, at: datetime, **changes) -> Dossier:
@@ -152,6 +195,41 @@ def _close(dossier: Dossier, at: datetime) -> Dossier:
     return act("close", dossier, at=at)
 
 
+def noon(day: date, *, at: datetime) -> datetime:
+    """That day at noon in Paris, or `at` when it is later."""
+    return max(datetime.combine(day, time(12), PARIS), at)
+
+
+def the_day_after(dossier: Dossier, *, at: datetime) -> datetime:
+    return noon(dossier.starts_on + timedelta(days=1), at=at)
+
+
+def a_proof(name: str = "certificat.pdf") -> SimpleUploadedFile:
+    """A small PDF that is one from its first byte to its last."""
+    return SimpleUploadedFile(name, b"%PDF-1.4\n1 0 obj <<>> endobj\n%%EOF\n", content_type="application/pdf")
+
+
+def _in_training(dossier: Dossier, at: datetime) -> Dossier:
+    return act("enter", dossier, at=noon(dossier.starts_on, at=at), entered_on=dossier.starts_on)
+
+
+def _ended(dossier: Dossier, at: datetime) -> Dossier:
+    reason = ExitReason.FINISHED
+    return act("end", dossier, at=noon(dossier.ends_on, at=at), exited_on=dossier.ends_on, exit_reason=reason)
+
+
+def _declared(dossier: Dossier, at: datetime, *, done: int = 100, **more) -> Dossier:
+    """`done`: percent of 35 hours; less than the whole is somebody who left, unless said."""
+    fields = {"total_minutes": 2_100, "done_minutes": 2_100 * done // 100}
+    if done < 100:
+        fields |= {"cause": CompletionCause.LEFT, "words": "N’est plus venue."}
+    return act("declare_completion", dossier, at=noon(dossier.ends_on, at=at), **fields | more)
+
+
+def _when_over(verb: str, kind: ClockKind):
+    return lambda dossier, at: act(verb, dossier, at=clocks.running(dossier, kind).due_at)
+
+
 _STEPS = {
     State.REQUESTED: lambda dossier, at: act("submit", dossier, at=at),
     State.PROPOSED: lambda dossier, at: propose_as_asked(dossier, at=at),
@@ -163,6 +241,18 @@ _STEPS = {
     State.CANCELLED_BY_PROVIDER: lambda dossier, at: act(
         "call_off", dossier, at=at, reason="Formateur absent."
     ),
+    State.CANCELLED_BY_FUNDER: lambda dossier, at: act(
+        "call_off_for_funder", dossier, at=at, reason="Convention rompue."
+    ),
+    State.ABSENT: lambda dossier, at: act("report_absence", dossier, at=the_day_after(dossier, at=at)),
+    State.CLAIMED: lambda dossier, at: act(
+        "claim", dossier, at=the_day_after(dossier, at=at), words="Hospitalisation.", files=[a_proof()]
+    ),
+    State.NO_SHOW: _when_over("settle_absence", ClockKind.ABSENCE),
+    State.IN_TRAINING: _in_training,
+    State.ENDED: _ended,
+    State.COMPLETION_DECLARED: _declared,
+    State.COMPLETION_VALIDATED: _when_over("validate", ClockKind.VALIDATION),
     State.LAPSED: _lapse,
     State.CLOSED_BY_PLATFORM: _close,
 }

@@ -14,11 +14,12 @@ from django.core.management import call_command
 from django.template.loader import get_template
 
 from accounts.actors import Actor
-from dossiers import announcements, workflow
+from dossiers import announcements
 from dossiers.states import MOVES
 from notices.kinds import Kind
 from portal.celery import app as celery_app
 from tests.conftest import ROOT
+from tests.factories.dossiers import verb_named
 
 OUR_APPS = [
     "accounts",
@@ -160,7 +161,7 @@ def test_every_task_is_three_lines():
 
 @pytest.mark.parametrize("verb", MOVES)
 def test_every_move_is_a_verb_that_is_told_who_when_and_which_request(verb):
-    parameters = inspect.signature(getattr(workflow, verb)).parameters
+    parameters = inspect.signature(verb_named(verb)).parameters
     for name in ("by", "at", "request_id"):
         assert parameters[name].kind is inspect.Parameter.KEYWORD_ONLY, name
     assert Actor.__name__ in str(parameters["by"].annotation)

@@ -20,7 +20,7 @@ from accounts.actors import SYSTEM
 from rights import integrity, ledger
 from rights.kinds import HOLDER_KINDS, PocketKind
 from rights.models import Movement, Pocket
-from tests.factories.accounts import HolderFactory
+from tests.factories.accounts import HolderFactory, OrganisationFactory
 
 NOW = datetime.datetime(2026, 5, 12, 10, tzinfo=datetime.UTC)
 AMOUNTS = st.integers(min_value=1, max_value=1_000)
@@ -31,12 +31,14 @@ class Ledger(RuleBasedStateMachine):
 
     credits = Bundle("credits")
     reservations = Bundle("reservations")
+    spendings = Bundle("spendings")
 
     def __init__(self):
         super().__init__()
         self.atomic = transaction.atomic()
         self.atomic.__enter__()
         self.holders = [HolderFactory(), HolderFactory()]
+        self.organisation = OrganisationFactory()
         self.balances = Counter()
         self.steps = 0
 
@@ -87,6 +89,50 @@ class Ledger(RuleBasedStateMachine):
         for _pocket, (source, amount) in reservation:
             if source:
                 self.balances[source] += amount
+
+    @rule(target=spendings, reservation=consumes(reservations))
+    def spend(self, reservation):
+        reserved = [pocket for pocket, _line in reservation]
+        told = self.told("entry") | {"reason": "Entrée"}
+        spent = ledger.spend(reserved=reserved, **told)
+        assert ledger.spend(reserved=reserved, **told) == spent
+        return [(pocket, line) for pocket, (_reserved, line) in zip(spent, reservation, strict=True)]
+
+    @rule(target=reservations, spending=consumes(spendings))
+    def unspend(self, spending):
+        told = self.told("annul") | {"reason": "Erreur"}
+        undone = ledger.unspend(spent=[pocket for pocket, _line in spending], **told)
+        return [
+            (movement.target_id, line) for movement, (_pocket, line) in zip(undone, spending, strict=True)
+        ]
+
+    @rule(line=consumes(spendings), tenths=st.integers(0, 10))
+    def settle_what_was_done(self, line, tenths):
+        self.settle(line, lambda amount: {"provider": amount * tenths // 10}, rest="returned")
+
+    @rule(line=consumes(reservations), tenths=st.integers(0, 10))
+    def settle_what_is_lost(self, line, tenths):
+        self.settle(line, lambda amount: {"provider": amount * tenths // 10}, rest="forfeited")
+
+    def settle(self, lines, share, *, rest):
+        parts = []
+        for pocket, (source, amount) in lines:
+            given = share(amount)
+            # What was paid by card and is lost stays on the account.
+            way = "credited" if rest == "forfeited" and source is None else rest
+            left = {way: amount - sum(given.values())}
+            parts.append(ledger.Part(pocket_id=pocket, **given, **left))
+            if way == "returned" and source:
+                self.balances[source] += left[way]
+            if way == "credited" and left[way]:
+                self.balances[self.credit_purse(pocket)] += left[way]
+        told = self.told("settle") | {"reason": "Solde", "organisation_id": self.organisation.pk}
+        settled = ledger.settle(parts, **told)
+        assert ledger.settle(parts, **told) == settled
+
+    def credit_purse(self, pocket):
+        holder = Pocket.objects.get(pk=pocket).holder
+        return ledger._opened({place := ledger.Place(holder.pk, "credit", "eur_cent")})[place]
 
     @rule(movement=consumes(credits))
     def reverse(self, movement):

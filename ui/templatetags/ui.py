@@ -84,6 +84,12 @@ def weight(size: int) -> str:
 
 
 @register.filter
+def hours(minutes: int) -> str:
+    """{{ completion.done_minutes|hours }}: « 17 h 15 »."""
+    return french.hours(minutes)
+
+
+@register.filter
 def siret(value: str | None) -> str:
     return french.siret(value) if value else ""
 

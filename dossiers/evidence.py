@@ -1,0 +1,53 @@
+"""Files that prove a force majeure: kept with what they prove, shown to who sent them and to staff."""
+
+import hashlib
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from django.core.files.base import ContentFile
+from django.core.files.uploadedfile import UploadedFile
+from django.db.models import Q, QuerySet
+
+from accounts.actors import Actor
+from dossiers import guards
+from dossiers.models import Evidence
+from ui.documents import check, shown_name, type_of
+
+
+def read(uploads: Sequence[UploadedFile], *, field: str) -> list[tuple[str, bytes]]:
+    """(name, content) of each, before anything is locked. Refused: none, too many, or not what they say."""
+    guards.check_evidence_count(len(uploads), field=field)
+    return [(upload.name or "", check(upload, kind=field)) for upload in uploads]
+
+
+def keep(files: Sequence[tuple[str, bytes]], *, at: datetime, **of: Any) -> None:
+    """Effects: a row each, `of` a claim or a completion; the same file twice is kept once."""
+    kept: set[str] = set()
+    for name, content in files:
+        digest = hashlib.sha256(content).hexdigest()
+        if digest in kept:
+            continue
+        kept.add(digest)
+        evidence = Evidence(
+            file_name=shown_name(name, type_of(content)),
+            content_type=type_of(content),
+            size=len(content),
+            digest=digest,
+            added_at=at,
+            **of,
+        )
+        evidence.file.save("", ContentFile(content), save=False)
+        evidence.save()
+
+
+def visible(actor: Actor) -> QuerySet[Evidence]:
+    """What this actor sent, or may judge. Others do not exist for them: 404."""
+    everything = Evidence.objects.all()
+    if actor.is_admin:
+        return everything
+    if actor.is_holder:
+        return everything.filter(claim__dossier__holder_id=actor.holder_id)
+    if actor.is_provider:
+        return everything.filter(Q(completion__dossier__provider_id=actor.organisation_id))
+    return everything.none()

@@ -1,0 +1,207 @@
+"""What every verb is made of: lock, begin, money back or settled, make the move.
+
+The verbs are in workflow.py, force_majeure.py and training.py.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.utils.translation import gettext as _
+
+import rulebook
+from accounts.actors import Actor
+from accounts.models import HolderProfile
+from dossiers import announcements, clocks, permissions, settlement
+from dossiers.models import Deadline, Dossier, FundingLine, Transition
+from dossiers.states import CLOCK_OF, MOVES, THEN, ClockKind, State
+from rights import ledger
+from rights.kinds import FUNDED_KINDS
+from rulebook import Rules, workdays
+from ui.refusals import Refused, StalePage
+
+
+def lock(dossier_id: UUID) -> Dossier:
+    dossier = (
+        Dossier.objects.select_for_update(of=("self",))
+        .select_related(
+            "holder__user", "provider__organisation", "offer__certification", "offer__provider", "session"
+        )
+        .filter(pk=dossier_id)
+        .first()
+    )
+    if dossier is None:
+        raise Refused(_("Ce brouillon a été supprimé."))
+    return dossier
+
+
+def lock_holder(dossier: Dossier) -> None:
+    """What counts a holder's other dossiers waits for its turn; so does a freeze of their account, and
+    what this verb then judges is the account as it is under the lock."""
+    dossier.holder = (
+        HolderProfile.objects.select_for_update(of=("self",), no_key=True)
+        .select_related("user")
+        .get(pk=dossier.holder_id)
+    )
+
+
+def begin(verb: str, dossier_id: UUID, *, by: Actor, request_id: UUID) -> tuple[Dossier, bool]:
+    """Lock the dossier, check who acts, and tell whether the same request came before."""
+    dossier = lock(dossier_id)
+    permissions.check_may(verb, dossier, by)
+    done = Transition.objects.filter(dossier=dossier, request_id=request_id).first()
+    if done is not None and done.verb != verb:
+        raise StalePage
+    return dossier, done is not None
+
+
+def make(
+    dossier: Dossier,
+    verb: str,
+    target: State,
+    *,
+    by: Actor,
+    at: datetime,
+    request_id: UUID,
+    rules: Rules | None = None,
+    outcome: Deadline.Outcome = Deadline.Outcome.MET,
+    cause: str = "",
+    reason: str = "",
+    details: Mapping[str, Any] | None = None,
+) -> Transition:
+    """Write the transition (its trigger moves the dossier), change clocks, tell people."""
+    source = State(dossier.state)
+    if target not in MOVES[verb].targets:
+        raise ValueError(f"{verb} does not lead to {target}")
+    transition = Transition.objects.create(
+        dossier=dossier,
+        verb=verb,
+        from_state=source,
+        to_state=target,
+        role=by.role,
+        user=by.user,
+        at=at,
+        request_id=request_id,
+        cause=cause,
+        reason=reason,
+        details=dict(details or {}),
+    )
+    dossier.state = target
+    clock = None
+    if target != source:
+        if source in CLOCK_OF:
+            clocks.close_running(dossier, at=at, outcome=outcome)
+        if target in CLOCK_OF:
+            rules = rules or rulebook.on(workdays.paris_day(at))
+            clock = open_clock(dossier, CLOCK_OF[target], at=at, rules=rules)
+    announcements.announce(dossier, transition, clock=clock, at=at)
+    return transition
+
+
+def open_clock(dossier: Dossier, kind: ClockKind, *, at: datetime, rules: Rules) -> Deadline:
+    """Start this clock. Once nothing can be cancelled freely any more, it is the next one that starts."""
+    period = None
+    if kind == ClockKind.WITHDRAWAL and dossier.starts_on is not None:
+        if dossier.free_until is not None and dossier.free_until <= at:
+            return open_clock(dossier, THEN[kind], at=at, rules=rules)
+        period = clocks.free_period(accepted_at=at, starts_on=dossier.starts_on, rules=rules)
+    elif kind == ClockKind.ENTRY and dossier.starts_on is not None:
+        period = workdays.period(dossier.starts_on, *rules.term(kind))
+    elif kind == ClockKind.EXIT and dossier.ends_on is not None:
+        period = workdays.period(max(dossier.ends_on, workdays.paris_day(at)), *rules.term(kind))
+    return clocks.open_clock(dossier, kind, at=at, rules=rules, period=period)
+
+
+def last_round(dossier: Dossier) -> int:
+    last = FundingLine.objects.filter(dossier=dossier).order_by("-round").first()
+    return last.round if last else 0
+
+
+def release(dossier: Dossier, *, by: Actor, at: datetime) -> None:
+    """Everything the latest round reserved goes back where it came from."""
+    number = last_round(dossier)
+    reserved = FundingLine.objects.filter(dossier=dossier, round=number, reserved__isnull=False)
+    pockets = list(reserved.order_by("position").values_list("reserved_id", flat=True))
+    if pockets:
+        ledger.release(
+            reserved=pockets,
+            key=f"release:{dossier.pk}:{number}",
+            at=at,
+            by=by,
+            reason=_("Dossier %s") % dossier.number,
+        )
+
+
+# --- How an order ends in money ---------------------------------------------------------------------------
+
+
+def lines_of(dossier: Dossier) -> list[FundingLine]:
+    """How the latest round is paid, in order."""
+    lines = FundingLine.objects.filter(dossier=dossier, round=last_round(dossier))
+    return list(lines.select_related("source").order_by("position"))
+
+
+def order_of(dossier: Dossier, lines: list[FundingLine]) -> settlement.Order:
+    """The order as `settlement.split` wants it. ValueError: the lines do not add up to the price."""
+    return settlement.Order(
+        dossier.price_cents or 0,
+        tuple(
+            settlement.Paid(line.source.kind if line.source else settlement.CARD, line.amount_cents)
+            for line in lines
+        ),
+    )
+
+
+def law_of(dossier: Dossier) -> Rules:
+    """The law an order is settled by: that of the day it was confirmed (docs/decisions.md, 13)."""
+    confirmed = Transition.objects.filter(
+        dossier=dossier, to_state=State.ACCEPTED, verb__in=("accept", "confirm_payment")
+    ).latest("id")
+    return rulebook.on(workdays.paris_day(confirmed.at))
+
+
+def settle(
+    dossier: Dossier, cause: settlement.Cause, completion: int | None = None, *, by: Actor, at: datetime
+) -> dict[str, Any]:
+    """Every euro of the order goes where the matrix says; what went where, as a transition keeps it."""
+    lines = lines_of(dossier)
+    settled = settlement.split(order_of(dossier, lines), completion, cause, law_of(dossier))
+    ledger.settle(
+        [
+            ledger.Part(
+                pocket_id=pocket_id,
+                returned=share.returned,
+                credited=share.credited,
+                forfeited=share.forfeited,
+                provider=share.provider,
+                to_funder=cause in settlement.TOO_LATE and share.line.kind in FUNDED_KINDS,
+            )
+            for line, share in zip(lines, settled.shares, strict=True)
+            if line.amount_cents and (pocket_id := line.spent_id or line.reserved_id)
+        ],
+        organisation_id=dossier.provider_id,
+        key=f"settle:{dossier.pk}:{last_round(dossier)}",
+        at=at,
+        by=by,
+        reason=_("Dossier %s") % dossier.number,
+    )
+    return told(settled, cause, completion)
+
+
+def told(settled: settlement.Settlement, cause: settlement.Cause, completion: int | None) -> dict[str, Any]:
+    """A settlement as a transition keeps it: cents; `lines`: (position, returned, credited, lost, due)."""
+    return {
+        "cause": cause.value,
+        "rate": completion,
+        "reason": settled.reason,
+        "returned_cents": settled.returned_cents,
+        "refunded_card_cents": settled.refunded_card_cents,
+        "credit_cents": settled.credit_cents,
+        "forfeited_cents": settled.forfeited_cents,
+        "provider_cents": settled.provider_cents,
+        "lines": [
+            [position, share.returned, share.credited, share.forfeited, share.provider]
+            for position, share in enumerate(settled.shares, start=1)
+        ],
+    }
