@@ -4,6 +4,7 @@ Transitions, deadlines, lines and payments are read-only. A bank transfer is rec
 a relief is proposed from the list of dossiers and confirmed, by another person, from the list of reliefs.
 """
 
+from functools import partial
 from uuid import uuid4
 
 from django import forms
@@ -14,29 +15,35 @@ from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils import timezone
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from accounts import journal
 from accounts.actors import Actor, Role
-from dossiers import relief, workflow
-from dossiers.forms import EurosField
+from dossiers import controls, force_majeure, relief, training, workflow
+from dossiers.forms import CompletionForm, EurosField
 from dossiers.models import (
     Batch,
     BatchLine,
     CalendarFeed,
+    Claim,
+    Completion,
+    Control,
     Deadline,
     Dossier,
+    Evidence,
     FirstSteps,
     FundingLine,
     Payment,
     Relief,
     Transition,
 )
-from dossiers.states import VERB_WORDS, State
+from dossiers.states import VERB_WORDS, ClaimState, State
 from dossiers.workflow import NotAllowed
 from ui import french
-from ui.admin import DoneFilter, Moves, ReadOnly, ReadOnlyTable
+from ui.admin import DoneFilter, Moves, ReadOnly, ReadOnlyTable, act_page, say
+from ui.documents import as_download
 from ui.refusals import Refused
 
 
@@ -95,6 +102,35 @@ class PaymentInline(ReadOnlyTable):
         return french.euros(payment.amount_cents)
 
 
+class CompletionInline(ReadOnlyTable):
+    model = Completion
+    fields = ["version", "rate", "cause", "force_majeure", "words", "declared_at", "declared_by"]
+
+    def get_queryset(self, request):
+        return super().get_queryset(request).select_related("declared_by")
+
+
+class WordsForm(forms.Form):
+    """A sentence that the people of the dossier will read."""
+
+    reason = forms.CharField(
+        label=gettext_lazy("Raison"),
+        max_length=2000,
+        widget=forms.Textarea(attrs={"rows": 4}),
+        help_text=gettext_lazy("Elle est dite aux deux côtés : ce que vous avez lu, et pourquoi."),
+    )
+
+
+class CorrectionForm(CompletionForm):
+    """What a control found instead of what was declared."""
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        del self.fields["evidence"]
+        self.fields["words"].label = gettext_lazy("Ce que le contrôle a trouvé")
+        self.fields["words"].required = True
+
+
 class PaymentForm(forms.Form):
     """A bank transfer, as the statement shows it."""
 
@@ -128,6 +164,32 @@ class ReliefForm(forms.Form):
     )
 
 
+DOSSIER_ACTS = {
+    "controler": "control",
+    "corriger": "correct",
+    "conclure": "release",
+    "annuler-pour-le-financeur": "funder",
+}
+ACT_WORDS = {
+    "control": (
+        gettext_lazy("Ouvrir un contrôle"),
+        gettext_lazy("Tant qu’il est ouvert, le service fait n’est pas validé de lui-même."),
+    ),
+    "correct": (
+        gettext_lazy("Corriger le service fait"),
+        gettext_lazy("Cette déclaration remplace celle de l’organisme. Concluez ensuite le contrôle."),
+    ),
+    "release": (
+        gettext_lazy("Conclure le contrôle"),
+        gettext_lazy("Le service fait est validé aussitôt, tel qu’il est maintenant, et l’argent réglé."),
+    ),
+    "funder": (
+        gettext_lazy("Annuler pour le financeur"),
+        gettext_lazy("Tout ce qui est réservé ou payé est rendu."),
+    ),
+}
+
+
 @admin.register(Dossier)
 class DossierAdmin(ReadOnly, admin.ModelAdmin):
     list_display = ["number", "state", "holder", "provider", "offer", "price", "starts_on", "created_at"]
@@ -141,7 +203,8 @@ class DossierAdmin(ReadOnly, admin.ModelAdmin):
     ]
     list_select_related = ["holder", "provider__organisation", "offer"]
     date_hierarchy = "created_at"
-    inlines = [TransitionInline, DeadlineInline, FundingLineInline, PaymentInline]
+    inlines = [TransitionInline, DeadlineInline, FundingLineInline, PaymentInline, CompletionInline]
+    change_form_template = "dossiers/agent/dossier.html"
     exclude = ["asked_price_cents", "price_cents"]
     actions = ["propose_relief"]
     show_full_result_count = False
@@ -177,8 +240,57 @@ class DossierAdmin(ReadOnly, admin.ModelAdmin):
         return [
             path("<uuid:dossier_id>/paiement/", view(self.record_payment), name="dossiers_dossier_payment"),
             path("remise-de-delai/", view(self.relief_form), name="dossiers_dossier_relief"),
+            *(
+                path(
+                    f"<uuid:dossier_id>/{word}/",
+                    view(partial(self.act_view, act=act)),
+                    name=f"dossiers_dossier_{act}",
+                )
+                for word, act in DOSSIER_ACTS.items()
+            ),
             *super().get_urls(),
         ]
+
+    def change_view(self, request, object_id, form_url="", extra_context=None):
+        dossier = self.get_object(request, object_id)
+        acts = {f"can_{act}": True for act in self._open_acts(request, dossier)} if dossier else {}
+        return super().change_view(request, object_id, form_url, (extra_context or {}) | acts)
+
+    def _open_acts(self, request, dossier):
+        """What this person may do of it now; the verbs judge again."""
+        may_control = request.user.has_perm("dossiers.control_completion")
+        is_controlled = Control.objects.filter(dossier=dossier, released_at__isnull=True).exists()
+        is_declared = dossier.state == State.COMPLETION_DECLARED and may_control
+        open_now = {
+            "control": is_declared and not is_controlled,
+            "correct": is_declared and is_controlled,
+            "release": is_declared and is_controlled,
+            "funder": self.has_act_permission(request)
+            and dossier.state in (State.AWAITING_PAYMENT, State.ACCEPTED),
+        }
+        return [act for act, is_open in open_now.items() if is_open]
+
+    def act_view(self, request: HttpRequest, dossier_id, *, act: str) -> HttpResponse:
+        """Fetch · validate · one verb · answer."""
+        dossier = get_object_or_404(Dossier, pk=dossier_id)
+        permission = "dossiers.change_dossier" if act == "funder" else "dossiers.control_completion"
+        if not request.user.has_perm(permission):
+            raise PermissionDenied
+        form_class = CorrectionForm if act == "correct" else WordsForm
+        form = form_class(request.POST if request.method == "POST" else None)
+        if request.method == "POST" and form.is_valid():
+            try:
+                _act(act, dossier, form, by=admin_actor(request))
+            except (Refused, NotAllowed) as refusal:
+                say(form, refusal)
+            else:
+                messages.success(
+                    request, _("C’est fait, écrit dans l’histoire du dossier, et dit aux deux côtés.")
+                )
+                return redirect("admin:dossiers_dossier_change", dossier.pk)
+        title, note = ACT_WORDS[act]
+        back = reverse("admin:dossiers_dossier_change", args=[dossier.pk])
+        return act_page(self, request, form, title=title, note=f"{dossier.number} · {note}", back=back)
 
     def record_payment(self, request: HttpRequest, dossier_id) -> HttpResponse:
         dossier = get_object_or_404(Dossier, pk=dossier_id)
@@ -249,6 +361,23 @@ class DossierAdmin(ReadOnly, admin.ModelAdmin):
         return TemplateResponse(request, "dossiers/agent/admin_form.html", context, status=status)
 
 
+def _act(act: str, dossier: Dossier, form: forms.Form, *, by: Actor) -> None:
+    at = timezone.now()
+    if act == "correct":
+        told = form.told()
+        training.correct_completion(
+            dossier.pk, by=by, at=at, request_id=uuid4(), reason=told.pop("words"), **told
+        )
+        return
+    reason = form.cleaned_data["reason"]
+    if act == "control":
+        controls.open_control(dossier.pk, by=by, at=at, words=reason)
+    elif act == "release":
+        controls.release_control(dossier.pk, by=by, at=at, request_id=uuid4(), outcome=reason)
+    else:
+        workflow.call_off_for_funder(dossier.pk, by=by, at=at, request_id=uuid4(), reason=reason)
+
+
 def _record(dossier: Dossier, told: dict, *, by: Actor) -> None:
     at, request_id = timezone.now(), told["request_id"]
     if told["outcome"] == Payment.Outcome.CONFIRMED:
@@ -269,6 +398,143 @@ def _record(dossier: Dossier, told: dict, *, by: Actor) -> None:
             reference=told["reference"],
             reason=told["reason"],
         )
+
+
+@admin.register(Claim)
+class ClaimAdmin(ReadOnly, admin.ModelAdmin):
+    """Force majeure: decided here, with a reason that both sides read, by somebody else than its holder."""
+
+    change_form_template = "dossiers/agent/claim.html"
+    list_display = ["made_at", "dossier", "state", "decided_by", "decided_at"]
+    list_filter = ["state", "made_at"]
+    list_select_related = ["dossier", "decided_by"]
+    search_fields = ["dossier__number", "dossier__holder__birth_name"]
+    search_help_text = gettext_lazy("Numéro du dossier, ou nom du titulaire")
+    fields = ["dossier", "holder", "words", "files", "state", "made_at", "decided_at", "decided_by", "reason"]
+    readonly_fields = fields
+
+    @admin.display(description=gettext_lazy("titulaire"))
+    def holder(self, claim):
+        return claim.dossier.holder
+
+    @admin.display(description=gettext_lazy("justificatifs"))
+    def files(self, claim):
+        links = [
+            (reverse("admin:dossiers_claim_evidence", args=[claim.pk, file.pk]), file.file_name)
+            for file in claim.evidence.all()
+        ]
+        return format_html_join(" · ", '<a href="{}">{}</a>', links) or "–"
+
+    def get_urls(self):
+        view = self.admin_site.admin_view
+        return [
+            path(
+                "<int:pk>/reconnaitre/",
+                view(partial(self.decide_view, act="grant")),
+                name="dossiers_claim_grant",
+            ),
+            path(
+                "<int:pk>/rejeter/",
+                view(partial(self.decide_view, act="reject")),
+                name="dossiers_claim_reject",
+            ),
+            path(
+                "<int:pk>/pieces/<uuid:evidence_id>", view(self.evidence_view), name="dossiers_claim_evidence"
+            ),
+            *super().get_urls(),
+        ]
+
+    def change_view(self, request, object_id, form_url="", extra_context=None):
+        claim = self.get_object(request, object_id)
+        can_decide = (
+            claim is not None
+            and claim.state == ClaimState.OPEN
+            and request.user.has_perm("dossiers.decide_claim")
+            and claim.dossier.holder.user != request.user
+        )
+        return super().change_view(
+            request, object_id, form_url, (extra_context or {}) | {"can_decide": can_decide}
+        )
+
+    def decide_view(self, request: HttpRequest, pk: int, *, act: str) -> HttpResponse:
+        """Fetch · validate · one verb · answer."""
+        claim = get_object_or_404(Claim.objects.select_related("dossier__holder"), pk=pk)
+        if not request.user.has_perm("dossiers.decide_claim"):
+            raise PermissionDenied
+        form = WordsForm(request.POST if request.method == "POST" else None)
+        verb = force_majeure.grant_claim if act == "grant" else force_majeure.reject_claim
+        if request.method == "POST" and form.is_valid():
+            try:
+                verb(
+                    claim.dossier_id,
+                    by=admin_actor(request),
+                    at=timezone.now(),
+                    request_id=uuid4(),
+                    reason=form.cleaned_data["reason"],
+                )
+            except (Refused, NotAllowed) as refusal:
+                say(form, refusal)
+            else:
+                messages.success(request, _("C’est décidé, écrit dans le journal, et dit aux deux côtés."))
+                return redirect("admin:dossiers_claim_change", claim.pk)
+        title, note = {
+            "grant": (_("Reconnaître la force majeure"), _("Tout est rendu au titulaire et aux financeurs.")),
+            "reject": (
+                _("Ne pas reconnaître la force majeure"),
+                _("Le dossier est réglé comme une annulation tardive : les droits sont perdus."),
+            ),
+        }[act]
+        back = reverse("admin:dossiers_claim_change", args=[claim.pk])
+        note = f"{claim.dossier.number} · {claim.dossier.holder} · {note}"
+        return act_page(self, request, form, title=title, note=note, back=back)
+
+    def evidence_view(self, request: HttpRequest, pk: int, evidence_id) -> HttpResponse:
+        """A file about somebody's health: every opening is written down."""
+        claim = get_object_or_404(Claim.objects.select_related("dossier__holder"), pk=pk)
+        file = get_object_or_404(Evidence, pk=evidence_id, claim=claim)
+        if not self.has_view_permission(request, claim):
+            raise PermissionDenied
+        journal.record(
+            by=admin_actor(request),
+            action="claim_proof_opened",
+            subject=claim.dossier.holder,
+            at=timezone.now(),
+            details={"dossier": claim.dossier.number, "file": file.file_name},
+        )
+        return as_download(file.file, name=file.file_name, content_type=file.content_type)
+
+
+@admin.register(Control)
+class ControlAdmin(ReadOnly, admin.ModelAdmin):
+    """What is looked at before it is validated; concluded from the dossier's page."""
+
+    list_display = ["opened_at", "dossier", "opened_as", "opened_by", "released_at", "released_by"]
+    list_filter = ["opened_as", ("released_at", admin.EmptyFieldListFilter), "opened_at"]
+    list_select_related = ["dossier", "opened_by", "released_by"]
+    search_fields = ["dossier__number", "words"]
+    search_help_text = gettext_lazy("Numéro du dossier, ou mots de la contestation")
+
+
+@admin.register(Completion)
+class CompletionAdmin(ReadOnly, admin.ModelAdmin):
+    list_display = ["declared_at", "dossier", "version", "rate", "cause", "force_majeure", "declared_by"]
+    list_filter = ["cause", "force_majeure", "declared_at"]
+    list_select_related = ["dossier", "declared_by"]
+    search_fields = ["dossier__number"]
+    search_help_text = gettext_lazy("Numéro du dossier")
+
+
+@admin.register(Evidence)
+class EvidenceAdmin(ReadOnly, admin.ModelAdmin):
+    """What is kept of the files; they are opened from their claim, which writes it down."""
+
+    list_display = ["added_at", "claim", "completion", "file_name", "content_type", "size"]
+    list_filter = ["content_type", "added_at"]
+    list_select_related = ["claim__dossier", "completion__dossier"]
+    search_fields = ["file_name", "claim__dossier__number", "completion__dossier__number"]
+    search_help_text = gettext_lazy("Nom du fichier, ou numéro du dossier")
+    fields = ["claim", "completion", "file_name", "content_type", "size", "digest", "added_at"]
+    readonly_fields = fields
 
 
 @admin.register(Relief)

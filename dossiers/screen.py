@@ -105,7 +105,11 @@ def of(dossier: Dossier, *, actor: Actor, at: datetime) -> Screen:
         price_cents=dossier.current_price_cents,
     )
     _show_training(screen, actor)
-    settling = Transition.objects.filter(dossier=dossier, verb__in=SETTLING).last()
+    settling = (
+        Transition.objects.filter(dossier=dossier, verb__in=SETTLING).last()
+        if dossier.state in FINAL_STATES
+        else None
+    )
     if settling is not None:
         screen.provider_cents = settling.details["provider_cents"]
     if not actor.is_provider:
@@ -462,8 +466,6 @@ def track(state: State) -> list[tuple[str, str]]:
         State.PROPOSED: _("Votre validation"),
         State.AWAITING_PAYMENT: _("Paiement"),
         State.ACCEPTED: _("Premier jour"),
-        State.IN_TRAINING: _("Formation"),
-        State.ENDED: _("Service fait"),
     }
     if state in OPEN_ENDED:
         # Confirmed long ago: what counts now is the training itself.

@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 
 import redis
 from django.conf import settings
-from django.db.models import CharField, Count, DateTimeField, F, Min, Q, QuerySet, Value
+from django.db.models import CharField, Count, DateTimeField, F, Max, Min, Q, QuerySet, Value
 from django.db.models.functions import Cast
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -22,8 +22,8 @@ from accounts.models import HolderProfile, SignIn, User
 from admissions import listing as admissions
 from admissions.models import Measure
 from catalog.models import CatalogueImport, ImportRun
-from dossiers.models import Deadline, Dossier, Relief
-from dossiers.states import ClockKind
+from dossiers.models import Claim, Control, Deadline, Dossier, Relief
+from dossiers.states import ClaimState, ClockKind
 from dossiers.states import State as DossierState
 from notices.models import Notice
 from portal import figures
@@ -459,6 +459,27 @@ SOURCES: dict[str, Source] = {
         related=("holder",),
         words=lambda row: f"{row.get_kind_display()} · {row.holder}",
         url=lambda row: reverse("admin:rights_declaration_change", args=[row.pk]),
+    ),
+    "force-majeure": Source(
+        label=gettext_lazy("Force majeure à décider"),
+        permission="dossiers.decide_claim",
+        # Nobody decides about their own.
+        rows=lambda user, at: Claim.objects.filter(state=ClaimState.OPEN).exclude(dossier__holder__user=user),
+        since=F("made_at"),
+        until=Max("dossier__deadlines__due_at", filter=Q(dossier__deadlines__kind=ClockKind.CLAIM)),
+        related=("dossier__holder",),
+        words=lambda row: f"{row.dossier.number} · {row.dossier.holder}",
+        url=lambda row: reverse("admin:dossiers_claim_change", args=[row.pk]),
+    ),
+    "controle": Source(
+        label=gettext_lazy("Service fait à contrôler"),
+        permission="dossiers.control_completion",
+        rows=lambda user, at: Control.objects.filter(released_at=None).exclude(dossier__holder__user=user),
+        since=F("opened_at"),
+        until=NEVER,
+        related=("dossier__holder",),
+        words=lambda row: f"{row.dossier.number} · {row.dossier.holder}",
+        url=lambda row: reverse("admin:dossiers_dossier_change", args=[row.dossier_id]),
     ),
     "avis": Source(
         label=gettext_lazy("Avis abandonné"),

@@ -41,7 +41,7 @@ from rights.models import (
     YearlyStatement,
 )
 from ui import french
-from ui.admin import ReadOnly
+from ui.admin import ReadOnly, act_page, say
 from ui.documents import as_download
 from ui.fields import EurosField
 from ui.refusals import Refused
@@ -171,14 +171,14 @@ class PocketAdmin(ReadOnlyAdmin):
                     at=timezone.now(),
                 )
             except (Refused, NotAllowed) as refusal:
-                _say(form, refusal)
+                say(form, refusal)
             else:
                 messages.success(
                     request, _("La régularisation est proposée. Une autre personne doit la confirmer.")
                 )
                 return redirect("admin:rights_adjustment_change", proposed.pk)
         note = _("%(pocket)s, qui contient %(amount)s. Rien ne bouge avant qu’une autre personne confirme.")
-        return _act_page(
+        return act_page(
             self,
             request,
             form,
@@ -191,23 +191,6 @@ class PocketAdmin(ReadOnlyAdmin):
 def _admin(request) -> Actor:
     """In the admin one is an admin, whatever the role chosen on the other pages."""
     return Actor(role=Role.ADMIN, user=request.user)
-
-
-def _say(form, refusal) -> None:
-    field = getattr(refusal, "field", "")
-    form.add_error(field if field in form.fields else None, refusal.message)
-
-
-def _act_page(model_admin, request, form, *, title, note, back):
-    """One act on one page: what it does, what it asks, and the way back."""
-    context = model_admin.admin_site.each_context(request) | {
-        "title": title,
-        "opts": model_admin.model._meta,
-        "form": form,
-        "note": note,
-        "back": back,
-    }
-    return render(request, "rights/admin/act.html", context, status=422 if form.errors else 200)
 
 
 class ReversalForm(forms.Form):
@@ -567,7 +550,7 @@ class AwardAdmin(ReadOnlyAdmin):
 
     def _page(self, request, form, *, title, note, back=""):
         back = back or reverse("admin:rights_award_changelist")
-        return _act_page(self, request, form, title=title, note=note, back=back)
+        return act_page(self, request, form, title=title, note=note, back=back)
 
 
 # --- Adjustments --------------------------------------------------------------------------------------
@@ -714,12 +697,12 @@ class AdjustmentAdmin(ReadOnlyAdmin):
                     adjustment.pk, **form.cleaned_data, by=_admin(request), at=timezone.now()
                 )
             except (Refused, NotAllowed) as refusal:
-                _say(form, refusal)
+                say(form, refusal)
             else:
                 messages.success(request, _("C’est fait, et écrit dans le journal."))
                 return redirect("admin:rights_adjustment_change", adjustment.pk)
         note = _("%(amount)s sur « %(pocket)s » de %(holder)s. Motif : « %(reason)s ». Proposée par %(who)s.")
-        return _act_page(
+        return act_page(
             self,
             request,
             form,
@@ -925,7 +908,7 @@ class DeclarationAdmin(OfAHolderAdmin):
                     declaration.pk, **form.cleaned_data, by=_admin(request), at=timezone.now()
                 )
             except (Refused, NotAllowed) as refusal:
-                _say(form, refusal)
+                say(form, refusal)
             else:
                 messages.success(request, _("C’est fait, écrit dans le journal, et dit au titulaire."))
                 return redirect("admin:rights_declaration_change", declaration.pk)
@@ -937,7 +920,7 @@ class DeclarationAdmin(OfAHolderAdmin):
             if act == "confirm" or is_taken_back
             else _("« %(kind)s » de %(holder)s, à partir de %(year)s. Aucun droit ne change.")
         )
-        return _act_page(
+        return act_page(
             self,
             request,
             form,

@@ -12,6 +12,7 @@ method, what its address is about, and the answer for each role, in the order of
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -20,6 +21,7 @@ from django.utils import timezone
 from accounts.actors import Actor, Role
 from accounts.models import Membership
 from dossiers import bulk, calendar
+from dossiers.models import Evidence
 from support.links import link_of
 from tests.factories.accounts import InvitationFactory, MembershipFactory
 from tests.factories.admissions import JoinRequestFactory, MeasureFactory
@@ -129,6 +131,12 @@ def a_notice(world):
 
 def an_event(world):
     return [*a_dossier(requested=True)(world), "provider_answer"]
+
+
+def an_evidence(world):
+    """A file by which `holder` proved a force majeure."""
+    claimed = a_dossier(claimed=True, at=timezone.now() - timedelta(days=80))(world)
+    return [Evidence.objects.get(claim__dossier_id=claimed[0]).pk]
 
 
 def a_feed(world):
@@ -309,7 +317,7 @@ ROWS = (
     Row("dossier_claim", "GET", a_dossier(accepted=True), LOGIN, 302, 404, 403, 403, 403),
     Row("dossier_claim", "POST", a_dossier(accepted=True), LOGIN, 422, 404, 403, 403, 403),
     Row("dossier_contest", "POST", a_dossier(accepted=True), LOGIN, 422, 404, 403, 403, 403),
-    Row("dossier_evidence", "GET", an_evidence, LOGIN, 200, 404, 404, 404, 200),
+    Row("dossier_evidence", "GET", an_evidence, LOGIN, 200, 404, 404, 404, 404),
     Row("dossier_remove", "POST", a_dossier(requested=True), LOGIN, 422, 404, 403, 403, 403),
     Row("dossier_event", "GET", an_event, LOGIN, 200, 404, 403, 403, 403),
     Row("first_step_seen", "POST", lambda world: ["droits"], LOGIN, 302, 302, 403, 403, 403),

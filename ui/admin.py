@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from django.contrib import admin
+from django.shortcuts import render
 from django.utils.translation import gettext_lazy as _
 
 
@@ -47,3 +48,24 @@ class DoneFilter(admin.SimpleListFilter):
 
     def queryset(self, request, queryset):
         return queryset.filter(verb=self.value()) if self.value() else queryset
+
+
+# --- One act on one page ------------------------------------------------------------------------------
+
+
+def act_page(model_admin, request, form, *, title, note, back):
+    """What it does, what it asks, and the way back."""
+    context = model_admin.admin_site.each_context(request) | {
+        "title": title,
+        "opts": model_admin.model._meta,
+        "form": form,
+        "note": note,
+        "back": back,
+    }
+    return render(request, "admin/act.html", context, status=422 if form.errors else 200)
+
+
+def say(form, refusal) -> None:
+    """What a verb refuses, beside its field where the form has it."""
+    field = getattr(refusal, "field", "")
+    form.add_error(field if field in form.fields else None, refusal.message)

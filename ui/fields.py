@@ -82,7 +82,7 @@ class FilesInput(forms.FileInput):
 
 
 class FilesField(forms.FileField):
-    """Several files at once, cleaned to a list. What they hold is judged by ui.documents, how many by a guard."""
+    """Several files at once, cleaned to a list. What they hold is judged by ui.documents, not here."""
 
     def __init__(self, **kwargs):
         accept = ".pdf,.jpg,.jpeg,.png,application/pdf,image/jpeg,image/png"

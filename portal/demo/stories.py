@@ -1,22 +1,24 @@
 """The demonstration's dossiers: one or more in each state, by the verbs that people use, in order of time."""
 
 import heapq
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from functools import partial
 from itertools import count
+from typing import Any
 from uuid import NAMESPACE_URL, UUID, uuid4, uuid5
 
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import transaction
 from django.utils.translation import gettext as _
 
 from accounts.actors import SYSTEM, Actor, Role
-from accounts.models import HolderProfile
+from accounts.models import HolderProfile, User
 from catalog.models import Certification, Offer, Session
-from dossiers import clocks, workflow
+from dossiers import clocks, force_majeure, training, workflow
 from dossiers.models import Dossier
-from dossiers.states import CLOCK_OF, State
+from dossiers.states import CLOCK_OF, MOVES, CompletionCause, ExitReason, State
 from portal.demo import facts
 from rulebook import workdays
 
@@ -30,7 +32,7 @@ OVERDUE_HOLDER, OVERDUE_OFFER = "titulaire@exemple.invalid", "LICES-03"
 class Story:
     """A holder, an offer, and what happens: the first verb `days` ago, the others a day apart.
 
-    Only the last of several verbs may come later than now, and then it is played now.
+    What follows the registration happens on its own day. What would come later than now is played now.
     """
 
     name: str
@@ -39,8 +41,13 @@ class Story:
     verbs: str
     days: float = 5
     project: str = "Je veux changer de métier et travailler plus près de chez moi."
+    # Of a training with entry at any time: its first day, counted from now, and how many days it lasts.
+    starts: int | None = None
+    lasts: int = 30
 
 
+CONFIRMED = "submit propose accept"
+DECLARED = "enter end declare_completion"
 STORIES = [
     Story("draft", "camille", "CANAL-07", "", 1),
     Story("requested", "camille", "LICES-06", "submit", 0.1, "Comprendre cette technique pour mon équipe."),
@@ -58,6 +65,16 @@ STORIES = [
     Story("cancelled", "lea", "LICES-05", "submit cancel", 7),
     Story("apprentice", "zoe", "GARONNE-06", "submit propose", 1.2, "Devenir coiffeuse."),
     Story("closed", "lea", "", "submit close"),
+    Story("in-training", "noemie", "BOUSSOLE-02", f"{CONFIRMED} enter", 45, starts=-8),
+    Story("ended", "noemie", "BOUSSOLE-05", f"{CONFIRMED} enter end", 60, starts=-20, lasts=19),
+    Story("declared", "noemie", "BOUSSOLE-04", f"{CONFIRMED} {DECLARED}", 70, starts=-30, lasts=28),
+    Story(
+        "validated", "noemie", "BOUSSOLE-01", f"{CONFIRMED} {DECLARED} validate", 110, starts=-80, lasts=20
+    ),
+    Story("absent", "noemie", "CANAL-02", f"{CONFIRMED} report_absence", 50, starts=-4),
+    Story("claimed", "noemie", "LICES-08", f"{CONFIRMED} report_absence claim", 55, starts=-7),
+    Story("no-show", "noemie", "GARONNE-02", f"{CONFIRMED} report_absence settle_absence", 100, starts=-60),
+    Story("cancelled-by-funder", "noemie", "BOUSSOLE-03", f"{CONFIRMED} call_off_for_funder", 9),
 ]
 
 REASONS = {
@@ -66,6 +83,8 @@ REASONS = {
     "decline": "J'ai trouvé une formation plus proche de chez moi.",
     "cancel": "Je me suis trompée de formation.",
     "withdraw": "Mon employeur me propose la même formation.",
+    "report_absence": "Aucune nouvelle, malgré deux appels.",
+    "call_off_for_funder": "La convention avec le financeur a pris fin.",
 }
 
 
@@ -142,32 +161,87 @@ def _tell(story: Story, holder: HolderProfile, *, now: datetime, wave: str) -> I
         # A day later for each dossier before this one: the same seat is never taken twice.
         before = Dossier.objects.filter(holder=holder, session=session).exclude(pk=dossier.pk).count()
         wished = workdays.add_workdays(workdays.paris_day(now), 20 + before)
+        if story.starts is not None:
+            wished = workdays.add_workdays(workdays.paris_day(now) + timedelta(days=story.starts - 1), 1)
     workflow.edit(dossier.pk, by=by, fields={"project": story.project, "wished_start": wished})
     at += timedelta(minutes=20)
     for verb in story.verbs.split():
-        if verb == "lapse":
+        if verb in {"lapse", "settle_absence", "validate"}:
             at = clocks.running(dossier, CLOCK_OF[State(dossier.state)]).due_at
+        if verb in ITS_DAY:
+            at = max(at, _morning_of(ITS_DAY[verb](dossier)))
         if verb == "close":
             at = workdays.midnight_after(workdays.paris_day(at)) + timedelta(minutes=10)
         at = min(at, now)
         yield at
-        dossier = _act(verb, dossier, by=by, at=at, request_id=request(verb))
+        dossier = _act(verb, dossier, by=by, at=at, lasts=story.lasts, request_id=request(verb))
         at += DAY
 
 
-def _act(verb: str, dossier: Dossier, *, by: Actor, at: datetime, request_id: UUID) -> Dossier:
-    more = {"reason": REASONS[verb]} if verb in REASONS else {}
-    if verb in {"propose", "refuse", "call_off"}:
+# What happens on a day of the training, and not the day after the last thing.
+ITS_DAY: dict[str, Callable[[Dossier], date]] = {
+    "enter": lambda dossier: dossier.starts_on,
+    "report_absence": lambda dossier: dossier.starts_on + DAY,
+    "end": lambda dossier: dossier.ends_on,
+    "declare_completion": lambda dossier: dossier.ends_on,
+}
+VERBS = {
+    verb: getattr(module, verb)
+    for module in (force_majeure, training, workflow)
+    for verb in MOVES
+    if hasattr(module, verb)
+}
+
+
+def _act(
+    verb: str, dossier: Dossier, *, by: Actor, at: datetime, request_id: UUID, lasts: int = 30
+) -> Dossier:
+    roles = MOVES[verb].roles
+    if Role.PROVIDER in roles:
         by = _member_of(dossier)
-    if verb in {"lapse", "close"}:
+    elif Role.SYSTEM in roles:
         by = SYSTEM
+    elif Role.ADMIN in roles:
+        by = _agent()
+    told = _told(verb, dossier, at=at, lasts=lasts)
+    return VERBS[verb](dossier.pk, by=by, at=at, request_id=request_id, **told)
+
+
+def _told(verb: str, dossier: Dossier, *, at: datetime, lasts: int) -> dict[str, Any]:
+    """What is said with this verb."""
     if verb == "propose":
         starts_on = dossier.session.starts_on or dossier.wished_start
-        ends_on = dossier.session.ends_on or workdays.add_workdays(starts_on, 30)
-        more = {"price_cents": dossier.asked_price_cents, "starts_on": starts_on, "ends_on": ends_on}
-        if dossier.session.is_permanent:
-            more["change_reason"] = _("Dates convenues par téléphone.")
-    return getattr(workflow, verb)(dossier.pk, by=by, at=at, request_id=request_id, **more)
+        ends_on = dossier.session.ends_on or starts_on + timedelta(days=lasts)
+        terms = {"price_cents": dossier.asked_price_cents, "starts_on": starts_on, "ends_on": ends_on}
+        agreed = (
+            {"change_reason": _("Dates convenues par téléphone.")} if dossier.session.is_permanent else {}
+        )
+        return terms | agreed
+    if verb == "enter":
+        return {"entered_on": dossier.starts_on}
+    if verb == "end":
+        return {"exited_on": workdays.paris_day(at), "exit_reason": ExitReason.FINISHED}
+    if verb == "declare_completion":
+        minutes = (dossier.offer.hours or 1) * 60
+        return {
+            "total_minutes": minutes,
+            "done_minutes": minutes * 85 // 100 // 15 * 15,
+            "cause": CompletionCause.LEFT,
+            "words": _("Deux rendez-vous manqués, sans nouvelles."),
+        }
+    if verb == "claim":
+        return {"words": _("J’ai été hospitalisée la veille du premier jour."), "files": [_a_file()]}
+    return {"reason": REASONS[verb]} if verb in REASONS else {}
+
+
+def _a_file() -> SimpleUploadedFile:
+    """A small PDF, empty: a demonstration holds nobody's papers."""
+    return SimpleUploadedFile("certificat.pdf", b"%PDF-1.4\n1 0 obj <<>> endobj\n%%EOF\n")
+
+
+def _agent() -> Actor:
+    """Somebody of the administration."""
+    return Actor(Role.ADMIN, user=User.objects.filter(is_superuser=True).earliest("pk"))
 
 
 def _member_of(dossier: Dossier) -> Actor:

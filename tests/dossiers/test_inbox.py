@@ -8,9 +8,9 @@ from datetime import datetime, time, timedelta
 import pytest
 from django.urls import reverse
 
-from dossiers import inbox
+from dossiers import deadlines, inbox
 from dossiers.models import Transition
-from dossiers.states import State
+from dossiers.states import OPEN_ENDED, State
 from rulebook import workdays
 from tests.factories.accounts import HolderFactory
 from tests.factories.catalog import SessionFactory
@@ -32,7 +32,7 @@ def another(dossier, **fields):
 
 
 def shown(response):
-    return [row.pk for row, _overdue in response.context["rows"]]
+    return [row.pk for row, *_ in response.context["rows"]]
 
 
 def names(actor, at, **wanted):
@@ -69,7 +69,12 @@ def test_each_dossier_stands_in_the_tabs_where_one_looks_for_it(every_state, at)
         inbox.View.PROPOSED: {State.PROPOSED, State.AWAITING_PAYMENT},
         inbox.View.CONFIRMED: {State.ACCEPTED},
         inbox.View.COMING: {State.ACCEPTED},
+        inbox.View.TO_DECLARE: {State.ENDED},
+        inbox.View.TRAINING: set(OPEN_ENDED),
         inbox.View.OVER: {
+            State.CANCELLED_BY_FUNDER,
+            State.COMPLETION_VALIDATED,
+            State.NO_SHOW,
             State.REFUSED_BY_PROVIDER,
             State.REFUSED_BY_HOLDER,
             State.CANCELLED_BY_HOLDER,
@@ -96,14 +101,34 @@ def test_what_is_overdue_is_shown_so_and_is_not_written(every_state, member_of):
     assert 'name="dossier"' not in page.text
 
 
-def test_a_confirmed_dossier_leaves_for_the_past_with_its_last_day(at):
+def test_on_the_first_day_an_entry_is_to_be_declared_and_stays_so_until_it_is(at):
     dossier = DossierFactory(at=at, accepted=True)
     actor = provider_actor(dossier.provider)
-    last_evening = datetime.combine(dossier.ends_on, time(23), workdays.PARIS)
-    assert inbox.counts(actor, inbox.Wanted(), at=last_evening)[inbox.View.CONFIRMED] == 1
-    assert inbox.counts(actor, inbox.Wanted(), at=last_evening)[inbox.View.COMING] == 0
-    next_day = last_evening + timedelta(hours=2)
-    assert inbox.counts(actor, inbox.Wanted(), at=next_day)[inbox.View.OVER] == 1
+    start = workdays.midnight_of(dossier.starts_on)
+    for moment, view in (
+        (start - timedelta(microseconds=1), inbox.View.COMING),
+        (start, inbox.View.TO_DECLARE),
+        (start + timedelta(days=300), inbox.View.TO_DECLARE),
+    ):
+        counts = inbox.counts(actor, inbox.Wanted(), at=moment)
+        assert (counts[view], counts[inbox.View.CONFIRMED], counts[inbox.View.OVER]) == (1, 1, 0)
+
+
+def test_what_is_late_to_declare_comes_first_and_is_said_late(member_of, at):
+    late = DossierFactory(at=at - timedelta(days=120), accepted=True)
+    days = {"starts_on": workdays.paris_day(at), "ends_on": workdays.paris_day(at)}
+    today = another(
+        late,
+        at=at - timedelta(days=60),
+        accepted=True,
+        balance_cents=500_000,
+        session=SessionFactory(offer=late.offer, **days),
+    )
+    for moment in (at - timedelta(days=50), at):
+        deadlines.settle_overdue(at=moment)
+    page = member_of(late).get(reverse("provider_inbox"), {"view": "a-declarer"})
+    assert shown(page) == [late.pk, today.pk]
+    assert page.text.count("en retard") == 1
 
 
 # --- Filters, order, pages -------------------------------------------------------------------------

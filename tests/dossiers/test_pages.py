@@ -234,9 +234,9 @@ def test_the_inbox_shows_first_what_runs_out_first_and_finds_a_name(client_for, 
     )
     client = client_for(provider_actor(provider).user)
     page = client.get(reverse("provider_inbox"))
-    assert [row.pk for row, _overdue in page.context["rows"]] == [urgent.pk, late.pk]
+    assert [row.pk for row, *_ in page.context["rows"]] == [urgent.pk, late.pk]
     found = client.get(reverse("provider_inbox"), {"q": "quemeneur"})
-    assert [row.pk for row, _overdue in found.context["rows"]] == [urgent.pk]
+    assert [row.pk for row, *_ in found.context["rows"]] == [urgent.pk]
     none = client.get(reverse("provider_inbox"), {"q": "introuvable"})
     assert "Aucune demande ne correspond" in text(none)
 

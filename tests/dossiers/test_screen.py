@@ -61,16 +61,16 @@ def test_each_state_has_its_way_out_or_none(state, verb, at):
 
 def test_before_the_holders_word_nothing_is_reserved(at):
     way = shown(DossierFactory(at=at, proposed=True), at).if_cancelled
-    assert (way.lines, way.back_cents, way.lost_cents, way.is_free, way.until) == ([], 0, 0, True, None)
+    assert (way.back, way.back_cents, way.to_funders_cents, way.is_free, way.until) == ([], 0, 0, True, None)
 
 
 def test_every_cent_comes_back_while_it_is_free(with_dotation, at):
     way = shown(with_dotation, at).if_cancelled
-    assert [(label, cents) for label, cents, _note in way.lines] == [
+    assert [(label, cents) for label, cents, _note in way.back] == [
         ("Région", 300_00),
         ("Droits annuels", 700_00),
     ]
-    assert (way.back_cents, way.lost_cents, way.is_free, way.until) == (
+    assert (way.back_cents, way.to_funders_cents, way.is_free, way.until) == (
         1000_00,
         0,
         True,
@@ -82,8 +82,8 @@ def test_what_comes_back_to_a_dotation_that_has_ended_is_said_to_be_lost(with_do
     later = at + timedelta(days=12)
     assert later < with_dotation.free_until
     way = shown(with_dotation, later).if_cancelled
-    assert (way.back_cents, way.lost_cents) == (700_00, 300_00)
-    assert "ne pourra plus servir" in way.lines[0][2]
+    assert (way.back_cents, way.to_funders_cents) == (700_00, 300_00)
+    assert "ne pourra plus servir" in way.back[0][2]
     act("withdraw", with_dotation, at=later)
     after = shown(with_dotation, later + timedelta(days=30))
     assert after.lost_cents == 300_00
@@ -134,13 +134,13 @@ def test_once_it_is_too_late_the_page_says_until_when_it_was(with_dotation, clie
 def test_a_payment_comes_back_to_who_paid_and_one_not_made_is_not_said_to(at):
     dossier = DossierFactory(at=at, awaiting_payment=True)
     way = shown(dossier, at).if_cancelled
-    assert (way.back_cents, len(way.lines)) == (100_00, 1)
+    assert (way.back_cents, len(way.back)) == (100_00, 1)
     cancelled = act("cancel", dossier, at=at)
     assert shown(cancelled, at).money[-1][0] == "N’a pas été payé"
     paid = DossierFactory(at=at, awaiting_payment=True)
     amount = workflow.remainder_line(paid).amount_cents
     act("confirm_payment", paid, at=at, reference="VIR-9", amount_cents=amount)
-    label, cents, note = shown(paid, at).if_cancelled.lines[-1]
+    label, cents, note = shown(paid, at).if_cancelled.back[-1]
     assert (label, cents, note) == ("Payé par vous", amount, "Remboursé sur le compte qui a payé.")
 
 
@@ -235,12 +235,14 @@ def test_each_view_holds_what_its_name_says_and_its_count_agrees(many, view, nam
     assert listing.holder_counts(by, at=at)[view] == len(names)
 
 
-def test_a_training_that_has_ended_is_over(at):
+def test_a_training_goes_on_until_what_was_followed_is_validated(at):
     dossier = DossierFactory(at=at, accepted=True)
     by = holder_actor(dossier.holder)
-    after = at + timedelta(days=400)
-    assert listing.holder_counts(by, at=at)[HolderView.ONGOING] == 1
-    assert listing.holder_counts(by, at=after)[HolderView.OVER] == 1
+    for state in (State.IN_TRAINING, State.ENDED, State.COMPLETION_DECLARED):
+        bring(Dossier.objects.get(pk=dossier.pk), state, at=at)
+        assert listing.holder_counts(by, at=at)[HolderView.ONGOING] == 1
+    bring(Dossier.objects.get(pk=dossier.pk), State.COMPLETION_VALIDATED, at=at)
+    assert listing.holder_counts(by, at=at)[HolderView.OVER] == 1
 
 
 def test_the_minute_that_runs_out_comes_first_and_what_is_over_last(many, at):
@@ -342,7 +344,8 @@ def test_a_dossier_takes_the_same_queries_whatever_its_money_has_lines(
     client = client_for(holder.user)
     assert len(shown(dossier, at).money) == count
     # session, person, roles (two), dossier, clock, history, lines, its dates, unread notices
-    with django_assert_num_queries(10):
+    # Two of them for the law of the day it was confirmed.
+    with django_assert_num_queries(12):
         client.get(reverse("dossier", args=[dossier.pk]))
 
 

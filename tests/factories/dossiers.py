@@ -45,6 +45,12 @@ def in_business_days(at: datetime, days: int) -> date:
     return workdays.add_workdays(workdays.paris_day(at), days)
 
 
+STEPS = (
+    *("requested", "proposed", "awaiting_payment", "accepted", "refused", "lapsed", "in_training", "ended"),
+    *("completion_declared", "completion_validated", "absent", "claimed", "no_show"),
+)
+
+
 class DossierFactory(DjangoModelFactory):
     """A draft; each trait brings it further. `at`: the moment of every move (now, unless given)."""
 
@@ -57,6 +63,13 @@ class DossierFactory(DjangoModelFactory):
     accepted = False
     refused = False
     lapsed = False
+    in_training = False
+    ended = False
+    completion_declared = False
+    completion_validated = False
+    absent = False
+    claimed = False
+    no_show = False
     at = factory.LazyFunction(timezone.now)
     holder = factory.SubFactory(HolderFactory)
     session = factory.LazyAttribute(
@@ -86,7 +99,7 @@ class DossierFactory(DjangoModelFactory):
         if wanted["session"].starts_on is None:
             fields["wished_start"] = in_business_days(at, 30)
         dossier = workflow.edit(dossier.pk, by=by, fields=fields)
-        for step in ("requested", "proposed", "awaiting_payment", "accepted", "refused", "lapsed"):
+        for step in STEPS:
             if wanted.get(step):
                 dossier = bring(
                     dossier, State.REFUSED_BY_PROVIDER if step == "refused" else State(step), at=at
