@@ -8,6 +8,7 @@ import uuid
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from django.db.models import (
     BigIntegerField,
@@ -111,12 +112,14 @@ class PocketLine:
 
 @dataclass(frozen=True)
 class Reservation:
-    """What waits for one training: rights set aside and, for euros, what the holder paid."""
+    """What is at one training: rights and, for euros, what the holder paid. Set aside until its first day,
+    debited from then on (`has_begun`)."""
 
     label: str
     unit: str
     rights: int
     paid: int
+    has_begun: bool = False
 
     @property
     def total_in_words(self) -> str:
@@ -242,8 +245,9 @@ def statement(
     )
     waiting = _waiting(holder)
     reserved_from: Counter[uuid.UUID] = Counter()
-    for _label, _unit, balance, source_id, _kind in waiting:
-        reserved_from[source_id] += balance
+    for each in waiting:
+        if not each.has_begun:
+            reserved_from[each.source_id] += each.balance
     lines = [_pocket_line(purse, reserved_from[purse.pk], on=paris_day(at)) for purse in purses]
     chosen = None
     if pocket_id is not None:
@@ -309,23 +313,42 @@ def balances_on(holder: HolderProfile, *, day: datetime.date) -> DayBalances:
     return DayBalances(day, [_pocket_line(purse, 0, on=day, balance=purse.held) for purse in purses])
 
 
-def _waiting(holder: HolderProfile) -> list[tuple[str, str, int, uuid.UUID, str]]:
-    """What reserved pockets still hold: (label, unit, balance, where it came from, of which kind)."""
-    return list(
-        Movement.objects.filter(kind__in=INTO_RESERVED, target__holder=holder, target__balance__gt=0)
+class Waiting(NamedTuple):
+    """What one line of a dossier holds: reserved or, once the training has begun, spent."""
+
+    label: str
+    unit: str
+    source_id: uuid.UUID
+    source_kind: str
+    balance: int
+    has_begun: bool
+
+
+def _waiting(holder: HolderProfile) -> list[Waiting]:
+    """What the lines of this holder's dossiers still hold, and where it came from. One query."""
+    spent = Movement.objects.filter(kind=MovementKind.SPEND, source=OuterRef("target"), target__balance__gt=0)
+    rows = (
+        Movement.objects.filter(kind__in=INTO_RESERVED, target__holder=holder)
+        .annotate(spent=Subquery(spent.values("target__balance")[:1]))
+        .filter(Q(target__balance__gt=0) | Q(spent__isnull=False))
         .order_by("id")
-        .values_list("target__label", "target__unit", "target__balance", "source_id", "source__kind")
+        .values_list("target__label", "target__unit", "source_id", "source__kind", "target__balance", "spent")
     )
+    return [Waiting(*about, balance or spent, not balance) for *about, balance, spent in rows]
 
 
-def _reservations(waiting: list[tuple[str, str, int, uuid.UUID, str]]) -> list[Reservation]:
+def _reservations(waiting: list[Waiting]) -> list[Reservation]:
     """One line a training: the lines of its funding share a label."""
-    rights: Counter[tuple[str, str]] = Counter()
-    paid: Counter[tuple[str, str]] = Counter()
-    for label, unit, balance, _source, kind in waiting:
-        (paid if kind == PocketKind.CARD else rights)[label, unit] += balance
-    trainings = dict.fromkeys((label, unit) for label, unit, *_rest in waiting)
-    return [Reservation(label, unit, rights[label, unit], paid[label, unit]) for label, unit in trainings]
+    rights: Counter[tuple[str, str, bool]] = Counter()
+    paid: Counter[tuple[str, str, bool]] = Counter()
+    for each in waiting:
+        training = (each.label, each.unit, each.has_begun)
+        (paid if each.source_kind == PocketKind.CARD else rights)[training] += each.balance
+    trainings = dict.fromkeys((each.label, each.unit, each.has_begun) for each in waiting)
+    return [
+        Reservation(label, unit, rights[label, unit, has_begun], paid[label, unit, has_begun], has_begun)
+        for label, unit, has_begun in trainings
+    ]
 
 
 def _pocket_line(

@@ -162,7 +162,7 @@ def _tell(story: Story, holder: HolderProfile, *, now: datetime, wave: str) -> I
         before = Dossier.objects.filter(holder=holder, session=session).exclude(pk=dossier.pk).count()
         wished = workdays.add_workdays(workdays.paris_day(now), 20 + before)
         if story.starts is not None:
-            wished = workdays.add_workdays(workdays.paris_day(now) + timedelta(days=story.starts - 1), 1)
+            wished = _free_day(holder, session, workdays.paris_day(now) + timedelta(days=story.starts))
     workflow.edit(dossier.pk, by=by, fields={"project": story.project, "wished_start": wished})
     at += timedelta(minutes=20)
     for verb in story.verbs.split():
@@ -249,6 +249,15 @@ def _member_of(dossier: Dossier) -> Actor:
     organisation = dossier.provider.organisation
     membership = organisation.memberships.select_related("user").order_by("pk").first()
     return Actor(Role.PROVIDER, user=membership.user if membership else None, organisation=organisation)
+
+
+def _free_day(holder: HolderProfile, session: Session, day: date) -> date:
+    """From this day on, the first business day on which this holder starts nothing else in this session."""
+    taken = set(Dossier.objects.filter(holder=holder, session=session).values_list("starts_on", flat=True))
+    free = workdays.add_workdays(day - DAY, 1)
+    while free in taken:
+        free = workdays.add_workdays(free, 1)
+    return free
 
 
 def _session(offer: Offer, now: datetime) -> Session:

@@ -39,7 +39,7 @@ def money_of(dossier, *, at) -> tuple[int, int]:
 def send(visitor, path, **fields):
     """A form with a file, as a browser sends it."""
     visitor.open(path)
-    form = visitor.page.forms[-1]
+    form = next(form for form in visitor.page.forms if form.get("enctype"))
     known = {name: value for name, value in form.fields.items() if value is not None}
     answer = visitor.client.post(urljoin(visitor.url, path), known | fields)
     assert answer.status_code == 302, answer.content.decode()

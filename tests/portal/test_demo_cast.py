@@ -140,6 +140,7 @@ def test_the_logins_shown_open(client):
     shown = [[part.strip() for part in line if part.strip()] for line in lines if len(line) > 1]
     assert [role for role, _email, _password in shown] == [
         "Titulaire",
+        "Titulaire, en formation",
         "Titulaire et organisme",
         "Organisme de formation",
         "Administration",

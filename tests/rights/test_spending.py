@@ -93,6 +93,21 @@ def test_only_what_was_spent_is_unspent(rights):
         ledger.unspend(spent=[rights], key="annul:1", **TOLD)
 
 
+def test_what_is_debited_is_still_shown_beside_its_training_until_it_is_settled(
+    rights, paid, holder, organisation
+):
+    spent = spend(rights, paid)
+    [found] = statements.statement(holder, at=NOW).reservations
+    assert (found.label, found.rights, found.paid, found.has_begun) == ("Dossier 1", 800_00, 200_00, True)
+    assert statements.statement(holder, at=NOW).reserved_cents == 0
+    settle(
+        ledger.Part(pocket_id=spent[0], provider=800_00),
+        ledger.Part(pocket_id=spent[1], provider=200_00),
+        organisation=organisation,
+    )
+    assert statements.statement(holder, at=NOW).reservations == []
+
+
 # --- The end ------------------------------------------------------------------------------------------
 
 

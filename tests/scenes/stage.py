@@ -27,11 +27,13 @@ from catalog.models import (
     Succession,
     Town,
 )
-from dossiers import bulk, calendar, first_steps, relief, workflow
+from dossiers import bulk, calendar, controls, first_steps, relief, workflow
 from dossiers.models import Dossier, Relief
+from dossiers.states import State as DossierState
 from rights import adjustments, awards, crediting_year, declarations, earmarks, integrity, seals
 from rights.kinds import DeclarationKind, FunderKind, Origin, PocketKind, WorkStatus
 from rights.models import Adjustment, Declaration, Movement, Pocket
+from rulebook import workdays
 from rulebook.models import Parameter
 from tests.factories.accounts import HolderFactory, MembershipFactory, OrganisationFactory, UserFactory
 from tests.factories.admissions import PDF, JoinRequestFactory, MeasureFactory, a_file
@@ -43,7 +45,15 @@ from tests.factories.catalog import (
     SessionFactory,
     in_days,
 )
-from tests.factories.dossiers import DossierFactory, act, admin_actor, in_business_days, provider_actor
+from tests.factories.dossiers import (
+    DossierFactory,
+    act,
+    admin_actor,
+    bring,
+    holder_actor,
+    in_business_days,
+    provider_actor,
+)
 from tests.factories.dotations import EnvelopeFactory, GrantFactory
 from tests.factories.rights import CreditFactory, YearlyStatementFactory
 
@@ -71,6 +81,9 @@ TOLD = "releve@exemple.invalid"
 NEAR_CAP = "bientot-au-plafond@exemple.invalid"
 AT_CAP = "au-plafond@exemple.invalid"
 AGENT = "agent@exemple.invalid"
+TEACHING = "atelier-de-couture@exemple.invalid"
+CONTESTING = "conteste@exemple.invalid"
+TOO_LATE = "trop-tard@exemple.invalid"
 DECLARING = "declarante@exemple.invalid"
 
 
@@ -94,6 +107,7 @@ class Stage:
             _join_requests()
             _measures()
             _busy_inbox()
+            _trainings()
             _catalogue_desk()
             _funded_people()
             _adjustment()
@@ -382,6 +396,45 @@ def _busy_inbox() -> None:
     left = [each.pk for each in (*asked[3:], any_time)]
     for answer in ("propose", "refuse"):
         bulk.prepare(answer, dossiers=left, by=by, at=at, request_id=uuid4())
+
+
+def _trainings() -> None:
+    """An organisation whose trainings have begun, people who cannot cancel freely any more, or who contest."""
+    at = timezone.now()
+    offer = OfferFactory(title="Couture et confection : du patron au vêtement fini", hours=35, sessions=0)
+    by = provider_actor(offer.provider)
+    User.objects.filter(pk=by.user.pk).update(email=TEACHING)
+
+    def learner(email: str, name: str, *, starts: int, lasts: int = 10, **fields: Any) -> Dossier:
+        """Confirmed two months ago; the first day is so many days from now."""
+        start = workdays.add_workdays(workdays.paris_day(at) + timedelta(days=starts - 1), 1)
+        session = SessionFactory(offer=offer, starts_on=start, ends_on=start + timedelta(days=lasts))
+        holder = HolderFactory(user=UserFactory(email=email), birth_name=name, first_names="Élodie")
+        return DossierFactory(holder=holder, session=session, at=at - timedelta(days=60), **fields)
+
+    learner("entree@exemple.invalid", "Lefèvre", starts=-2, accepted=True)
+    learner("suit@exemple.invalid", "Diallo", starts=-9, lasts=6, in_training=True)
+    learner("finit@exemple.invalid", "Haddad", starts=-14, lasts=6, ended=True)
+    learner("verifie@exemple.invalid", "Nguyen", starts=-14, lasts=8, completion_declared=True)
+    learner("manque@exemple.invalid", "Ba", starts=-4, absent=True)
+    learner("close@exemple.invalid", "O’Brien", starts=-50, completion_validated=True)
+    contested = learner(
+        CONTESTING, "de La Rochefoucauld-Montmorency", starts=-12, lasts=6, completion_declared=True
+    )
+    controls.open_control(
+        contested.pk, by=holder_actor(contested.holder), at=at, words="J’étais présente toute la semaine."
+    )
+    late = learner(TOO_LATE, "Girard", starts=6, balance_cents=40_000, is_exempt=False)
+    CreditFactory(
+        holder=late.holder,
+        kind=PocketKind.TOP_UP,
+        label="Région imaginaire",
+        funder_kind=FunderKind.REGION,
+        amount=30_000,
+        at=at - timedelta(days=60),
+    )
+    late = bring(late, DossierState.AWAITING_PAYMENT, at=at - timedelta(days=60))
+    act("confirm_payment", late, at=at - timedelta(days=60), reference="VIR-SCENE", amount_cents=30_000)
 
 
 def _catalogue_desk() -> None:
