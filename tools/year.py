@@ -1,8 +1,9 @@
-"""A year of a portal through the pure rules: thousands of registrations, day by day, none touching a database.
+"""A year of a portal through the pure rules: thousands of registrations, day by day, without a database.
 
-Each is planned (`dossiers.funding`), waits by its clocks (`rulebook.workdays`, `dossiers.clocks`), goes on or ends
-as the table of moves allows (`dossiers.states`), and is settled (`dossiers.settlement`). Seeded: the same seed plays
-the same year. At the end of every day money in is money out, to the cent, or the run stops and says which day.
+Each is planned (`dossiers.funding`), waits by its clocks (`rulebook.workdays`, `dossiers.clocks`), goes on or
+ends as the table of moves allows (`dossiers.states`), and is settled (`dossiers.settlement`). Seeded: the same
+seed plays the same year. At the end of every day, money in is money out, to the cent, for each dossier that
+something happened to; at the end of the year, for all. Else the run stops and says which day.
 
     python3 dev.py run tools/year.py [--dossiers 10000] [--days 365] [--seed 1]
 
@@ -51,7 +52,7 @@ def rules_on(day: date) -> Rules:
 
 @dataclass
 class Life:
-    """One registration and its holder. `money`: where every cent is; a card is what its holder paid in."""
+    """One registration and its holder. `money`: where every cent is; `put_in`: all that came, cards too."""
 
     number: int
     purses: list[funding.Purse]
@@ -64,6 +65,7 @@ class Life:
     free_until: datetime | None = None
     lines: tuple[settlement.Paid, ...] = ()
     money: Counter = field(default_factory=Counter)
+    put_in: int = 0
 
     @property
     def ends_on(self) -> date:
@@ -80,26 +82,27 @@ class Year:
         self.agenda = [(self._day(days), number) for number in range(count)]
         heapq.heapify(self.agenda)
         self.moves: Counter[str] = Counter()
-        self.put_in = sum(sum(life.money.values()) for life in self.lives)
 
     def play(self) -> None:
         day = BEGINS
         while day <= self.last:
+            touched = []
             while self.agenda and self.agenda[0][0] <= day:
                 _due, number = heapq.heappop(self.agenda)
                 life = self.lives[number]
+                touched.append(life)
                 following = self._step(life, day)
                 if following is not None and life.state not in FINAL_STATES:
                     heapq.heappush(self.agenda, (max(following, day + timedelta(days=1)), number))
-            self._check(day)
+            self._check(day, touched)
             day += timedelta(days=1)
+        self._check(day, self.lives)
 
-    def _check(self, day: date) -> None:
+    def _check(self, day: date, lives: list[Life]) -> None:
         """Money in is money out, and nothing is left where a dossier that is over had its money."""
-        held = sum(sum(life.money.values()) for life in self.lives)
-        if held != self.put_in:
-            sys.exit(f"{day}: {held} cents are somewhere, {self.put_in} came in")
-        for life in self.lives:
+        for life in lives:
+            if sum(life.money.values()) != life.put_in:
+                sys.exit(f"{day}: dossier {life.number} had {life.put_in} and has {life.money}")
             if min(life.money.values(), default=0) < 0:
                 sys.exit(f"{day}: dossier {life.number} owes {life.money}")
             if life.state in FINAL_STATES and (life.money["reserved"] or life.money["spent"]):
@@ -129,7 +132,7 @@ class Year:
             self._day(days),
             self.luck.randrange(0, 90),
         )
-        life.money["purses"] = sum(purse.balance_cents for purse in purses)
+        life.money["purses"] = life.put_in = sum(purse.balance_cents for purse in purses)
         return life
 
     # --- What they do ----------------------------------------------------------------------------
@@ -192,7 +195,7 @@ class Year:
         )[0]
         if verb == "confirm_payment":
             paid = life.lines[-1].cents
-            self.put_in += paid
+            life.put_in += paid
             life.money["reserved"] += paid
             self._confirm(life, verb, day)
             return self._some_day(day, life.starts_on)

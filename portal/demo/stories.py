@@ -71,7 +71,7 @@ STORIES = [
     Story(
         "validated", "noemie", "BOUSSOLE-01", f"{CONFIRMED} {DECLARED} validate", 110, starts=-80, lasts=20
     ),
-    Story("absent", "noemie", "CANAL-02", f"{CONFIRMED} report_absence", 50, starts=-4),
+    Story("absent", "noemie", "BOUSSOLE-05", f"{CONFIRMED} report_absence", 50, starts=-4),
     Story("claimed", "noemie", "LICES-08", f"{CONFIRMED} report_absence claim", 55, starts=-7),
     Story("no-show", "noemie", "GARONNE-02", f"{CONFIRMED} report_absence settle_absence", 100, starts=-60),
     Story("cancelled-by-funder", "noemie", "BOUSSOLE-03", f"{CONFIRMED} call_off_for_funder", 9),

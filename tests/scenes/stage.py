@@ -399,7 +399,7 @@ def _busy_inbox() -> None:
 
 
 def _trainings() -> None:
-    """An organisation whose trainings have begun, people who cannot cancel freely any more, or who contest."""
+    """An organisation whose trainings have begun; people who cannot cancel freely any more, or contest."""
     at = timezone.now()
     offer = OfferFactory(title="Couture et confection : du patron au vêtement fini", hours=35, sessions=0)
     by = provider_actor(offer.provider)
