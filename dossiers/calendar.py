@@ -165,7 +165,7 @@ def _deadline(dossier: Dossier, kind: ClockKind) -> Entry:
         ),
         ClockKind.WITHDRAWAL: _("Vous pouvez annuler sans frais jusqu’au %(due)s."),
         ClockKind.ABSENCE: _(
-            "%(organisation)s déclare que vous n’êtes pas venu. Une force majeure ? "
+            "%(organisation)s déclare votre absence au premier jour. Une force majeure ? "
             "Dites-le jusqu’au %(due)s. Sans explication, vos droits réservés seront perdus."
         ),
     }

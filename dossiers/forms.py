@@ -140,7 +140,7 @@ class ContestForm(forms.Form):
 
     words = WordsField(
         label=_("Qu’est-ce qui n’est pas exact ?"),
-        help_text=_("Par exemple les jours où vous étiez présent. L’organisme le lira."),
+        help_text=_("Par exemple les jours de votre présence. L’organisme le lira."),
         max_length=2000,
         rows=4,
         error_messages={"required": _("Dites ce qui n’est pas exact.")},
@@ -186,7 +186,9 @@ class CompletionForm(forms.Form):
     """What was done of a training, and why not all of it. Fields end in minutes once cleaned."""
 
     total_hours = HoursField(
-        label=_("Durée prévue, en heures"), error_messages={"required": _("Donnez la durée prévue.")}
+        label=_("Durée prévue, en heures"),
+        help_text=_("Celle qui était convenue, par quarts d’heure."),
+        error_messages={"required": _("Donnez la durée prévue.")},
     )
     done_hours = HoursField(
         label=_("Durée suivie, en heures"),

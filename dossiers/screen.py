@@ -32,6 +32,7 @@ SETTLING = frozenset({"cancel_late", "grant_claim", "reject_claim", "settle_abse
 # Those that may have something declared, claimed or contested.
 WITH_A_FILE = frozenset(OPEN_ENDED | {State.COMPLETION_VALIDATED, State.NO_SHOW, State.CANCELLED_BY_HOLDER})
 AGREED = frozenset(WITH_A_FILE - {State.CANCELLED_BY_HOLDER} | {State.ACCEPTED, State.AWAITING_PAYMENT})
+ENDED_BADLY = FINAL_STATES - {State.COMPLETION_VALIDATED}
 WAITS_FOR_ITS_DAY = frozenset({ClockKind.ENTRY, ClockKind.EXIT})
 
 
@@ -304,7 +305,7 @@ def sentence(dossier: Dossier, *, due_at: datetime | None, is_overdue: bool, at:
         if dossier.starts_on is None or dossier.starts_on > workdays.paris_day(at)
         else _("La formation devait commencer le %(starts)s. %(organisation)s doit déclarer l’entrée."),
         State.ABSENT: _(
-            "%(organisation)s déclare que %(holder)s n’est pas venu au premier jour. "
+            "%(organisation)s déclare l’absence de %(holder)s au premier jour. "
             "Une force majeure peut être expliquée jusqu’au %(due)s."
         )
         if due_at and at < due_at
@@ -324,7 +325,7 @@ def sentence(dossier: Dossier, *, due_at: datetime | None, is_overdue: bool, at:
         if due_at
         else _("Le service fait est contrôlé par le portail : rien n’est réglé avant sa conclusion."),
         State.COMPLETION_VALIDATED: _("Ce qui a été suivi est validé. Ce dossier est clos."),
-        State.NO_SHOW: _("%(holder)s n’est pas venu au premier jour. Ce dossier est clos."),
+        State.NO_SHOW: _("Absence de %(holder)s au premier jour. Ce dossier est clos."),
         State.CANCELLED_BY_FUNDER: _("Un financeur a annulé. Tout ce qui était réservé a été rendu."),
         State.REFUSED_BY_PROVIDER: _("%(organisation)s a refusé cette demande."),
         State.REFUSED_BY_HOLDER: _("%(holder)s a refusé la proposition."),
@@ -383,7 +384,7 @@ def _timeline(
     """Past, now, next. The step that ended a dossier is not shown as something achieved."""
     steps: list[tuple[str, str, datetime | None, str]] = [
         (
-            "lost" if step is past[-1] and dossier.state in FINAL_STATES else "done",
+            "lost" if step is past[-1] and dossier.state in ENDED_BADLY else "done",
             step.title,
             step.at,
             " — ".join(x for x in (step.by, step.reason) if x),
@@ -392,7 +393,7 @@ def _timeline(
     ]
     if is_overdue and clock is not None:
         return [*steps, ("lost", str(State.LAPSED.label), clock.due_at, "")]
-    if clock is not None:
+    if clock is not None and clock.due_at > at:
         until = _("jusqu’au %(due)s") % {"due": french.last_minute(clock.due_at)}
         steps.append(("now", str(clock.get_kind_display()), None, until))
     elif dossier.state == State.DRAFT:

@@ -147,8 +147,8 @@ def _too_late(order: Order, _completion: int | None, rules: Rules) -> Settlement
             for line, gone, part in zip(order.lines, is_lost, parts, strict=True)
         ),
         _(
-            "Trop tard pour annuler sans frais : les droits sont perdus, les aides données pour cette "
-            "formation reviennent à leurs financeurs, ce que vous avez payé reste en avoir sur votre compte."
+            "Annulation tardive ou absence : les droits sont perdus, les aides données pour cette formation "
+            "reviennent à leurs financeurs, ce qui a été payé reste en avoir sur le compte."
         ),
     )
 

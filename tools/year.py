@@ -1,8 +1,8 @@
 """A year of a portal through the pure rules: thousands of registrations, day by day, without a database.
 
 Each is planned (`dossiers.funding`), waits by its clocks (`rulebook.workdays`, `dossiers.clocks`), goes on or
-ends as the table of moves allows (`dossiers.states`), and is settled (`dossiers.settlement`). Seeded: the same
-seed plays the same year. At the end of every day, money in is money out, to the cent, for each dossier that
+ends as the table of moves allows (`dossiers.states`), and is settled (`dossiers.settlement`). The same seed
+plays the same year. At the end of every day, money in is money out, to the cent, for each dossier that
 something happened to; at the end of the year, for all. Else the run stops and says which day.
 
     python3 dev.py run tools/year.py [--dossiers 10000] [--days 365] [--seed 1]

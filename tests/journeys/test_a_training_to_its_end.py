@@ -128,7 +128,7 @@ def test_nobody_comes(dossier, visit, member_of, as_at, at):
         organisation.press("Déclarer l’absence", **{"absence-reason": "Aucune nouvelle."})
         holder = visit(dossier.holder.user)
         holder.open(f"/mes-dossiers/{dossier.pk}")
-        holder.must_say("Vous n’êtes pas venu au premier jour")
+        holder.must_say("Votre absence au premier jour")
         holder.must_say("Expliquer mon absence")
     over = clocks.running(dossier, ClockKind.ABSENCE).due_at
     deadlines.settle_overdue(at=over)

@@ -401,16 +401,17 @@ def _busy_inbox() -> None:
 def _trainings() -> None:
     """An organisation whose trainings have begun; people who cannot cancel freely any more, or contest."""
     at = timezone.now()
-    offer = OfferFactory(title="Couture et confection : du patron au vêtement fini", hours=35, sessions=0)
+    title = "Couture et confection : du patron au vêtement fini"
+    offer = OfferFactory(title=title, hours=35, sessions=0, price_cents=100_000)
     by = provider_actor(offer.provider)
     User.objects.filter(pk=by.user.pk).update(email=TEACHING)
 
     def learner(email: str, name: str, *, starts: int, lasts: int = 10, **fields: Any) -> Dossier:
-        """Confirmed two months ago; the first day is so many days from now."""
+        """Confirmed three months ago; the first day is so many days from now."""
         start = workdays.add_workdays(workdays.paris_day(at) + timedelta(days=starts - 1), 1)
         session = SessionFactory(offer=offer, starts_on=start, ends_on=start + timedelta(days=lasts))
         holder = HolderFactory(user=UserFactory(email=email), birth_name=name, first_names="Élodie")
-        return DossierFactory(holder=holder, session=session, at=at - timedelta(days=60), **fields)
+        return DossierFactory(holder=holder, session=session, at=at - timedelta(days=90), **fields)
 
     learner("entree@exemple.invalid", "Lefèvre", starts=-2, accepted=True)
     learner("suit@exemple.invalid", "Diallo", starts=-9, lasts=6, in_training=True)
@@ -431,10 +432,10 @@ def _trainings() -> None:
         label="Région imaginaire",
         funder_kind=FunderKind.REGION,
         amount=30_000,
-        at=at - timedelta(days=60),
+        at=at - timedelta(days=90),
     )
-    late = bring(late, DossierState.AWAITING_PAYMENT, at=at - timedelta(days=60))
-    act("confirm_payment", late, at=at - timedelta(days=60), reference="VIR-SCENE", amount_cents=30_000)
+    late = bring(late, DossierState.AWAITING_PAYMENT, at=at - timedelta(days=90))
+    act("confirm_payment", late, at=at - timedelta(days=90), reference="VIR-SCENE", amount_cents=30_000)
 
 
 def _catalogue_desk() -> None:

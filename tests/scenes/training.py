@@ -157,7 +157,7 @@ SCENES = [
     # --- The administration
     Scene("admin/claim-grant", ADMIN, a_claim("admin:dossiers_claim_grant"), shows=("Tout est rendu",)),
     Scene("admin/claim-reject", ADMIN, a_claim("admin:dossiers_claim_reject")),
-    Scene("admin/claim-open", ADMIN, a_claim("admin:dossiers_claim_change"), shows=("Ne pas reconnaître",)),
+    Scene("admin/claim-open", ADMIN, a_claim("admin:dossiers_claim_change"), shows=("certificat.pdf",)),
     Scene("admin/completion-control", ADMIN, an_act("control", State.COMPLETION_DECLARED)),
     Scene("admin/completion-correct", ADMIN, an_act("correct", State.COMPLETION_DECLARED)),
     Scene("admin/completion-release", ADMIN, an_act("release", State.COMPLETION_DECLARED)),
