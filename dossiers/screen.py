@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 
 import rulebook
 from accounts.actors import Actor, Role
-from dossiers import clocks, funding, listing, permissions, workflow
+from dossiers import clocks, funding, listing, permissions, threads, workflow
 from dossiers.models import Deadline, Dossier, FundingLine
 from dossiers.states import ANSWER_CLOCKS, CLOCK_OF, FINAL_STATES, MOVES, WHOSE_TURN, ClockKind, State
 from rulebook import workdays
@@ -77,6 +77,8 @@ class Screen:
     state_top_up_cents: int = 0
     is_state_top_up_active: bool = False
     if_cancelled: IfCancelled | None = None
+    # How many messages; None where there is no thread.
+    thread: threads.Summary | None = None
 
 
 def of(dossier: Dossier, *, actor: Actor, at: datetime) -> Screen:
@@ -106,6 +108,7 @@ def of(dossier: Dossier, *, actor: Actor, at: datetime) -> Screen:
         timeline=_timeline(dossier, past, clock, is_overdue, at=at),
         reason=past[-1].reason if dossier.state in FINAL_STATES else "",
         price_cents=dossier.current_price_cents,
+        thread=threads.summary(dossier, actor),
     )
     if not actor.is_provider:
         # What a holder owns is not the organisation's business.
