@@ -440,7 +440,7 @@ class DecisionForm(forms.Form):
 
 @admin.register(MessageReport)
 class MessageReportAdmin(ReadOnly, admin.ModelAdmin):
-    """« Message signalé »: read in its thread, then taken away or left, with a reason that people read."""
+    """« Message signalé »: read in its thread, then taken away or left, with a reason that people read."""
 
     list_display = ["at", "dossier", "motive", "role", "outcome", "decided_by", "decided_at"]
     list_filter = [WaitingFilter, "motive", "role", "at"]
@@ -456,7 +456,7 @@ class MessageReportAdmin(ReadOnly, admin.ModelAdmin):
     def dossier(self, report):
         return report.message.dossier.number
 
-    @admin.display(description=gettext_lazy("le fil ; « ➤ » est le message signalé"))
+    @admin.display(description=gettext_lazy("le fil ; « ➤ » est le message signalé"))
     def thread(self, report):
         found = Message.objects.filter(dossier=report.message.dossier_id).select_related("report")
         rows = (

@@ -57,20 +57,20 @@ def find(text: str) -> list[Leak]:
 def in_words(leaks: list[Leak]) -> str:
     """Why this is not sent, and what to do. "" for none. A secret is named, never repeated."""
     secrets = [str(leak.kind.label) for leak in leaks if leak.kind in SECRETS]
-    others = [f"{leak.kind.label} (« {leak.excerpt} »)" for leak in leaks if leak.kind not in SECRETS]
+    others = [f"{leak.kind.label} (« {leak.excerpt} »)" for leak in leaks if leak.kind not in SECRETS]
     sentences = []
     if secrets:
         sentences.append(
             _(
-                "Votre texte contient %(what)s : cela ne se donne à personne. "
-                "Rien n’a été envoyé ni gardé : corrigez-le."
+                "Votre texte contient %(what)s : cela ne se donne à personne. "
+                "Rien n’a été envoyé ni gardé : corrigez-le."
             )
             % {"what": _list(secrets)}
         )
     if others:
         sentences.append(
             _(
-                "Votre message contient %(what)s. Pour vous protéger des arnaques, tout se passe ici : "
+                "Votre message contient %(what)s. Pour vous protéger des arnaques, tout se passe ici : "
                 "corrigez-le, puis envoyez."
             )
             % {"what": _list(others)}
@@ -123,7 +123,7 @@ _ISSUERS = re.compile(
 _IBAN = re.compile(r"(?<![^\W_])[A-Za-z]{2}\d{2}(?:[\s.\-]?[A-Za-z0-9]){11,30}")
 # Sex, year, month (known or not), department, town, order; the key may be missing. Spaced as people do.
 _NIR = re.compile(
-    r"(?<!\d)[1-478]\s?\d\d\s?(?:0[1-9]|1[0-2]|[2-9]\d)[\s.\-]?(?:\d\d|2[AaBb])[\s.\-]?\d{3}[\s.\-]?\d{3}"
+    r"(?<!\d)[1-478][\s.\-]?\d\d[\s.\-]?(?:0[1-9]|1[0-2]|[2-9]\d)[\s.\-]?(?:\d\d|2[AaBb])[\s.\-]?\d{3}[\s.\-]?\d{3}"
     r"(?P<key>[\s.\-]?\d\d)?(?!\d)"
 )
 
@@ -146,7 +146,7 @@ def _ibans(text: str) -> Iterator[str]:
         bare = _bare(match[0])
         # What follows may be a word: each country has one length, the check digits tell which.
         for length in range(15, min(len(bare), 34) + 1):
-            if iban.is_valid(bare[:length]):
+            if iban.is_valid(bare[:length], check_country=False):
                 yield match[0]
                 break
 
@@ -163,7 +163,7 @@ def _nirs(text: str) -> Iterator[str]:
 # Dates and hours, set aside before numbers are sought: « 01-12-2026 09 h » has the ten digits of a phone.
 _TIMES = re.compile(
     r"(?<!\d)(?:\d{1,2}(?P<a>[./\- ])\d{1,2}(?P=a)(?:19|20)\d\d|(?:19|20)\d\d(?P<b>[./\-])\d\d(?P=b)\d\d"
-    r"|(?:[0-2]?\d|3[01])/(?:0?\d|1[0-2])/\d\d(?!/)|\d{1,2} ?(?:h|H|:) ?(?:[0-5]\d)?)(?!\d)"
+    r"|(?<!/)(?:[0-2]?\d|3[01])/(?:0?\d|1[0-2])/\d\d(?!/)|\d{1,2} ?(?:h|H|:) ?(?:[0-5]\d)?)(?!\d)"
 )
 # Ten digits by twos, with the same separator all along, or none.
 _BY_TWOS = re.compile(r"(?<![\d+])0[1-9](?P<a>[\s.\-/_,·]{0,3})\d\d(?:(?P=a)\d\d){3}(?!\d)")

@@ -12,7 +12,7 @@ class MessageForm(forms.Form):
     words = WordsField(
         label=_("Votre message"),
         help_text=_(
-            "Sans téléphone, e-mail ni lien : pour vous protéger des arnaques, tout se passe ici. "
+            "Sans téléphone, e-mail ni lien : pour vous protéger des arnaques, tout se passe ici. "
             "N’écrivez jamais de numéro de carte, d’IBAN ou de sécurité sociale."
         ),
         max_length=WORDS_MAX,
@@ -29,13 +29,13 @@ class SeenForm(forms.Form):
 
 class MessageReportForm(forms.Form):
     motive = forms.ChoiceField(
-        label=_("Qu’est-ce qui ne va pas ?"),
+        label=_("Qu’est-ce qui ne va pas ?"),
         choices=MessageReport.Motive,
         widget=forms.RadioSelect,
         error_messages={"required": _("Choisissez ce qui ne va pas.")},
     )
     words = WordsField(
-        label=_("Voulez-vous en dire plus ?"),
+        label=_("Voulez-vous en dire plus ?"),
         help_text=_("Seule l’administration du portail le lira."),
         required=False,
         max_length=REPORT_WORDS_MAX,

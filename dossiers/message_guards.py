@@ -56,7 +56,7 @@ def check_decision(reason: str, *, field: str = "reason") -> str:
     """Why a message is hidden or left: people read it, so it carries no more than a message may."""
     words = reason.translate(_DIRECTIONS).strip()
     if not words:
-        raise Refused(_("Donnez une raison : elle sera dite aux personnes concernées."), field=field)
+        raise Refused(_("Donnez une raison : elle sera dite aux personnes concernées."), field=field)
     _check_length(words, REPORT_WORDS_MAX, field=field)
     if found := leaks.secrets_in_words(words):
         raise Refused(found, field=field)
@@ -66,7 +66,7 @@ def check_decision(reason: str, *, field: str = "reason") -> str:
 def _check_length(words: str, most: int, *, field: str) -> None:
     if len(words) > most:
         raise Refused(
-            _("Votre message compte %(count)s signes : %(max)s au plus. Raccourcissez-le.")
+            _("Votre message compte %(count)s signes : %(max)s au plus. Raccourcissez-le.")
             % {"count": len(words), "max": most},
             field=field,
         )
@@ -88,12 +88,12 @@ def closes_at(dossier: Dossier) -> datetime | None:
 def obstacle(dossier: Dossier, actor: Actor, *, closes_at: datetime | None, at: datetime) -> str:
     """Why this actor cannot write here now; "" when they can. `dossier.holder` is as it was last read."""
     if closes_at is not None and closes_at <= at:
-        return _("Ce fil est fermé depuis le %(day)s : on peut le relire, plus y écrire.") % {
+        return _("Ce fil est fermé depuis le %(day)s : on peut le relire, plus y écrire.") % {
             "day": french.last_minute(closes_at)
         }
     if actor.is_holder and dossier.holder.is_frozen(on=workdays.paris_day(at)):
         # Whoever froze an account fears that somebody else acts in it. Reading and reporting protect.
-        return _("Votre compte est gelé : rien ne part en votre nom. Dégelez-le d’abord dans « Mon compte ».")
+        return _("Votre compte est gelé : rien ne part en votre nom. Dégelez-le d’abord dans « Mon compte ».")
     return ""
 
 
@@ -122,6 +122,6 @@ def check_reports_today(actor: Actor, *, at: datetime) -> None:
     recent = MessageReport.objects.filter(user=actor.user, at__gt=at - timedelta(days=1), at__lte=at)
     if recent.count() >= REPORTS_A_DAY:
         raise Refused(
-            _("Vous avez signalé %(count)s messages en un jour : nous les lisons. Reprenez demain.")
+            _("Vous avez signalé %(count)s messages en un jour : nous les lisons. Reprenez demain.")
             % {"count": REPORTS_A_DAY}
         )

@@ -62,7 +62,7 @@ def send(
 
 
 def mark_read(dossier_id: UUID, *, by: Actor, at: datetime, until: int) -> None:
-    """« Marquer comme lu »: this side has read up to the message `until`. Done twice, or late, it changes
+    """« Marquer comme lu »: this side has read up to the message `until`. Done twice, or late, it changes
     nothing: a mark never goes back. By either side, also where nobody may write any more."""
     with transaction.atomic():
         dossier = _lock(dossier_id)
@@ -73,7 +73,7 @@ def mark_read(dossier_id: UUID, *, by: Actor, at: datetime, until: int) -> None:
 def report(
     message_id: int, *, by: Actor, at: datetime, request_id: UUID, motive: str, words: str = ""
 ) -> MessageReport:
-    """« Signaler ce message ». By the side that received it. Effects: a MessageReport, which waits among the
+    """« Signaler ce message ». By the side that received it. Effects: a MessageReport, which waits among the
     decisions of the administration; the journal. Its author is told nothing before it is decided."""
     with transaction.atomic():
         dossier, message = _lock_thread_of(message_id)
@@ -85,7 +85,7 @@ def report(
             # The same click, or a colleague's: it waits already, or it was decided.
             if done.request_id == request_id:
                 return done
-            raise Refused(_("Ce message est déjà signalé : nous le lisons, ou nous l’avons lu."))
+            raise Refused(_("Ce message est déjà signalé : nous le lisons, ou nous l’avons lu."))
         words = guards.check_report(motive, words)
         guards.check_reports_today(by, at=at)
         reported = MessageReport.objects.create(
@@ -231,7 +231,7 @@ def _decide(
         if reported.outcome:
             if reported.decision_request_id == request_id and reported.outcome == outcome:
                 return reported
-            raise Refused(_("Ce signalement est déjà décidé : « %s ».") % reported.get_outcome_display())
+            raise Refused(_("Ce signalement est déjà décidé : « %s ».") % reported.get_outcome_display())
         reported.decision_reason = guards.check_decision(reason)
         reported.outcome = outcome
         reported.decided_by_id, reported.decided_at = _person(by), at

@@ -521,10 +521,14 @@ class ReadMark(models.Model):
         triggers = [
             pgtrigger.Trigger(
                 name="read_mark_never_goes_back",
-                operation=pgtrigger.UpdateOf("read_until"),
+                operation=pgtrigger.Update,
                 when=pgtrigger.Before,
-                condition=pgtrigger.Q(new__read_until__lt=pgtrigger.F("old__read_until")),
-                func="RAISE EXCEPTION 'read_mark_never_goes_back';",
+                func="""
+                    IF NEW.read_until_id < OLD.read_until_id THEN
+                        RAISE EXCEPTION 'read_mark_never_goes_back';
+                    END IF;
+                    RETURN NEW;
+                """,
             )
         ]
 
@@ -533,7 +537,7 @@ class ReadMark(models.Model):
 
 
 class MessageReport(models.Model):
-    """« Signaler ce message »: what one side says of a message of the other, and what the portal decided.
+    """« Signaler ce message »: what one side says of a message of the other, and what the portal decided.
 
     What was reported never changes; it is decided once.
     """

@@ -143,7 +143,7 @@ def _hidden_because(message: Message) -> str:
 
 
 def _who(message: Message, dossier: Dossier, actor: Actor) -> str:
-    """« Vous », « Camille Moreau », « Atelier Nord · Manon ». `str(user)` would say an e-mail address."""
+    """« Vous », « Camille Moreau », « Atelier Nord · Manon ». `str(user)` would say an e-mail address."""
     if actor.user is not None and message.user_id == actor.user.pk and message.role == actor.role:
         return _("Vous")
     if message.role == Role.HOLDER:

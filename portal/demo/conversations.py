@@ -1,4 +1,4 @@
-"""The demonstration's threads: what the two sides of a dossier write to each other, by the verbs people use."""
+"""The demonstration's threads: what both sides of a dossier write, by the verbs that people use."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -41,18 +41,18 @@ CONVERSATIONS = [
         (
             (
                 HOLDER,
-                "Bonjour,\nla formation commence-t-elle bien à 9 h le premier jour ? "
+                "Bonjour,\nla formation commence-t-elle bien à 9 h le premier jour ? "
                 "Je viens en train, et j’arrive à 8 h 40.",
             ),
             (
                 PROVIDER,
                 "Bonjour,\noui, à 9 h, salle 12, au deuxième étage. L’accueil ouvre à 8 h 30.\n"
-                "Apportez seulement de quoi écrire : un ordinateur vous est prêté.",
+                "Apportez seulement de quoi écrire : un ordinateur vous est prêté.",
             ),
             (HOLDER, "Parfait, merci beaucoup."),
             (
                 PROVIDER,
-                "Un détail encore : déjeunez-vous sur place ? Le repas coûte 9,50 €, à régler ce jour-là.",
+                "Un détail encore : déjeunez-vous sur place ? Le repas coûte 9,50 €, à régler ce jour-là.",
             ),
         ),
     ),
@@ -60,14 +60,14 @@ CONVERSATIONS = [
         "level",
         CAMILLE,
         State.REQUESTED,
-        ((HOLDER, "Bonjour, faut-il déjà connaître le sujet, ou débute-t-on de zéro ?"),),
+        ((HOLDER, "Bonjour, faut-il déjà connaître le sujet, ou débute-t-on de zéro ?"),),
     ),
     Conversation(
         "elsewhere",
         MALIK,
         State.ACCEPTED,
         (
-            (HOLDER, "Bonjour, recevrai-je une attestation à la fin ?"),
+            (HOLDER, "Bonjour, recevrai-je une attestation à la fin ?"),
             (PROVIDER, "Oui. Et si vous payez le reste en espèces, on s’arrange sans passer par le portail."),
         ),
         reported="On me propose de payer en dehors du portail.",

@@ -341,8 +341,8 @@ def test_a_dossier_takes_the_same_queries_whatever_its_money_has_lines(
     dossier = DossierFactory(at=at, holder=holder, accepted=True)
     client = client_for(holder.user)
     assert len(shown(dossier, at).money) == count
-    # session, person, roles (two), dossier, clock, history, lines, its dates, unread notices
-    with django_assert_num_queries(10):
+    # session, person, roles (two), dossier, clock, history, messages, lines, its dates, unread notices
+    with django_assert_num_queries(11):
         client.get(reverse("dossier", args=[dossier.pk]))
 
 
