@@ -512,12 +512,12 @@ class MessageReportAdmin(ReadOnly, admin.ModelAdmin):
             **self.admin_site.each_context(request),
             "title": title,
             "form": form,
-            "help_text": note,
-            "action": "",
+            "note": note,
+            "report": report,
             "opts": self.opts,
         }
         status = 422 if form.is_bound and form.errors else 200
-        return TemplateResponse(request, "dossiers/agent/admin_form.html", context, status=status)
+        return TemplateResponse(request, "dossiers/agent/message_decision.html", context, status=status)
 
 
 @admin.register(ReadMark)
