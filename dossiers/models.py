@@ -564,7 +564,7 @@ class MessageReport(models.Model):
     motive = models.CharField(_("motif"), max_length=20, choices=Motive)
     words = models.TextField(_("explication"), blank=True)
     at = models.DateTimeField(_("signalé le"))
-    request_id = models.UUIDField(_("demande"), unique=True)
+    request_id = models.UUIDField(_("demande"))
     outcome = models.CharField(_("décision"), max_length=10, choices=Outcome, blank=True)
     decided_by = models.ForeignKey(
         "accounts.User",

@@ -85,7 +85,6 @@ def load(*, at: datetime, by: Actor) -> int:
 
 
 def _tell(told: Conversation, *, at: datetime, by: Actor) -> None:
-    named = partial(_request_id, told.name)
     dossier = (
         Dossier.objects.filter(holder__user__email=told.holder, state=told.state)
         .select_related("holder__user", "provider__organisation")
@@ -94,6 +93,7 @@ def _tell(told: Conversation, *, at: datetime, by: Actor) -> None:
     )
     if dossier is None:
         return
+    named = partial(_request_id, f"{told.name}:{dossier.pk}")
     sides = {
         HOLDER: Actor(HOLDER, user=dossier.holder.user, holder=dossier.holder),
         PROVIDER: _member(dossier),
