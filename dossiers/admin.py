@@ -8,10 +8,12 @@ from functools import partial
 from uuid import uuid4
 
 from django import forms
-from django.contrib import admin, messages
+from django.contrib import admin
+from django.contrib import messages as flash
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
+from django.template.defaultfilters import linebreaks_filter
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils import timezone
@@ -21,7 +23,7 @@ from django.utils.translation import gettext_lazy
 
 from accounts import journal
 from accounts.actors import Actor, Role
-from dossiers import controls, force_majeure, relief, training, workflow
+from dossiers import controls, force_majeure, message_guards, messages, relief, training, workflow
 from dossiers.forms import CompletionForm, EurosField
 from dossiers.models import (
     Batch,
@@ -35,7 +37,10 @@ from dossiers.models import (
     Evidence,
     FirstSteps,
     FundingLine,
+    Message,
+    MessageReport,
     Payment,
+    ReadMark,
     Relief,
     Transition,
 )
@@ -44,6 +49,7 @@ from dossiers.workflow import NotAllowed
 from ui import french
 from ui.admin import DoneFilter, Moves, ReadOnly, ReadOnlyTable, act_page, say
 from ui.documents import as_download
+from ui.fields import WordsField
 from ui.refusals import Refused
 
 
@@ -284,7 +290,7 @@ class DossierAdmin(ReadOnly, admin.ModelAdmin):
             except (Refused, NotAllowed) as refusal:
                 say(form, refusal)
             else:
-                messages.success(
+                flash.success(
                     request, _("C’est fait, écrit dans l’histoire du dossier, et dit aux deux côtés.")
                 )
                 return redirect("admin:dossiers_dossier_change", dossier.pk)
@@ -303,7 +309,7 @@ class DossierAdmin(ReadOnly, admin.ModelAdmin):
             except Refused as refusal:
                 form.add_error(refusal.field if refusal.field in form.fields else None, refusal.message)
             else:
-                messages.success(request, _("C’est enregistré, et le titulaire est prévenu."))
+                flash.success(request, _("C’est enregistré, et le titulaire est prévenu."))
                 return redirect("admin:dossiers_dossier_change", dossier.pk)
         to_pay = ""
         if dossier.state == State.AWAITING_PAYMENT:
@@ -335,7 +341,7 @@ class DossierAdmin(ReadOnly, admin.ModelAdmin):
             except Refused as refusal:
                 form.add_error(refusal.field if refusal.field in form.fields else None, refusal.message)
             else:
-                messages.success(request, _("La remise est proposée. Une autre personne doit la confirmer."))
+                flash.success(request, _("La remise est proposée. Une autre personne doit la confirmer."))
                 return redirect("admin:dossiers_relief_changelist")
         return self._relief_page(request, form, len(request.POST.getlist("dossiers")))
 
@@ -475,7 +481,7 @@ class ClaimAdmin(ReadOnly, admin.ModelAdmin):
             except (Refused, NotAllowed) as refusal:
                 say(form, refusal)
             else:
-                messages.success(request, _("C’est décidé, écrit dans le journal, et dit aux deux côtés."))
+                flash.success(request, _("C’est décidé, écrit dans le journal, et dit aux deux côtés."))
                 return redirect("admin:dossiers_claim_change", claim.pk)
         title, note = {
             "grant": (_("Reconnaître la force majeure"), _("Tout est rendu au titulaire et aux financeurs.")),
@@ -565,10 +571,10 @@ class ReliefAdmin(ReadOnly, admin.ModelAdmin):
             try:
                 done = relief.confirm(each.pk, by=admin_actor(request), at=timezone.now())
             except (Refused, NotAllowed) as refusal:
-                messages.error(request, refusal.message)
+                flash.error(request, refusal.message)
                 continue
             helped = sum(1 for outcome in done.report.values() if outcome == relief.DONE)
-            messages.success(
+            flash.success(
                 request,
                 _("%(helped)s dossiers aidés sur %(all)s.") % {"helped": helped, "all": len(done.report)},
             )
@@ -631,6 +637,162 @@ class PaymentAdmin(ReadOnly, admin.ModelAdmin):
     @admin.display(description=gettext_lazy("montant"))
     def amount(self, payment):
         return french.euros(payment.amount_cents)
+
+
+@admin.register(Message)
+class MessageAdmin(ReadOnly, admin.ModelAdmin):
+    """Words are read on the page of one message, where the look is written down with its dossier."""
+
+    list_display = ["at", "dossier", "role", "reported"]
+    list_filter = ["role", "at", "report__outcome", "report__motive"]
+    search_fields = [
+        "words",
+        "dossier__number",
+        "dossier__holder__birth_name",
+        "dossier__holder__used_name",
+        "dossier__provider__organisation__name",
+    ]
+    list_select_related = ["dossier", "report"]
+    date_hierarchy = "at"
+    show_full_result_count = False
+    fields = ["dossier", "role", "user", "at", "words", "report_link"]
+    readonly_fields = fields
+
+    @admin.display(description=gettext_lazy("signalement"))
+    def reported(self, message):
+        report = getattr(message, "report", None)
+        return (report.get_outcome_display() or _("À décider")) if report else "–"
+
+    @admin.display(description=gettext_lazy("signalement"))
+    def report_link(self, message):
+        report = getattr(message, "report", None)
+        if report is None:
+            return "–"
+        url = reverse("admin:dossiers_messagereport_change", args=[report.pk])
+        return format_html('<a href="{}">{}</a>', url, report)
+
+
+class WaitingFilter(admin.SimpleListFilter):
+    """What waits for a decision comes first: the rest is a choice."""
+
+    title = gettext_lazy("file d’attente")
+    parameter_name = "file"
+
+    def lookups(self, request, model_admin):
+        return [*MessageReport.Outcome.choices, ("tous", _("Tous"))]
+
+    def choices(self, changelist):
+        first, *others = super().choices(changelist)
+        return [first | {"display": _("À décider")}, *others]
+
+    def queryset(self, request, queryset):
+        if self.value() == "tous":
+            return queryset
+        return queryset.filter(outcome=self.value() or "")
+
+
+class DecisionForm(forms.Form):
+    reason = WordsField(
+        label=gettext_lazy("Ce que les personnes liront"),
+        max_length=message_guards.REPORT_WORDS_MAX,
+        rows=5,
+    )
+    request_id = forms.UUIDField(widget=forms.HiddenInput)
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.fields["reason"].widget.attrs["class"] = "vLargeTextField"
+
+
+@admin.register(MessageReport)
+class MessageReportAdmin(ReadOnly, admin.ModelAdmin):
+    """« Message signalé »: read in its thread, then taken away or left, with a reason that people read."""
+
+    list_display = ["at", "dossier", "motive", "role", "outcome", "decided_by", "decided_at"]
+    list_filter = [WaitingFilter, "motive", "role", "at"]
+    search_fields = ["words", "message__dossier__number", "message__dossier__provider__organisation__name"]
+    list_select_related = ["message__dossier", "decided_by"]
+    date_hierarchy = "at"
+    change_form_template = "dossiers/agent/message_report.html"
+    fields = ["dossier", "motive", "words", "role", "user", "at", "thread"]
+    fields += ["outcome", "decision_reason", "decided_by", "decided_at"]
+    readonly_fields = fields
+
+    @admin.display(description=gettext_lazy("dossier"), ordering="message__dossier__number")
+    def dossier(self, report):
+        return report.message.dossier.number
+
+    @admin.display(description=gettext_lazy("le fil ; « ➤ » est le message signalé"))
+    def thread(self, report):
+        found = Message.objects.filter(dossier=report.message.dossier_id).select_related("report")
+        rows = (
+            (
+                "➤ " if message.pk == report.message_id else "",
+                message.get_role_display(),
+                french.moment(message.at),
+                linebreaks_filter(message.words),
+            )
+            for message in found.order_by("id")
+        )
+        return format_html_join("", "<p><strong>{}{}</strong> · {}</p>{}", rows)
+
+    def has_act_permission(self, request):
+        return request.user.has_perm("dossiers.change_messagereport")
+
+    def change_view(self, request, object_id, form_url="", extra_context=None):
+        report = self.get_object(request, object_id)
+        may_act = report is not None and not report.outcome and self.has_act_permission(request)
+        extra_context = (extra_context or {}) | {"may_decide": may_act}
+        return super().change_view(request, object_id, form_url, extra_context)
+
+    def get_urls(self):
+        view = self.admin_site.admin_view
+        return [
+            path("<int:report_id>/retirer/", view(self.hide), name="dossiers_messagereport_hide"),
+            path("<int:report_id>/laisser/", view(self.keep), name="dossiers_messagereport_keep"),
+            *super().get_urls(),
+        ]
+
+    def hide(self, request: HttpRequest, report_id: int) -> HttpResponse:
+        note = _("Le message n’est plus lu par personne. Les deux côtés lisent votre raison à sa place.")
+        return self._decide(request, report_id, messages.hide, title=_("Retirer ce message"), note=note)
+
+    def keep(self, request: HttpRequest, report_id: int) -> HttpResponse:
+        note = _("Le message reste. Seul le côté qui l’a signalé lit votre raison.")
+        return self._decide(request, report_id, messages.keep, title=_("Laisser ce message"), note=note)
+
+    def _decide(self, request, report_id, verb, *, title, note):
+        if not self.has_act_permission(request):
+            raise PermissionDenied
+        report = get_object_or_404(MessageReport.objects.select_related("message__dossier"), pk=report_id)
+        form = DecisionForm(request.POST or None, initial={"request_id": uuid4()})
+        if request.method == "POST" and form.is_valid():
+            try:
+                verb(report.pk, by=admin_actor(request), at=timezone.now(), **form.cleaned_data)
+            except Refused as refusal:
+                form.add_error(refusal.field if refusal.field in form.fields else None, refusal.message)
+            else:
+                flash.success(request, _("C’est décidé, et les personnes concernées sont prévenues."))
+                return redirect("admin:dossiers_messagereport_changelist")
+        context = {
+            **self.admin_site.each_context(request),
+            "title": title,
+            "form": form,
+            "note": note,
+            "report": report,
+            "opts": self.opts,
+        }
+        status = 422 if form.is_bound and form.errors else 200
+        return TemplateResponse(request, "dossiers/agent/message_decision.html", context, status=status)
+
+
+@admin.register(ReadMark)
+class ReadMarkAdmin(ReadOnly, admin.ModelAdmin):
+    list_display = ["dossier", "role", "at"]
+    list_filter = ["role", "at"]
+    search_fields = ["dossier__number"]
+    list_select_related = ["dossier"]
+    fields = ["dossier", "role", "read_until", "at", "user"]
 
 
 @admin.register(FirstSteps)

@@ -4,6 +4,7 @@ Words live in templates/notices/<kind>; this module only gathers facts, already 
 so that a mail says who, what, until when and how much without signing in.
 """
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -19,6 +20,10 @@ from notices.kinds import Kind
 from ui import french
 
 HOLDER, PROVIDER = Role.HOLDER, Role.PROVIDER
+
+# Where a notice leads, by who reads it.
+PAGES = {HOLDER: "dossier", PROVIDER: "provider_dossier"}
+THREADS = {HOLDER: "dossier_messages", PROVIDER: "provider_messages"}
 
 # Verb → which notice to whom. `accept` depends on what is left to pay (see `announce`).
 NOTICES: dict[str, dict[Role, Kind]] = {
@@ -162,8 +167,32 @@ def facts_of(dossier: Dossier, *, clock: Deadline | None) -> dict[str, Any]:
     }
 
 
+def tell_of_message(
+    dossier: Dossier, role: Role, kind: Kind, *, event_key: str, facts: Mapping[str, Any], at: datetime
+) -> None:
+    """Tell one side about the thread: who and which dossier, with the way to it; never what was written.
+
+    A mail lies in mailboxes we know nothing of, and an organisation's is read by all its team: the words stay
+    where they can be reported and taken away.
+    """
+    names = {
+        "dossier_number": dossier.number,
+        "training_title": dossier.offer.title,
+        "organisation_name": dossier.provider.organisation.name,
+        "holder_name": dossier.holder.display_name,
+    }
+    _tell(dossier, role, kind, event_key=event_key, facts=names | dict(facts), at=at, pages=THREADS)
+
+
 def _tell(
-    dossier: Dossier, role: Role, kind: Kind, *, event_key: str, facts: dict[str, Any], at: datetime
+    dossier: Dossier,
+    role: Role,
+    kind: Kind,
+    *,
+    event_key: str,
+    facts: dict[str, Any],
+    at: datetime,
+    pages: Mapping[Role, str] = PAGES,
 ) -> None:
     facts = facts | {"reader": str(role)}
     if role == PROVIDER:
@@ -173,10 +202,10 @@ def _tell(
     if role == HOLDER:
         user = dossier.holder.user
         if user is not None and user.is_active:
-            link = reverse("dossier", args=[dossier.pk])
+            link = reverse(pages[HOLDER], args=[dossier.pk])
             outbox.write(kind=kind, event_key=event_key, at=at, facts=facts, link=link, user=user)
         return
-    link = reverse("provider_dossier", args=[dossier.pk])
+    link = reverse(pages[PROVIDER], args=[dossier.pk])
     organisation = dossier.provider.organisation
     for user in people.people_of(organisation):
         outbox.write(kind=kind, event_key=event_key, at=at, facts=facts, link=link, user=user)

@@ -642,6 +642,195 @@ class CalendarFeed(models.Model):
         return f"{self.user} · {french.short_day(self.made_at)}"
 
 
+class Message(models.Model):
+    """What one side of a dossier wrote to the other (dossiers.messages). It is never changed.
+
+    What the portal takes away stays here: `report` says so, and no side reads the words any more.
+    """
+
+    dossier = models.ForeignKey(
+        "dossiers.Dossier", on_delete=models.PROTECT, related_name="thread", verbose_name=_("dossier")
+    )
+    role = models.CharField(_("en tant que"), max_length=10, choices=Role)
+    user = models.ForeignKey(
+        "accounts.User", on_delete=models.PROTECT, related_name="+", verbose_name=_("personne")
+    )
+    words = models.TextField(_("message"))
+    at = models.DateTimeField(_("le"))
+    request_id = models.UUIDField(_("demande"), help_text=_("Un double clic n’envoie qu’un message."))
+
+    class Meta:
+        verbose_name = _("message d’un dossier")
+        verbose_name_plural = _("messages des dossiers")
+        ordering = ["id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["dossier", "request_id"], name="message_is_sent_once_per_request"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(role__in=[Role.HOLDER, Role.PROVIDER]), name="message_is_of_a_side"
+            ),
+            models.CheckConstraint(condition=~models.Q(words=""), name="message_says_something"),
+        ]
+        indexes = [
+            models.Index(fields=["dossier", "id"], name="message_by_dossier"),
+            models.Index(fields=["user", "-at"], name="message_by_author"),
+        ]
+        triggers = [
+            pgtrigger.Protect(name="message_is_never_changed", operation=pgtrigger.Update | pgtrigger.Delete),
+            # A draft is nobody's business but its holder's.
+            pgtrigger.Trigger(
+                name="message_follows_a_request",
+                operation=pgtrigger.Insert,
+                when=pgtrigger.Before,
+                func="""
+                    IF (SELECT state FROM dossiers_dossier WHERE id = NEW.dossier_id) = 'draft' THEN
+                        RAISE EXCEPTION 'message_follows_a_request: a draft has no thread';
+                    END IF;
+                    RETURN NEW;
+                """,
+            ),
+        ]
+
+    def __str__(self):
+        return f"{self.get_role_display()} · {french.moment(self.at)}"
+
+
+class ReadMark(models.Model):
+    """How far one side of a dossier has read the other. Of a side, not of a person: a team shares its inbox.
+
+    Moved when somebody answers, or says that they have read; never by opening a page (dossiers.messages).
+    """
+
+    dossier = models.ForeignKey(
+        "dossiers.Dossier", on_delete=models.PROTECT, related_name="read_marks", verbose_name=_("dossier")
+    )
+    role = models.CharField(_("en tant que"), max_length=10, choices=Role)
+    read_until = models.ForeignKey(
+        "dossiers.Message",
+        on_delete=models.PROTECT,
+        related_name="+",
+        verbose_name=_("lu jusqu’au message"),
+    )
+    at = models.DateTimeField(_("le"))
+    user = models.ForeignKey(
+        "accounts.User", on_delete=models.PROTECT, related_name="+", verbose_name=_("personne")
+    )
+
+    class Meta:
+        verbose_name = _("repère de lecture")
+        verbose_name_plural = _("repères de lecture")
+        ordering = ["dossier", "role"]
+        constraints = [
+            models.UniqueConstraint(fields=["dossier", "role"], name="read_mark_is_one_per_side"),
+            models.CheckConstraint(
+                condition=models.Q(role__in=[Role.HOLDER, Role.PROVIDER]), name="read_mark_is_of_a_side"
+            ),
+        ]
+        triggers = [
+            pgtrigger.Trigger(
+                name="read_mark_never_goes_back",
+                operation=pgtrigger.Update,
+                when=pgtrigger.Before,
+                func="""
+                    IF NEW.read_until_id < OLD.read_until_id THEN
+                        RAISE EXCEPTION 'read_mark_never_goes_back';
+                    END IF;
+                    RETURN NEW;
+                """,
+            )
+        ]
+
+    def __str__(self):
+        return f"{self.dossier} · {self.get_role_display()}"
+
+
+class MessageReport(models.Model):
+    """« Signaler ce message »: what one side says of a message of the other, and what the portal decided.
+
+    What was reported never changes; it is decided once.
+    """
+
+    class Motive(models.TextChoices):
+        SCAM = "scam", _("Une arnaque, ou une demande de code, d’argent ou de papiers")
+        ELSEWHERE = "elsewhere", _("On m’invite à continuer ailleurs que sur le portail")
+        ABUSE = "abuse", _("Des insultes, des menaces ou du harcèlement")
+        DISCRIMINATION = "discrimination", _("Des propos discriminatoires")
+        PRIVATE = "private", _("Des informations personnelles sur moi ou sur quelqu’un d’autre")
+        OTHER = "other", _("Autre chose, que j’explique")
+
+    class Outcome(models.TextChoices):
+        HIDDEN = "hidden", _("Retiré")
+        KEPT = "kept", _("Laissé")
+
+    message = models.OneToOneField(
+        "dossiers.Message", on_delete=models.PROTECT, related_name="report", verbose_name=_("message")
+    )
+    role = models.CharField(_("en tant que"), max_length=10, choices=Role)
+    user = models.ForeignKey(
+        "accounts.User", on_delete=models.PROTECT, related_name="+", verbose_name=_("signalé par")
+    )
+    motive = models.CharField(_("motif"), max_length=20, choices=Motive)
+    words = models.TextField(_("explication"), blank=True)
+    at = models.DateTimeField(_("signalé le"))
+    request_id = models.UUIDField(_("demande"))
+    outcome = models.CharField(_("décision"), max_length=10, choices=Outcome, blank=True)
+    decided_by = models.ForeignKey(
+        "accounts.User",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("décidé par"),
+    )
+    decided_at = models.DateTimeField(_("décidé le"), null=True, blank=True)
+    decision_reason = models.TextField(_("raison de la décision"), blank=True)
+    decision_request_id = models.UUIDField(_("demande de décision"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("signalement de message")
+        verbose_name_plural = _("signalements de messages")
+        ordering = ["-at", "-id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(outcome="", decided_by__isnull=True, decided_at__isnull=True)
+                | (
+                    ~models.Q(outcome="")
+                    & ~models.Q(decision_reason="")
+                    & models.Q(decided_by__isnull=False, decided_at__isnull=False)
+                ),
+                name="message_report_is_decided_with_a_reason",
+            )
+        ]
+        indexes = [models.Index(fields=["at"], name="message_report_waiting", condition=models.Q(outcome=""))]
+        triggers = [
+            pgtrigger.ReadOnly(
+                name="message_report_keeps_what_was_said",
+                fields=["message", "role", "user", "motive", "words", "at", "request_id"],
+            ),
+            pgtrigger.Protect(
+                name="message_report_is_decided_once",
+                operation=pgtrigger.Update,
+                condition=~pgtrigger.Q(old__outcome=""),
+            ),
+            pgtrigger.Protect(name="message_report_is_kept", operation=pgtrigger.Delete),
+            pgtrigger.Trigger(
+                name="message_is_reported_by_the_other_side",
+                operation=pgtrigger.Insert,
+                when=pgtrigger.Before,
+                func="""
+                    IF (SELECT role FROM dossiers_message WHERE id = NEW.message_id) = NEW.role THEN
+                        RAISE EXCEPTION 'message_is_reported_by_the_other_side';
+                    END IF;
+                    RETURN NEW;
+                """,
+            ),
+        ]
+
+    def __str__(self):
+        return f"{self.get_motive_display()} · {french.moment(self.at)}"
+
+
 class Motive(models.TextChoices):
     """Why an organisation says no. Its label is told to the holder, before the organisation's own words."""
 

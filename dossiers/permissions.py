@@ -49,3 +49,17 @@ def check_holder(dossier: Dossier, actor: Actor) -> None:
     """The draft's own holder, for what is not a move: edit, discard, remove from the list."""
     if actor.role != Role.HOLDER or not _is_theirs(dossier, actor):
         raise NotAllowed(_("Ce dossier n’est pas le vôtre."))
+
+
+def is_party(dossier: Dossier, actor: Actor) -> bool:
+    """One of the two sides of a dossier that was sent: those who write to each other."""
+    return (
+        actor.role in {Role.HOLDER, Role.PROVIDER}
+        and dossier.state != State.DRAFT
+        and _is_theirs(dossier, actor)
+    )
+
+
+def check_party(dossier: Dossier, actor: Actor) -> None:
+    if not is_party(dossier, actor):
+        raise NotAllowed(_("Ce fil n’est pas le vôtre."))

@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 
 import rulebook
 from accounts.actors import Actor, Role
-from dossiers import clocks, funding, listing, moves, outlook, permissions, workflow
+from dossiers import clocks, funding, listing, moves, outlook, permissions, threads, workflow
 from dossiers.models import Claim, Completion, Control, Deadline, Dossier, FundingLine, Transition
 from dossiers.outlook import IfCancelled
 from dossiers.states import (
@@ -83,6 +83,8 @@ class Screen:
     control: Control | None = None
     # The holder may still say that the declared completion is wrong.
     can_contest: bool = False
+    # How many messages; None where there is no thread.
+    thread: threads.Summary | None = None
 
 
 def of(dossier: Dossier, *, actor: Actor, at: datetime) -> Screen:
@@ -104,6 +106,7 @@ def of(dossier: Dossier, *, actor: Actor, at: datetime) -> Screen:
         timeline=_timeline(dossier, past, clock, is_overdue, at=at),
         reason=past[-1].reason if dossier.state in FINAL_STATES else "",
         price_cents=dossier.current_price_cents,
+        thread=threads.summary(dossier, actor),
     )
     _show_training(screen, actor)
     settling = (

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from dossiers.views import batches, calendar, claims, first_steps, holder, provider, training
+from dossiers.views import batches, calendar, claims, first_steps, holder, messages, provider, training
 
 urlpatterns = [
     path("mes-dossiers", holder.dossiers, name="dossiers"),
@@ -25,6 +25,22 @@ urlpatterns = [
     path("mes-dossiers/<uuid:dossier_id>/retirer", holder.dossier_remove, name="dossier_remove"),
     path(
         "mes-dossiers/<uuid:dossier_id>/agenda/<slug:kind>.ics", calendar.dossier_event, name="dossier_event"
+    ),
+    path("mes-dossiers/<uuid:dossier_id>/messages", messages.dossier_messages, name="dossier_messages"),
+    path(
+        "mes-dossiers/<uuid:dossier_id>/messages/envoyer",
+        messages.dossier_message_send,
+        name="dossier_message_send",
+    ),
+    path(
+        "mes-dossiers/<uuid:dossier_id>/messages/lus",
+        messages.dossier_messages_read,
+        name="dossier_messages_read",
+    ),
+    path(
+        "mes-dossiers/<uuid:dossier_id>/messages/<int:message_id>/signaler",
+        messages.dossier_message_report,
+        name="dossier_message_report",
     ),
     path("mon-agenda", calendar.calendar_page, name="calendar"),
     path("mon-agenda/adresse", calendar.calendar_make, name="calendar_make"),
@@ -55,6 +71,22 @@ urlpatterns = [
         name="provider_batch_discard",
     ),
     path("demandes/<uuid:dossier_id>", provider.provider_dossier, name="provider_dossier"),
+    path("demandes/<uuid:dossier_id>/messages", messages.provider_messages, name="provider_messages"),
+    path(
+        "demandes/<uuid:dossier_id>/messages/envoyer",
+        messages.provider_message_send,
+        name="provider_message_send",
+    ),
+    path(
+        "demandes/<uuid:dossier_id>/messages/lus",
+        messages.provider_messages_read,
+        name="provider_messages_read",
+    ),
+    path(
+        "demandes/<uuid:dossier_id>/messages/<int:message_id>/signaler",
+        messages.provider_message_report,
+        name="provider_message_report",
+    ),
     path("demandes/<uuid:dossier_id>/verifier", provider.provider_check, name="provider_check"),
     path("demandes/<uuid:dossier_id>/proposer", provider.provider_propose, name="provider_propose"),
     path("demandes/<uuid:dossier_id>/refuser", provider.provider_refuse, name="provider_refuse"),

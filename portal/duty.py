@@ -22,7 +22,7 @@ from accounts.models import HolderProfile, SignIn, User
 from admissions import listing as admissions
 from admissions.models import Measure
 from catalog.models import CatalogueImport, ImportRun
-from dossiers.models import Claim, Control, Deadline, Dossier, Relief
+from dossiers.models import Claim, Control, Deadline, Dossier, MessageReport, Relief
 from dossiers.states import ClaimState, ClockKind
 from dossiers.states import State as DossierState
 from notices.models import Notice
@@ -399,6 +399,18 @@ SOURCES: dict[str, Source] = {
         related=(),
         words=lambda row: f"{row.number} · {row.title}",
         url=lambda row: reverse("admin:support_ticket_change", args=[row.pk]),
+    ),
+    "message": Source(
+        label=gettext_lazy("Message signalé"),
+        permission="dossiers.change_messagereport",
+        rows=lambda user, at: MessageReport.objects.filter(outcome=""),
+        since=F("at"),
+        until=NEVER,
+        related=("message__dossier__provider__organisation",),
+        words=lambda row: (
+            f"{row.message.dossier.number} · {row.message.dossier.provider} · {row.get_motive_display()}"
+        ),
+        url=lambda row: reverse("admin:dossiers_messagereport_change", args=[row.pk]),
     ),
     "suspension": Source(
         label=gettext_lazy("Suspension à décider"),

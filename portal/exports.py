@@ -6,7 +6,8 @@ from typing import Any
 from accounts import exports
 from accounts.models import HolderProfile, User
 from admissions import exports as requests_to_join
-from dossiers.models import Dossier, Transition
+from dossiers import threads
+from dossiers.models import Dossier, Message, Transition
 from rights import declarations
 from rights.statements import statement
 from support import exports as requests_for_help
@@ -75,11 +76,18 @@ def _rights(holder: HolderProfile, *, at: datetime.datetime) -> dict[str, Any]:
 
 
 def _dossiers(holder: HolderProfile) -> list[dict[str, Any]]:
-    """Two queries, however many."""
+    """Three queries, however many."""
     moves: dict[Any, list[dict[str, Any]]] = {}
     for move in Transition.objects.filter(dossier__holder=holder).order_by("id"):
         moves.setdefault(move.dossier_id, []).append(
             {"le": move.at, "etat": move.get_to_state_display(), "par": move.role, "motif": move.reason}
+        )
+    written: dict[Any, list[dict[str, Any]]] = {}
+    for message in Message.objects.filter(dossier__holder=holder).select_related("report").order_by("id"):
+        # What was taken away is read by nobody any more; that it was stands in its place.
+        words = threads.words_shown(message)
+        written.setdefault(message.dossier_id, []).append(
+            {"le": message.at, "par": message.role, "texte": words, "retire": not words}
         )
     dossiers = Dossier.objects.filter(holder=holder).select_related("provider__organisation", "offer")
     return [
@@ -97,6 +105,7 @@ def _dossiers(holder: HolderProfile) -> list[dict[str, Any]]:
             "fin": dossier.ends_on,
             "cree_le": dossier.created_at,
             "historique": moves.get(dossier.pk, []),
+            "messages": written.get(dossier.pk, []),
         }
         for dossier in dossiers.order_by("created_at", "id")
     ]

@@ -21,13 +21,14 @@ from django.utils import timezone
 from accounts.actors import Actor, Role
 from accounts.models import Membership
 from dossiers import bulk, calendar
-from dossiers.models import Evidence
+from dossiers.models import Dossier, Evidence
 from support.links import link_of
 from tests.factories.accounts import InvitationFactory, MembershipFactory
 from tests.factories.admissions import JoinRequestFactory, MeasureFactory
 from tests.factories.catalog import CatalogueImportFactory, OfferFactory, SessionFactory
 from tests.factories.declarations import DeclarationProofFactory
 from tests.factories.dossiers import DossierFactory, holder_actor, provider_actor
+from tests.factories.messages import MessageFactory
 from tests.factories.notices import NoticeFactory
 from tests.factories.rights import DeclarationFactory
 from tests.factories.support import TicketFactory
@@ -80,6 +81,17 @@ def a_dossier(**state):
     def make(world):
         session = SessionFactory(offer=OfferFactory(provider=world.provider, sessions=0))
         return [DossierFactory(holder=world.holder, session=session, **state).pk]
+
+    return make
+
+
+def a_message(role):
+    """In a dossier of `holder` at `provider`, written by this side."""
+
+    def make(world):
+        [dossier_id] = a_dossier(requested=True)(world)
+        message = MessageFactory(dossier=Dossier.objects.get(pk=dossier_id), role=role)
+        return [dossier_id, message.pk]
 
     return make
 
@@ -320,6 +332,15 @@ ROWS = (
     Row("dossier_evidence", "GET", an_evidence, LOGIN, 200, 404, 404, 404, 404),
     Row("dossier_remove", "POST", a_dossier(requested=True), LOGIN, 422, 404, 403, 403, 403),
     Row("dossier_event", "GET", an_event, LOGIN, 200, 404, 403, 403, 403),
+    # A draft has no thread; nobody reports their own side's message.
+    Row("dossier_messages", "GET", a_dossier(), LOGIN, 404, 404, 403, 403, 403),
+    Row("dossier_messages", "GET", a_dossier(requested=True), LOGIN, 200, 404, 403, 403, 403),
+    Row("dossier_message_send", "POST", a_dossier(), LOGIN, 404, 404, 403, 403, 403),
+    Row("dossier_message_send", "POST", a_dossier(requested=True), LOGIN, 422, 404, 403, 403, 403),
+    Row("dossier_messages_read", "POST", a_dossier(requested=True), LOGIN, 422, 404, 403, 403, 403),
+    Row("dossier_message_report", "GET", a_message("provider"), LOGIN, 200, 404, 403, 403, 403),
+    Row("dossier_message_report", "GET", a_message("holder"), LOGIN, 404, 404, 403, 403, 403),
+    Row("dossier_message_report", "POST", a_message("provider"), LOGIN, 422, 404, 403, 403, 403),
     Row("first_step_seen", "POST", lambda world: ["droits"], LOGIN, 302, 302, 403, 403, 403),
     Row("first_steps_put_away", "POST", None, LOGIN, 302, 302, 403, 403, 403),
     Row("first_steps_bring_back", "POST", None, LOGIN, 302, 302, 403, 403, 403),
@@ -334,6 +355,13 @@ ROWS = (
     Row("provider_density", "POST", None, LOGIN, 403, 403, 302, 302, 403),
     Row("provider_dossier", "GET", a_dossier(), LOGIN, 403, 403, 404, 404, 403),
     Row("provider_dossier", "GET", a_dossier(requested=True), LOGIN, 403, 403, 200, 404, 403),
+    Row("provider_messages", "GET", a_dossier(), LOGIN, 403, 403, 404, 404, 403),
+    Row("provider_messages", "GET", a_dossier(requested=True), LOGIN, 403, 403, 200, 404, 403),
+    Row("provider_message_send", "POST", a_dossier(requested=True), LOGIN, 403, 403, 422, 404, 403),
+    Row("provider_messages_read", "POST", a_dossier(requested=True), LOGIN, 403, 403, 422, 404, 403),
+    Row("provider_message_report", "GET", a_message("holder"), LOGIN, 403, 403, 200, 404, 403),
+    Row("provider_message_report", "GET", a_message("provider"), LOGIN, 403, 403, 404, 404, 403),
+    Row("provider_message_report", "POST", a_message("holder"), LOGIN, 403, 403, 422, 404, 403),
     Row("provider_check", "POST", a_dossier(requested=True), LOGIN, 403, 403, 200, 404, 403),
     Row("provider_propose", "POST", a_dossier(requested=True), LOGIN, 403, 403, 422, 404, 403),
     Row("provider_refuse", "POST", a_dossier(requested=True), LOGIN, 403, 403, 422, 404, 403),

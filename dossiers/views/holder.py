@@ -23,7 +23,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 import rulebook
 from accounts.permissions import holder_required
 from catalog.models import Offer, Session
-from dossiers import calendar, guards, listing, screen, workflow
+from dossiers import calendar, guards, listing, screen, threads, workflow
 from dossiers.forms import (
     CancelLateForm,
     ContestForm,
@@ -60,6 +60,7 @@ def dossiers(request: HttpRequest) -> HttpResponse:
         state, query = form.cleaned_data["state"], form.cleaned_data["q"].strip()
     counts = listing.holder_counts(request.actor, at=at)
     found = listing.holder_dossiers(request.actor, at=at, view=view, state=state, query=query)
+    found = threads.with_unread(found, request.actor)
     page = Paginator(found, DOSSIERS_A_PAGE).get_page(request.GET.get("page"))
     context = {
         "page": page,

@@ -21,7 +21,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.permissions import provider_required
-from dossiers import answers, bulk, inbox, listing, screen, workflow
+from dossiers import answers, bulk, inbox, listing, screen, threads, workflow
 from dossiers.forms import (
     BatchForm,
     EntryForm,
@@ -138,7 +138,7 @@ def _inbox(
         wanted = replace(
             wanted, view=inbox.View.ALL
         )  # nothing waits: what was answered is what one looks for
-    found = inbox.found(request.actor, wanted, at=at)
+    found = threads.with_unread(inbox.found(request.actor, wanted, at=at), request.actor)
     paginator = Paginator(found if is_valid else found.none(), ROWS_A_PAGE)
     if is_valid:
         paginator.count = counts[inbox.View(wanted.view)]  # counted already, with the other tabs

@@ -343,9 +343,9 @@ def test_a_dossier_takes_the_same_queries_whatever_its_money_has_lines(
     dossier = DossierFactory(at=at, holder=holder, accepted=True)
     client = client_for(holder.user)
     assert len(shown(dossier, at).money) == count
-    # session, person, roles (two), dossier, clock, history, lines, its dates, unread notices
-    # Two of them for the law of the day it was confirmed.
-    with django_assert_num_queries(12):
+    # session, person, roles (two), dossier, clock, history, messages, lines, the law of the day it was
+    # confirmed (two), its dates, unread notices
+    with django_assert_num_queries(13):
         client.get(reverse("dossier", args=[dossier.pk]))
 
 

@@ -12,15 +12,16 @@ from django.utils import timezone
 import rulebook
 from accounts.activation import activate
 from accounts.actors import Actor, Role
+from accounts.listing import roles_of
 from accounts.models import HolderProfile, User
 from admissions import measures
 from admissions.models import Measure
 from catalog import eligibility, publishing
 from catalog.models import Offer, Provider, Session
-from dossiers import clocks, deadlines
-from dossiers.models import Dossier
+from dossiers import clocks, deadlines, threads
+from dossiers.models import Dossier, Message, MessageReport
 from dossiers.states import CLOCK_OF, State
-from portal.demo import PASSWORD, people
+from portal.demo import PASSWORD, conversations, people
 from rights import integrity
 from rights.kinds import PocketKind
 from rights.models import Movement
@@ -198,3 +199,13 @@ def test_two_dossiers_are_left_unanswered_for_beat():
     found = Dossier.objects.filter(pk__in=left.values()).values_list("silent_party", "state")
     assert set(found) == {("provider", "lapsed"), ("holder", "lapsed")}
     assert set(left) == {"provider", "holder"}
+
+
+def test_both_sides_of_some_dossiers_write_to_each_other():
+    assert set(Message.objects.values_list("role", flat=True)) == {"holder", "provider"}
+    assert MessageReport.objects.get().outcome == "hidden"
+    # Something waits to be read on both sides.
+    for email in (conversations.CAMILLE, "organisme@exemple.invalid"):
+        user = User.objects.get(email=email)
+        waiting = [threads.with_unread(Dossier.objects.all(), actor) for actor in roles_of(user)]
+        assert any(found.filter(unread_messages__gt=0).exists() for found in waiting), email

@@ -19,6 +19,7 @@ from django.utils import timezone
 from accounts import journal
 from accounts.models import ActivationAttempt, JournalEntry, SignIn
 from catalog.models import ImportRun
+from dossiers import messages
 from dossiers.models import Batch, BatchLine, CalendarFeed, Deadline, FirstSteps, Payment, Relief
 from notices.models import Notice
 from portal import duty, figures, looks
@@ -28,7 +29,8 @@ from support.models import ScamReport
 from tests.factories.accounts import HolderFactory, InvitationFactory, MembershipFactory, UserFactory
 from tests.factories.admissions import JoinRequestFactory
 from tests.factories.declarations import DeclarationProofFactory
-from tests.factories.dossiers import DossierFactory
+from tests.factories.dossiers import DossierFactory, holder_actor
+from tests.factories.messages import MessageFactory, ReportFactory
 from tests.factories.rights import CreditFactory, YearlyStatementFactory
 from tests.factories.support import TicketFactory
 
@@ -304,6 +306,10 @@ def test_every_page_about_a_person_writes_a_line(label, admin_client_, administr
     BatchLine.objects.create(batch=batch, dossier=dossier, position=1)
     EmailAddress.objects.get_or_create(user=administrator, email=administrator.email)
     JoinRequestFactory(state="sent")
+    asked = DossierFactory(requested=True)
+    message = MessageFactory(dossier=asked, role="provider")
+    ReportFactory(message=message)
+    messages.mark_read(asked.pk, by=holder_actor(asked.holder), at=now, until=message.pk)
     ticket = TicketFactory()
     ScamReport.objects.create(ticket=ticket, happened_on=now.date(), channel="phone")
     lost_notice(now)

@@ -55,6 +55,7 @@ from tests.factories.dossiers import (
     provider_actor,
 )
 from tests.factories.dotations import EnvelopeFactory, GrantFactory
+from tests.factories.messages import MessageFactory, ReportFactory
 from tests.factories.rights import CreditFactory, YearlyStatementFactory
 
 NEWCOMER = "nouveau@exemple.invalid"
@@ -84,6 +85,9 @@ AGENT = "agent@exemple.invalid"
 TEACHING = "atelier-de-couture@exemple.invalid"
 CONTESTING = "conteste@exemple.invalid"
 TOO_LATE = "trop-tard@exemple.invalid"
+TALKING = "bavarde@exemple.invalid"
+ANSWERING = "repond@exemple.invalid"
+SILENCED = "gele-et-bavard@exemple.invalid"
 DECLARING = "declarante@exemple.invalid"
 
 
@@ -114,6 +118,7 @@ class Stage:
             _declarations()
 
         _told_rights()
+        _threads()
 
         # Somebody whose calendar program follows an address.
         for email in ("demandeur@exemple.invalid", "organisme@exemple.invalid"):
@@ -259,6 +264,55 @@ def _funded_people() -> None:
     )
     session = SessionFactory(offer=licence, starts_on=in_days(60), ends_on=in_days(120))
     DossierFactory(holder=learner, session=session, is_exempt=False, proposed=True)
+
+
+def _threads() -> None:
+    """Two people who write to each other: at length, reported, hidden, closed, not yet; a frozen account."""
+    at = timezone.now() - timedelta(hours=3)
+    holder = HolderFactory(user=UserFactory(email=TALKING), first_names="Odile", birth_name="Vasseur")
+    provider = ProviderFactory(organisation__name="Institut des Trois-Frères-Barthélemy")
+    answering = UserFactory(email=ANSWERING, first_name="Gaëlle")
+    MembershipFactory(user=answering, organisation=provider.organisation)
+
+    def dossier(title: str, whose: HolderProfile = holder, moment: datetime = at, **state: bool) -> Dossier:
+        offer = OfferFactory(provider=provider, title=title, sessions=0)
+        session = SessionFactory(offer=offer, starts_on=in_business_days(moment, 30), ends_on=in_days(90))
+        return DossierFactory(holder=whose, session=session, at=moment, **state)
+
+    long = dossier("Un long échange", requested=True)
+    said = (
+        "Bonjour,\nje viens d’envoyer ma demande. Le parcours est-il possible le soir ?",
+        "Bonjour Madame,\noui : le mardi et le jeudi, de 18 h à 21 h.\n\nIl faut compter 12 semaines. " * 4,
+        "Anticonstitutionnellement" * 8,
+    )
+    for minutes, words in enumerate(said):
+        MessageFactory(
+            dossier=long,
+            role=Role.PROVIDER if minutes == 1 else Role.HOLDER,
+            words=words,
+            at=at + timedelta(minutes=minutes),
+        )
+    MessageFactory(dossier=long, role=Role.PROVIDER, words="Avez-vous d’autres questions ?", at=at)
+    reported = MessageFactory(
+        dossier=dossier("Un message signalé", requested=True),
+        role=Role.PROVIDER,
+        words="Donnez-moi le code reçu par SMS, et je m’occupe de tout.",
+        at=at,
+    )
+    ReportFactory(
+        message=reported, motive="scam", words="Il voulait aussi que je rappelle au 06 39 98 12 34."
+    )
+    shouted = MessageFactory(
+        dossier=dossier("Un message retiré", requested=True), words="Vous êtes des incapables !", at=at
+    )
+    ReportFactory(message=shouted, motive="abuse", hidden="Les insultes n’ont pas leur place ici.")
+    MessageFactory(dossier=shouted.dossier, words="Pardon. Quand commence-t-on ?", at=at)
+    dossier("Rien n’est encore dit", requested=True)
+    old = dossier("Un fil fermé", moment=at - timedelta(days=120), lapsed=True)
+    MessageFactory(dossier=old, words="Avez-vous reçu ma demande ?", at=at - timedelta(days=100))
+    frozen = HolderFactory(user=UserFactory(email=SILENCED), first_names="Paul", birth_name="Vasseur")
+    MessageFactory(dossier=dossier("Un compte gelé", frozen, requested=True), role=Role.PROVIDER, at=at)
+    freezing.freeze(frozen.pk, by=Actor(role=Role.HOLDER, user=frozen.user, holder=frozen), at=at)
 
 
 def _told_rights() -> None:

@@ -6,7 +6,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from catalog.models import Town
-from portal.demo import catalogue, crowd, letters, people, refuse_production, stories
+from portal.demo import catalogue, conversations, crowd, letters, people, refuse_production, stories
 from rulebook import workdays
 
 
@@ -41,6 +41,7 @@ class Command(BaseCommand):
         holders = people.load_holders(at=at, opened_at=opened_at, wave=wave, with_crowd=not cast_only)
         told = stories.STORIES if cast_only else [*stories.STORIES, *crowd.stories()]
         played = stories.play(holders, at=at, stories=told, wave=wave)
+        conversations.load(at=at, by=admin)
         letters.load(at=at, by=admin)
         self.stdout.write(
             f"{counts['certifications']} certifications, {counts['offers']} offres, "
