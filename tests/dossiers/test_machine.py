@@ -9,18 +9,16 @@ from hypothesis import strategies as st
 
 from dossiers import controls, deadlines
 from dossiers.models import Dossier
-from dossiers.states import FINAL_STATES, MOVES, CompletionCause, ExitReason
+from dossiers.states import FINAL_STATES, MOVES
 from rights import integrity
 from rights.kinds import PocketKind
 from rights.models import Movement, Pocket
-from rulebook import workdays
-from tests.factories.dossiers import DossierFactory, a_proof, act, admin_actor, holder_actor, least
+from tests.factories.dossiers import DossierFactory, act, admin_actor, holder_actor, meant
 from tests.factories.rights import CreditFactory
 from ui.refusals import Refused
 
 pytestmark = pytest.mark.django_db
 START = datetime(2026, 3, 2, 9, tzinfo=UTC)
-PAID_IN = 60_000
 VERBS = sorted(set(MOVES) - {"submit", "propose"})
 # What people do, how long after the last thing, and how much of the training was followed.
 STEP = st.tuples(
@@ -45,28 +43,7 @@ def do(verb: str, dossier: Dossier, *, at: datetime, percent: int, agent) -> Non
     elif verb == "release":
         controls.release_control(dossier.pk, by=agent, at=at, request_id=dossier.pk, outcome="Vu.")
     else:
-        act(verb, dossier, at=at, **told(verb, dossier, at=at, percent=percent, agent=agent))
-
-
-def told(verb: str, dossier: Dossier, *, at: datetime, percent: int, agent) -> dict:
-    """What somebody who means well would say."""
-    if verb == "enter":
-        return {"entered_on": max(dossier.starts_on, min(workdays.paris_day(at), dossier.ends_on))}
-    if verb == "end":
-        return {"exited_on": workdays.paris_day(at), "exit_reason": ExitReason.FINISHED}
-    if verb in ("declare_completion", "correct_completion"):
-        cause = CompletionCause.COMPLETE if percent == 100 else CompletionCause.LEFT
-        said = {"total_minutes": 6_000, "done_minutes": 60 * percent, "cause": cause, "force_majeure": False}
-        if verb == "correct_completion":
-            return said | {"reason": "Vu.", "by": agent}
-        is_excused = cause == CompletionCause.LEFT and percent % 2 == 0
-        files = [a_proof()] if is_excused else []
-        return said | {"words": "Parti.", "force_majeure": is_excused, "files": files}
-    if verb == "confirm_payment":
-        return {"reference": f"VIR-{dossier.number}", "amount_cents": PAID_IN}
-    if verb in ("grant_claim", "reject_claim", "annul_entry", "call_off_for_funder", "reinstate"):
-        return {"reason": "Vu.", "by": agent}
-    return least(verb, at=at)
+        act(verb, dossier, at=at, **meant(verb, dossier, at=at, percent=percent, agent=agent))
 
 
 @settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))

@@ -184,6 +184,32 @@ def least(verb: str, *, at: datetime) -> dict:
     }.get(verb, {})
 
 
+def meant(verb: str, dossier: Dossier, *, at: datetime, percent: int, agent: Actor) -> dict:
+    """What somebody who means well would say with this verb. `percent`: what was followed of the training."""
+    if verb == "enter":
+        return {"entered_on": max(dossier.starts_on, min(workdays.paris_day(at), dossier.ends_on))}
+    if verb == "end":
+        return {"exited_on": workdays.paris_day(at), "exit_reason": ExitReason.FINISHED}
+    if verb in ("declare_completion", "correct_completion"):
+        cause = CompletionCause.COMPLETE if percent == 100 else CompletionCause.LEFT
+        said = {"total_minutes": 6_000, "done_minutes": 60 * percent, "cause": cause, "force_majeure": False}
+        if verb == "correct_completion":
+            return said | {"reason": "Vu.", "by": agent}
+        is_excused = cause == CompletionCause.LEFT and percent % 2 == 0
+        files = [a_proof()] if is_excused else []
+        return said | {"words": "Parti.", "force_majeure": is_excused, "files": files}
+    if verb == "confirm_payment":
+        line = dossier.funding_lines.filter(kind="payment").order_by("-round").first()
+        reference = f"VIR-{dossier.number}-{at:%Y%m%d}"
+        return {"reference": reference, "amount_cents": line.amount_cents if line else 1}
+    if verb == "propose":
+        days = {"starts_on": dossier.session.starts_on, "ends_on": dossier.session.ends_on}
+        return {"price_cents": dossier.asked_price_cents} | days
+    if verb in ("grant_claim", "reject_claim", "annul_entry", "call_off_for_funder", "reinstate"):
+        return {"reason": "Vu.", "by": agent}
+    return least(verb, at=at)
+
+
 def propose_as_asked(dossier: Dossier, *, at: datetime, **changes) -> Dossier:
     """The organisation says yes to what was asked."""
     starts_on = dossier.session.starts_on or dossier.wished_start
