@@ -5,7 +5,7 @@
 Every simulated day people do what they like with what is possible, then the deadlines are swept by a process
 of its own: some days it is killed (kill -9) at a random moment, some days it does not run, some days twice,
 some days with a clock an hour behind. Every day the ledger is right, money in is money out to the cent, a
-dossier that is over holds nothing, and what lives waits for a clock, a person or a control. The same seed plays
+dossier that is over holds nothing, what lives waits for a clock, a person or a control. The same seed plays
 the same people.
 """
 
