@@ -19,6 +19,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from accounts.actors import Actor, Role
+from dossiers import payment_admin as payment_admin  # what holders pay has a module of its own
 from dossiers import relief, workflow
 from dossiers.forms import EurosField
 from dossiers.models import (

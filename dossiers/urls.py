@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from dossiers.views import batches, calendar, first_steps, holder, provider
+from dossiers.views import batches, calendar, first_steps, holder, payment, payment_events, provider
 
 urlpatterns = [
     path("mes-dossiers", holder.dossiers, name="dossiers"),
@@ -20,6 +20,21 @@ urlpatterns = [
     path(
         "mes-dossiers/<uuid:dossier_id>/agenda/<slug:kind>.ics", calendar.dossier_event, name="dossier_event"
     ),
+    path("mes-dossiers/<uuid:dossier_id>/payer", payment.dossier_payment, name="dossier_payment"),
+    path(
+        "mes-dossiers/<uuid:dossier_id>/payer/carte", payment.dossier_pay_by_card, name="dossier_pay_by_card"
+    ),
+    path(
+        "mes-dossiers/<uuid:dossier_id>/payer/<uuid:payment_id>/verifier",
+        payment.dossier_payment_look,
+        name="dossier_payment_look",
+    ),
+    path(
+        "mes-dossiers/<uuid:dossier_id>/payer/<uuid:payment_id>/abandonner",
+        payment.dossier_payment_abandon,
+        name="dossier_payment_abandon",
+    ),
+    path("paiement/evenements", payment_events.payment_events, name="payment_events"),
     path("mon-agenda", calendar.calendar_page, name="calendar"),
     path("mon-agenda/adresse", calendar.calendar_make, name="calendar_make"),
     path("mon-agenda/supprimer", calendar.calendar_stop, name="calendar_stop"),

@@ -25,7 +25,7 @@ from accounts.models import HolderProfile
 from accounts.permissions import NotAllowed
 from catalog import eligibility, promises
 from catalog.models import Offer, Session
-from dossiers import announcements, clocks, funding, guards, permissions, terms
+from dossiers import announcements, clocks, funding, guards, permissions, refunds, terms
 from dossiers.models import Deadline, Dossier, FundingLine, Payment, Transition
 from dossiers.states import CLOCK_OF, MOVES, SILENT_PARTY, ClockKind, State
 from rights import ledger
@@ -838,7 +838,7 @@ def _reserve_again(dossier: Dossier, *, by: Actor, at: datetime) -> None:
 
 
 def _release(dossier: Dossier, *, by: Actor, at: datetime) -> None:
-    """Everything the latest round reserved goes back where it came from."""
+    """Everything the latest round reserved goes back where it came from; what was paid is owed (refunds)."""
     number = _last_round(dossier)
     reserved = FundingLine.objects.filter(dossier=dossier, round=number, reserved__isnull=False)
     pockets = list(reserved.order_by("position").values_list("reserved_id", flat=True))
@@ -850,6 +850,7 @@ def _release(dossier: Dossier, *, by: Actor, at: datetime) -> None:
             by=by,
             reason=_("Dossier %s") % dossier.number,
         )
+        refunds.owe_released(dossier, round_number=number, at=at)
 
 
 def _training_name(dossier: Dossier) -> str:

@@ -27,6 +27,7 @@ from tests.factories.catalog import CatalogueImportFactory, OfferFactory, Sessio
 from tests.factories.declarations import DeclarationProofFactory
 from tests.factories.dossiers import DossierFactory, holder_actor, provider_actor
 from tests.factories.notices import NoticeFactory
+from tests.factories.payments import CardPaymentFactory
 from tests.factories.rights import DeclarationFactory
 from tests.factories.support import TicketFactory
 
@@ -129,6 +130,12 @@ def a_notice(world):
 
 def an_event(world):
     return [*a_dossier(requested=True)(world), "provider_answer"]
+
+
+def a_card_payment(world):
+    """A try of `holder` that never got its number at the service."""
+    [dossier_id] = a_dossier(awaiting_payment=True)(world)
+    return [dossier_id, CardPaymentFactory(dossier_id=dossier_id).pk]
 
 
 def a_feed(world):
@@ -307,6 +314,14 @@ ROWS = (
     Row("dossier_withdraw", "POST", a_dossier(accepted=True), LOGIN, 422, 404, 403, 403, 403),
     Row("dossier_remove", "POST", a_dossier(requested=True), LOGIN, 422, 404, 403, 403, 403),
     Row("dossier_event", "GET", an_event, LOGIN, 200, 404, 403, 403, 403),
+    Row("dossier_payment", "GET", a_dossier(awaiting_payment=True), LOGIN, 200, 404, 403, 403, 403),
+    Row("dossier_payment", "GET", a_dossier(requested=True), LOGIN, 404, 404, 403, 403, 403),
+    # No key is configured there: no card is offered, and no event is heard.
+    Row("dossier_pay_by_card", "POST", a_dossier(awaiting_payment=True), LOGIN, 404, 404, 403, 403, 403),
+    Row("dossier_payment_look", "POST", a_card_payment, LOGIN, 302, 404, 403, 403, 403),
+    Row("dossier_payment_abandon", "POST", a_card_payment, LOGIN, 302, 404, 403, 403, 403),
+    Row("payment_events", "POST", None, 404, 404, 404, 404, 404, 404),
+    Row("payment_events", "GET", None, 405, 405, 405, 405, 405, 405),
     Row("first_step_seen", "POST", lambda world: ["droits"], LOGIN, 302, 302, 403, 403, 403),
     Row("first_steps_put_away", "POST", None, LOGIN, 302, 302, 403, 403, 403),
     Row("first_steps_bring_back", "POST", None, LOGIN, 302, 302, 403, 403, 403),

@@ -23,7 +23,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 import rulebook
 from accounts.permissions import holder_required
 from catalog.models import Offer, Session
-from dossiers import calendar, guards, listing, screen, workflow
+from dossiers import calendar, guards, listing, refunds, screen, workflow
 from dossiers.forms import MyDossiersForm, ReasonForm, RequestForm, SendForm
 from dossiers.models import Dossier
 from dossiers.permissions import visible_dossiers
@@ -297,13 +297,15 @@ def _answer(
 ) -> HttpResponse:
     at = timezone.now()
     shown = screen.of(found, actor=request.actor, at=at)
+    is_over = found.state not in listing.CLOCK_OF and found.state != "draft"
     context = screen.context(
         shown,
         error=error,
         request_form=request_form or _request_form(found),
         send_form=send_form or SendForm(),
         reason_form=reason_form or ReasonForm(),
-        is_over=found.state not in listing.CLOCK_OF and found.state != "draft",
+        is_over=is_over,
+        refunds=refunds.of_dossier(found) if is_over else [],
         discard_proof=_discard_proof(request, found.pk),
         dates=_dates(request, found, at=at),
     )
