@@ -306,7 +306,7 @@ class BankTransferAdmin(Acts, admin.ModelAdmin):
     date_hierarchy = "booked_on"
     fields = [
         *("acts", "amount", "booked_on", "text", "payer_name", "payer_iban", "state", "note", "guess"),
-        *("decision", "decided_by", "decided_at", "bank_id", "imported_at", "imported_by"),
+        *("decision_reason", "decided_by", "decided_at", "bank_id", "imported_at", "imported_by"),
     ]
     readonly_fields = fields
     change_list_template = "dossiers/agent/transfers_list.html"

@@ -341,7 +341,7 @@ class BankTransfer(models.Model):
         related_name="+",
         verbose_name=_("décidé par"),
     )
-    decision = models.CharField(_("raison de la décision"), max_length=255, blank=True)
+    decision_reason = models.CharField(_("raison de la décision"), max_length=255, blank=True)
 
     class Meta:
         verbose_name = _("virement reçu")

@@ -36,6 +36,8 @@ class Screen:
     clock: Deadline | None
     # Why the last try was refused, in words; empty once another began.
     failure: str = ""
+    # What the amount holds, as it was written at validation.
+    note: str = ""
     paid: Payment | None = None
     refunds: list[Refund] = field(default_factory=list)
     skipped: list[tuple[date, str]] = field(default_factory=list)
@@ -61,6 +63,7 @@ def of(dossier: Dossier, *, at: datetime) -> Screen:
         amount_cents=line.amount_cents,
         attempt=attempt,
         clock=clock,
+        note=line.reason,
         paid=_paid(dossier) if line.reserved_id else None,
         refunds=refunds.of_dossier(dossier),
         skipped=[(date.fromisoformat(skip["day"]), skip["why"]) for skip in clock.skipped] if clock else [],

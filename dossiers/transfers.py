@@ -413,10 +413,10 @@ def _undecided(transfer_id: int) -> BankTransfer:
 def _decide(
     transfer: BankTransfer, state: BankTransfer.State, *, reason: str, action: str, by: Actor, at: datetime
 ) -> BankTransfer:
-    transfer.state, transfer.decision = state, reason.strip()[:255]
+    transfer.state, transfer.decision_reason = state, reason.strip()[:255]
     transfer.decided_at, transfer.decided_by = at, by.user
-    transfer.save(update_fields=["state", "decision", "decided_at", "decided_by", "dossier"])
-    details = {"reason": transfer.decision}
+    transfer.save(update_fields=["state", "decision_reason", "decided_at", "decided_by", "dossier"])
+    details = {"reason": transfer.decision_reason}
     if transfer.dossier is not None:
         details["row"] = journal.subject_of(transfer.dossier)
     journal.record(by=by, action=action, subject=transfer, at=at, details=details)

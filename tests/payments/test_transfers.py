@@ -234,7 +234,7 @@ def test_an_agent_sends_back_or_sets_aside_with_a_reason(agent, at, verb):
     getattr(transfers, verb)(transfer.pk, reason="Un loyer.", by=agent, at=at)
     transfer.refresh_from_db()
     assert transfer.state in {"to_send_back", "set_aside"}
-    assert transfer.decision == "Un loyer."
+    assert transfer.decision_reason == "Un loyer."
 
 
 def test_nobody_else_decides(dossier, at):
