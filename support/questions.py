@@ -426,7 +426,8 @@ QUESTIONS: dict[Subject, tuple[Question, ...]] = {
                     "L’inscription est confirmée quand le paiement est reçu."
                 ),
                 _(
-                    "La carte est tapée chez notre service de paiement : le portail ne voit jamais son numéro."
+                    "La carte est tapée chez notre service de paiement : "
+                    "le portail ne voit jamais son numéro."
                 ),
                 _("Ne payez jamais un organisme directement pour une inscription faite ici."),
             ),
@@ -439,7 +440,8 @@ QUESTIONS: dict[Subject, tuple[Question, ...]] = {
             (
                 _("Votre dossier reste ouvert jusqu’à la fin du délai de paiement. Vous pouvez recommencer."),
                 _(
-                    "Essayez une autre carte, ou payez par virement. Si cela recommence, appelez votre banque."
+                    "Essayez une autre carte, ou payez par virement. "
+                    "Si cela recommence, appelez votre banque."
                 ),
                 _("Sans paiement à temps, le dossier s’arrête et vos droits vous sont rendus."),
             ),

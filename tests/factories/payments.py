@@ -7,7 +7,7 @@ from django.utils import timezone
 from factory.django import DjangoModelFactory
 
 from dossiers import workflow
-from dossiers.models import BankTransfer, CardPayment, Dossier, PaymentEvent
+from dossiers.models import BankTransfer, CardPayment, Dossier, PaymentEvent, Refund
 from tests.factories.accounts import UserFactory
 from tests.factories.dossiers import DossierFactory
 
@@ -39,6 +39,22 @@ class PaymentEventFactory(DjangoModelFactory):
     subject = "pi_1"
     created_at = factory.LazyFunction(timezone.now)
     received_at = factory.LazyFunction(timezone.now)
+    next_try_at = factory.LazyFunction(timezone.now)
+
+
+class RefundFactory(DjangoModelFactory):
+    """One to make by hand: what it gives back came by transfer."""
+
+    class Meta:
+        model = Refund
+
+    key = factory.Sequence(lambda number: f"test:{number}")
+    dossier = factory.LazyFunction(lambda: DossierFactory(awaiting_payment=True))
+    way = "transfer"
+    payment_reference = "VIR-1"
+    amount_cents = 10_000
+    reason = "Votre inscription est annulée."
+    due_at = factory.LazyFunction(timezone.now)
     next_try_at = factory.LazyFunction(timezone.now)
 
 
