@@ -47,7 +47,14 @@ from tools.dev.checkout import (
 )
 from tools.dev.environment import environment_stamp, make_environment
 from tools.dev.processes import ignore_signals, run_in_front, run_step, start, stop, stop_leftover, wait_until
-from tools.dev.servers import HOST, clear_postgres_lock, hold_web_port, services
+from tools.dev.servers import (
+    HOST,
+    announce_payments_to,
+    clear_postgres_lock,
+    hold_web_port,
+    services,
+    start_card_service,
+)
 
 WEB_PORT = 8000
 
@@ -162,6 +169,12 @@ def up(*, reset, port, demo):
         with services(VAR, kept["SERVICE_PASSWORD"]) as (addresses, children):
             declare("up", addresses, children)
             say("PostgreSQL and broker ready")
+            card_keys = {}
+            if not os.environ.get("STRIPE_SECRET_KEY"):
+                child, card_keys = start_card_service(new_log("cards"))
+                children.append(child)
+                addresses |= card_keys
+                declare("up", addresses, children)
             logins = prepare(development_variables(kept, addresses), demo=demo)
             with hold_web_port(port) as web_port:
                 if web_port != port:
@@ -174,6 +187,8 @@ def up(*, reset, port, demo):
                     declare("up", addresses, [*portal, *children], address)
                     wait_until(lambda: answers_http(web_port), portal[0], limit=120)
                     say("The portal answers")
+                    if card_keys:
+                        announce_payments_to(address, card_keys)
                     portal += start_celery(env)
                     declare("up", addresses, [*portal, *children], address)
                     print(welcome(address, logins), flush=True)

@@ -24,6 +24,7 @@ from django.utils.translation import gettext_lazy
 from accounts import journal
 from accounts.actors import Actor, Role
 from dossiers import controls, force_majeure, message_guards, messages, relief, training, workflow
+from dossiers import payment_admin as payment_admin  # what holders pay has a module of its own
 from dossiers.forms import CompletionForm, EurosField
 from dossiers.models import (
     Batch,

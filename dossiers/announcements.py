@@ -13,7 +13,7 @@ from django.urls import reverse
 from accounts import listing as people
 from accounts.actors import Role
 from dossiers import listing
-from dossiers.models import Control, Deadline, Dossier, FundingLine, Relief, Transition
+from dossiers.models import Control, Deadline, Dossier, FundingLine, Refund, Relief, Transition
 from dossiers.states import SILENT_PARTY, WHOSE_TURN, ClockKind, State
 from notices import outbox
 from notices.kinds import Kind
@@ -133,6 +133,17 @@ def tell_extension(dossier: Dossier, clock: Deadline, *, relief: Relief, at: dat
     event_key = f"relief:{relief.pk}:{dossier.pk}"
     for role in (HOLDER, PROVIDER):
         _tell(dossier, role, Kind.RELIEF_EXTENDED, event_key=event_key, facts=facts, at=at)
+
+
+def tell_refund(dossier: Dossier, refund: Refund, *, at: datetime) -> None:
+    """Tell the holder that their money comes back: when it is asked for, then when it has left."""
+    kind = Kind.REFUND_SENT if refund.state == Refund.State.SENT else Kind.REFUND_DUE
+    facts = facts_of(dossier, clock=None) | {
+        "amount": french.euros(refund.amount_cents),
+        "way": refund.way,
+        "reason": refund.reason,
+    }
+    _tell(dossier, HOLDER, kind, event_key=f"{kind}:{refund.pk}", facts=facts, at=at)
 
 
 def facts_of(dossier: Dossier, *, clock: Deadline | None) -> dict[str, Any]:

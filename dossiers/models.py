@@ -13,6 +13,10 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from accounts.actors import Role
+from dossiers.payment_models import BankTransfer as BankTransfer
+from dossiers.payment_models import CardPayment as CardPayment
+from dossiers.payment_models import PaymentEvent as PaymentEvent
+from dossiers.payment_models import Refund as Refund
 from dossiers.states import (
     VERB_WORDS,
     ClaimState,

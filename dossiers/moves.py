@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 import rulebook
 from accounts.actors import Actor
 from accounts.models import HolderProfile
-from dossiers import announcements, clocks, permissions, settlement
+from dossiers import announcements, clocks, permissions, refunds, settlement
 from dossiers.models import Deadline, Dossier, FundingLine, Transition
 from dossiers.states import CLOCK_OF, MOVES, THEN, ClockKind, State
 from rights import ledger
@@ -119,7 +119,7 @@ def last_round(dossier: Dossier) -> int:
 
 
 def release(dossier: Dossier, *, by: Actor, at: datetime) -> None:
-    """Everything the latest round reserved goes back where it came from."""
+    """Everything the latest round reserved goes back where it came from; what was paid is owed (refunds)."""
     number = last_round(dossier)
     reserved = FundingLine.objects.filter(dossier=dossier, round=number, reserved__isnull=False)
     pockets = list(reserved.order_by("position").values_list("reserved_id", flat=True))
@@ -131,6 +131,7 @@ def release(dossier: Dossier, *, by: Actor, at: datetime) -> None:
             by=by,
             reason=_("Dossier %s") % dossier.number,
         )
+        refunds.owe_released(dossier, round_number=number, at=at)
 
 
 # --- How an order ends in money ---------------------------------------------------------------------------
@@ -186,6 +187,14 @@ def settle(
         by=by,
         reason=_("Dossier %s") % dossier.number,
     )
+    if settled.refunded_card_cents:
+        refunds.owe_released(
+            dossier,
+            round_number=last_round(dossier),
+            amount_cents=settled.refunded_card_cents,
+            reason=settled.reason,
+            at=at,
+        )
     return told(settled, cause, completion)
 
 

@@ -2,11 +2,12 @@
 
 import logging
 
+import kombu.exceptions
 from celery import shared_task
 from django.db import OperationalError
 from django.utils import timezone
 
-from dossiers import bulk, deadlines
+from dossiers import bulk, deadlines, payments
 
 log = logging.getLogger(__name__)
 
@@ -50,3 +51,32 @@ def carry_out_batches():
 @shared_task
 def discard_forgotten_batches():
     log.info("discarded %s batches that nobody confirmed", bulk.discard_forgotten(at=timezone.now()))
+
+
+@shared_task
+def handle_payment_events():
+    _tell("payment events", payments.handle_events(at=timezone.now()))
+
+
+def handle_payment_events_soon():
+    """Ask a worker now; a broker that is down loses nothing, for beat asks again."""
+    try:
+        handle_payment_events.delay()
+    except kombu.exceptions.OperationalError:
+        log.warning("payment events wait for beat: the broker is down")
+
+
+@shared_task
+def ask_about_payments():
+    _tell("card payments asked again", payments.ask_again(at=timezone.now()))
+    _tell("cards forgotten", payments.forget_cards(at=timezone.now()))
+
+
+@shared_task
+def send_refunds():
+    _tell("refunds", payments.send_refunds(at=timezone.now()))
+
+
+def _tell(what: str, report: payments.Report) -> None:
+    if report != payments.Report():
+        log.info("%s: %s", what, report)

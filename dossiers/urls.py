@@ -2,7 +2,18 @@
 
 from django.urls import path
 
-from dossiers.views import batches, calendar, claims, first_steps, holder, messages, provider, training
+from dossiers.views import (
+    batches,
+    calendar,
+    claims,
+    first_steps,
+    holder,
+    messages,
+    payment,
+    payment_events,
+    provider,
+    training,
+)
 
 urlpatterns = [
     path("mes-dossiers", holder.dossiers, name="dossiers"),
@@ -42,6 +53,21 @@ urlpatterns = [
         messages.dossier_message_report,
         name="dossier_message_report",
     ),
+    path("mes-dossiers/<uuid:dossier_id>/payer", payment.dossier_payment, name="dossier_payment"),
+    path(
+        "mes-dossiers/<uuid:dossier_id>/payer/carte", payment.dossier_pay_by_card, name="dossier_pay_by_card"
+    ),
+    path(
+        "mes-dossiers/<uuid:dossier_id>/payer/<uuid:payment_id>/verifier",
+        payment.dossier_payment_look,
+        name="dossier_payment_look",
+    ),
+    path(
+        "mes-dossiers/<uuid:dossier_id>/payer/<uuid:payment_id>/abandonner",
+        payment.dossier_payment_abandon,
+        name="dossier_payment_abandon",
+    ),
+    path("paiement/evenements", payment_events.payment_events, name="payment_events"),
     path("mon-agenda", calendar.calendar_page, name="calendar"),
     path("mon-agenda/adresse", calendar.calendar_make, name="calendar_make"),
     path("mon-agenda/supprimer", calendar.calendar_stop, name="calendar_stop"),

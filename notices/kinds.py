@@ -26,6 +26,8 @@ class Kind(models.TextChoices):
     DOSSIER_ACCEPTED = "dossier_accepted", _("Inscription confirmée")
     PAYMENT_AWAITED = "payment_awaited", _("Paiement attendu")
     PAYMENT_REFUSED = "payment_refused", _("Paiement refusé")
+    REFUND_DUE = "refund_due", _("Remboursement demandé")
+    REFUND_SENT = "refund_sent", _("Remboursement envoyé")
     DOSSIER_CANCELLED_BY_HOLDER = "dossier_cancelled_by_holder", _("Annulation par le titulaire")
     DOSSIER_CANCELLED_BY_PROVIDER = "dossier_cancelled_by_provider", _("Annulation par l’organisme")
     DOSSIER_WITHDRAWN = "dossier_withdrawn", _("Rétractation du titulaire")

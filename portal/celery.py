@@ -46,6 +46,21 @@ app.conf.beat_schedule = {
         "schedule": 15.0,
         "options": {"expires": 12},
     },
+    "handle-payment-events": {
+        "task": "dossiers.tasks.handle_payment_events",
+        "schedule": 15.0,
+        "options": {"expires": 12},
+    },
+    "ask-about-payments": {
+        "task": "dossiers.tasks.ask_about_payments",
+        "schedule": 60.0,
+        "options": {"expires": 55},
+    },
+    "send-refunds": {
+        "task": "dossiers.tasks.send_refunds",
+        "schedule": 30.0,
+        "options": {"expires": 25},
+    },
     "discard-forgotten-batches": {
         "task": "dossiers.tasks.discard_forgotten_batches",
         "schedule": crontab(minute="40", hour="2"),

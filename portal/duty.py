@@ -22,7 +22,17 @@ from accounts.models import HolderProfile, SignIn, User
 from admissions import listing as admissions
 from admissions.models import Measure
 from catalog.models import CatalogueImport, ImportRun
-from dossiers.models import Claim, Control, Deadline, Dossier, MessageReport, Relief
+from dossiers.models import (
+    BankTransfer,
+    Claim,
+    Control,
+    Deadline,
+    Dossier,
+    MessageReport,
+    PaymentEvent,
+    Refund,
+    Relief,
+)
 from dossiers.states import ClaimState, ClockKind
 from dossiers.states import State as DossierState
 from notices.models import Notice
@@ -437,6 +447,40 @@ SOURCES: dict[str, Source] = {
         related=("provider__organisation",),
         words=lambda row: f"{row.number} · {row.provider}",
         url=lambda row: reverse("admin:dossiers_dossier_payment", args=[row.pk]),
+    ),
+    "virement-a-decider": Source(
+        label=gettext_lazy("Virement à rattacher"),
+        permission="dossiers.change_banktransfer",
+        rows=lambda user, at: BankTransfer.objects.filter(state__in=BankTransfer.WAITING),
+        since=F("imported_at"),
+        until=NEVER,
+        related=(),
+        words=lambda row: f"{row} · {row.payer_name}",
+        url=lambda row: reverse("admin:dossiers_banktransfer_change", args=[row.pk]),
+    ),
+    "remboursement": Source(
+        label=gettext_lazy("Remboursement à faire à la main"),
+        permission="dossiers.change_refund",
+        rows=lambda user, at: Refund.objects.filter(
+            Q(state=Refund.State.STUCK) | Q(way=Refund.Way.TRANSFER, state=Refund.State.DUE)
+        ),
+        since=F("due_at"),
+        until=NEVER,
+        related=("dossier",),
+        words=lambda row: f"{row.dossier.number} · {row}",
+        url=lambda row: reverse("admin:dossiers_refund_change", args=[row.pk]),
+    ),
+    "paiement": Source(
+        label=gettext_lazy("Paiement par carte à regarder"),
+        permission="dossiers.change_paymentevent",
+        rows=lambda user, at: PaymentEvent.objects.filter(
+            outcome=PaymentEvent.Outcome.SET_ASIDE, looked_at__isnull=True
+        ),
+        since=F("received_at"),
+        until=NEVER,
+        related=(),
+        words=lambda row: f"{row.kind} · {row.note}",
+        url=lambda row: reverse("admin:dossiers_paymentevent_change", args=[row.pk]),
     ),
     "remise": Source(
         label=gettext_lazy("Remise de délai à confirmer"),

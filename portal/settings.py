@@ -12,6 +12,7 @@ import environ
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
+from stdnum import iban
 
 from portal import database, logs
 
@@ -321,6 +322,31 @@ MAINTENANCE_MODE_RETRY_AFTER = 900
 # Whoever repairs signs in and looks; monitors go on asking.
 MAINTENANCE_MODE_IGNORE_ADMIN_SITE = True
 MAINTENANCE_MODE_IGNORE_URLS = [r"^/connexion/login/", r"^/sante/", r"^/metriques"]
+
+# --- Paying what is left (dossiers/payment_service.py, docs/adr/0009-paying-by-card.md) ----------
+# Without its three keys the card is not offered; without an account number, neither is the transfer.
+STRIPE_SECRET_KEY = env("STRIPE_SECRET_KEY", default="")
+STRIPE_PUBLIC_KEY = env("STRIPE_PUBLIC_KEY", default="")
+STRIPE_WEBHOOK_SECRET = env("STRIPE_WEBHOOK_SECRET", default="")
+if len({bool(STRIPE_SECRET_KEY), bool(STRIPE_PUBLIC_KEY), bool(STRIPE_WEBHOOK_SECRET)}) > 1:
+    raise ImproperlyConfigured("STRIPE_SECRET_KEY, STRIPE_PUBLIC_KEY, STRIPE_WEBHOOK_SECRET: all or none.")
+STRIPE_API_BASE = env("STRIPE_API_BASE", default="https://api.stripe.com")
+STRIPE_JS_URL = env("STRIPE_JS_URL", default="https://js.stripe.com/v3/")
+# What the one payment page may load and speak to besides the portal: the service's own list.
+STRIPE_ORIGINS = env.list(
+    "STRIPE_ORIGINS",
+    default=[
+        "https://js.stripe.com",
+        "https://*.js.stripe.com",
+        "https://api.stripe.com",
+        "https://hooks.stripe.com",
+    ],
+)
+# Where transfers go. The account of the demonstration exists nowhere: its bank has no such code.
+PORTAL_IBAN = env("PORTAL_IBAN", default="" if IS_PRODUCTION else "FR76 9999 9000 0000 0000 0000 033")
+if PORTAL_IBAN and not iban.is_valid(PORTAL_IBAN):
+    raise ImproperlyConfigured("PORTAL_IBAN: this account number has a digit wrong.")
+PORTAL_IBAN_OWNER = env("PORTAL_IBAN_OWNER", default="" if IS_PRODUCTION else "Portail formation")
 
 # --- Logs, metrics ----------------------------------------------------------------------------
 logs.configure()

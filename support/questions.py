@@ -418,14 +418,17 @@ QUESTIONS: dict[Subject, tuple[Question, ...]] = {
             _("Comment payer ce qui reste ?"),
             (
                 _(
-                    "Par virement, du montant exact, avec le numéro du dossier comme référence. "
-                    "Votre dossier donne les deux."
+                    "Par carte, tout de suite, ou par virement du montant exact, avec la référence donnée. "
+                    "Tout est dans votre dossier : « Payer ce qui reste »."
                 ),
                 _(
                     "Vous avez {payment} après votre validation. "
-                    "L’inscription est confirmée quand le virement est reçu."
+                    "L’inscription est confirmée quand le paiement est reçu."
                 ),
-                _("Le portail n’accepte pas encore la carte bancaire."),
+                _(
+                    "La carte est tapée chez notre service de paiement : "
+                    "le portail ne voit jamais son numéro."
+                ),
                 _("Ne payez jamais un organisme directement pour une inscription faite ici."),
             ),
             links=(DOSSIERS_LINK,),
@@ -436,7 +439,10 @@ QUESTIONS: dict[Subject, tuple[Question, ...]] = {
             _("Mon paiement a été refusé. Que faire ?"),
             (
                 _("Votre dossier reste ouvert jusqu’à la fin du délai de paiement. Vous pouvez recommencer."),
-                _("Vérifiez le montant exact et la référence. Si cela recommence, appelez votre banque."),
+                _(
+                    "Essayez une autre carte, ou payez par virement. "
+                    "Si cela recommence, appelez votre banque."
+                ),
                 _("Sans paiement à temps, le dossier s’arrête et vos droits vous sont rendus."),
             ),
             links=(DOSSIERS_LINK,),

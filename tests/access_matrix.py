@@ -30,6 +30,7 @@ from tests.factories.declarations import DeclarationProofFactory
 from tests.factories.dossiers import DossierFactory, holder_actor, provider_actor
 from tests.factories.messages import MessageFactory
 from tests.factories.notices import NoticeFactory
+from tests.factories.payments import CardPaymentFactory
 from tests.factories.rights import DeclarationFactory
 from tests.factories.support import TicketFactory
 
@@ -149,6 +150,12 @@ def an_evidence(world):
     """A file by which `holder` proved a force majeure."""
     claimed = a_dossier(claimed=True, at=timezone.now() - timedelta(days=80))(world)
     return [Evidence.objects.get(claim__dossier_id=claimed[0]).pk]
+
+
+def a_card_payment(world):
+    """A try of `holder` that never got its number at the service."""
+    [dossier_id] = a_dossier(awaiting_payment=True)(world)
+    return [dossier_id, CardPaymentFactory(dossier_id=dossier_id).pk]
 
 
 def a_feed(world):
@@ -341,6 +348,14 @@ ROWS = (
     Row("dossier_message_report", "GET", a_message("provider"), LOGIN, 200, 404, 403, 403, 403),
     Row("dossier_message_report", "GET", a_message("holder"), LOGIN, 404, 404, 403, 403, 403),
     Row("dossier_message_report", "POST", a_message("provider"), LOGIN, 422, 404, 403, 403, 403),
+    Row("dossier_payment", "GET", a_dossier(awaiting_payment=True), LOGIN, 200, 404, 403, 403, 403),
+    Row("dossier_payment", "GET", a_dossier(requested=True), LOGIN, 404, 404, 403, 403, 403),
+    # No key is configured there: no card is offered, and no event is heard.
+    Row("dossier_pay_by_card", "POST", a_dossier(awaiting_payment=True), LOGIN, 404, 404, 403, 403, 403),
+    Row("dossier_payment_look", "POST", a_card_payment, LOGIN, 302, 404, 403, 403, 403),
+    Row("dossier_payment_abandon", "POST", a_card_payment, LOGIN, 302, 404, 403, 403, 403),
+    Row("payment_events", "POST", None, 404, 404, 404, 404, 404, 404),
+    Row("payment_events", "GET", None, 405, 405, 405, 405, 405, 405),
     Row("first_step_seen", "POST", lambda world: ["droits"], LOGIN, 302, 302, 403, 403, 403),
     Row("first_steps_put_away", "POST", None, LOGIN, 302, 302, 403, 403, 403),
     Row("first_steps_bring_back", "POST", None, LOGIN, 302, 302, 403, 403, 403),

@@ -21,6 +21,7 @@ from playwright.sync_api import sync_playwright
 import rulebook
 from rights import claims
 from tests import guards, sweep
+from tests.card_service import card_service, cards  # noqa: F401 - fixtures
 from tests.factories.accounts import HolderFactory, MembershipFactory, UserFactory
 from tests.factories.catalog import ProviderFactory
 

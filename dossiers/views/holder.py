@@ -23,7 +23,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 import rulebook
 from accounts.permissions import holder_required
 from catalog.models import Offer, Session
-from dossiers import calendar, guards, listing, screen, threads, workflow
+from dossiers import calendar, guards, listing, refunds, screen, threads, workflow
 from dossiers.forms import (
     CancelLateForm,
     ContestForm,
@@ -329,6 +329,7 @@ def answer(
     """The page of a dossier, or its part, as it is now."""
     at = timezone.now()
     shown = screen.of(found, actor=request.actor, at=at)
+    is_over = found.state not in listing.CLOCK_OF and found.state != "draft"
     context = screen.context(
         shown,
         error=error,
@@ -336,7 +337,8 @@ def answer(
         send_form=send_form or SendForm(),
         reason_form=reason_form or ReasonForm(),
         contest_form=contest_form or ContestForm(prefix="contest"),
-        is_over=found.state not in listing.CLOCK_OF and found.state != "draft",
+        is_over=is_over,
+        refunds=refunds.of_dossier(found) if is_over else [],
         discard_proof=_discard_proof(request, found.pk),
         dates=_dates(request, found, at=at),
     )

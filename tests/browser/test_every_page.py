@@ -67,8 +67,9 @@ def stage(django_db_setup, django_db_blocker):
 
 
 @pytest.fixture(scope="module")
-def server(stage):
-    with override_settings(ROOT_URLCONF="tests.browser.addresses"):
+def server(stage, card_service):
+    cards = {**card_service.keys, "STRIPE_ORIGINS": [card_service.base]}
+    with override_settings(ROOT_URLCONF="tests.browser.addresses", **cards):
         running = LiveServer("localhost")
         yield running
         running.stop()

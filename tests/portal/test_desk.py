@@ -31,6 +31,12 @@ from tests.factories.admissions import JoinRequestFactory
 from tests.factories.declarations import DeclarationProofFactory
 from tests.factories.dossiers import DossierFactory, holder_actor
 from tests.factories.messages import MessageFactory, ReportFactory
+from tests.factories.payments import (
+    BankTransferFactory,
+    CardPaymentFactory,
+    PaymentEventFactory,
+    RefundFactory,
+)
 from tests.factories.rights import CreditFactory, YearlyStatementFactory
 from tests.factories.support import TicketFactory
 
@@ -267,6 +273,10 @@ def test_every_page_about_a_person_writes_a_line(label, admin_client_, administr
     FirstSteps.objects.get_or_create(holder=dossier.holder)
     CalendarFeed.objects.create(user=administrator, made_at=now)
     Payment.objects.create(dossier=dossier, reference="R1", amount_cents=1, outcome="refused", at=now)
+    CardPaymentFactory(dossier_id=dossier.pk)
+    PaymentEventFactory()
+    BankTransferFactory()
+    RefundFactory(dossier=dossier)
     Relief.objects.create(kind="extend", reason="Panne", proposed_by=administrator, proposed_at=now)
     credit = CreditFactory(at=now - timedelta(days=2))
     CreditFactory(key="dif:CERTIFICAT-1", kind="dif", at=now - timedelta(days=2))

@@ -27,8 +27,19 @@ from catalog.models import (
     Succession,
     Town,
 )
-from dossiers import bulk, calendar, controls, first_steps, relief, workflow
-from dossiers.models import Dossier, Relief
+from dossiers import (
+    bulk,
+    calendar,
+    clocks,
+    controls,
+    first_steps,
+    payment_references,
+    payments,
+    relief,
+    workflow,
+)
+from dossiers.models import Dossier, Refund, Relief
+from dossiers.states import ClockKind
 from dossiers.states import State as DossierState
 from rights import adjustments, awards, crediting_year, declarations, earmarks, integrity, seals
 from rights.kinds import DeclarationKind, FunderKind, Origin, PocketKind, WorkStatus
@@ -56,6 +67,7 @@ from tests.factories.dossiers import (
 )
 from tests.factories.dotations import EnvelopeFactory, GrantFactory
 from tests.factories.messages import MessageFactory, ReportFactory
+from tests.factories.payments import BankTransferFactory, CardPaymentFactory, PaymentEventFactory
 from tests.factories.rights import CreditFactory, YearlyStatementFactory
 
 NEWCOMER = "nouveau@exemple.invalid"
@@ -89,6 +101,8 @@ TALKING = "bavarde@exemple.invalid"
 ANSWERING = "repond@exemple.invalid"
 SILENCED = "gele-et-bavard@exemple.invalid"
 DECLARING = "declarante@exemple.invalid"
+# One person per state of a payment: « paie-attend@exemple.invalid »…
+PAYING = "paie"
 
 
 class Stage:
@@ -116,6 +130,7 @@ class Stage:
             _funded_people()
             _adjustment()
             _declarations()
+            _payments()
 
         _told_rights()
         _threads()
@@ -622,6 +637,74 @@ def _rarities() -> None:
     first = Movement.objects.earliest("recorded_at").recorded_at
     seals.seal_due(at=first + timedelta(days=1))
     integrity.nightly_check(at=at)
+
+
+def _payments() -> None:
+    """A payment in each of its states, and what waits for a decision of the administration."""
+    at = timezone.now()
+    found = {}
+    for name in ("attend", "refus", "encours", "verif", "paye", "tard", "rendu", "arendre"):
+        user = UserFactory(email=f"{PAYING}-{name}@exemple.invalid")
+        holder = HolderFactory(user=user, first_names="Solène", birth_name="Kermadec")
+        session = SessionFactory(
+            starts_on=in_business_days(at, 30),
+            ends_on=in_business_days(at, 30) + timedelta(days=4),
+            offer__price_cents=148_000,
+            offer__title="Rédaction et réalisation web",
+        )
+        found[name] = DossierFactory(
+            awaiting_payment=True, holder=holder, session=session, at=at - timedelta(hours=1)
+        )
+    tried = {"began_at": at - timedelta(minutes=20), "settled_at": at}
+    CardPaymentFactory(
+        dossier_id=found["refus"].pk, state="failed", failure="insufficient_funds", service_id="pi_1", **tried
+    )
+    CardPaymentFactory(dossier_id=found["encours"].pk, state="processing", service_id="pi_2", began_at=at)
+    checked = CardPaymentFactory(
+        dossier_id=found["verif"].pk,
+        state="processing",
+        service_id="pi_3",
+        began_at=at,
+        received_cents=138_001,
+        trouble="Reçu 1 380,01 € (EUR) au lieu de 1 380,00 € : rien n’a bougé.",
+    )
+    PaymentEventFactory(
+        subject=checked.service_id,
+        handled_at=at,
+        outcome="set_aside",
+        note=checked.trouble,
+        payload={"id": "pi_3", "amount": 138_001, "currency": "eur"},
+    )
+    for name in ("paye", "rendu", "arendre"):
+        left = workflow.remainder_line(found[name]).amount_cents
+        reference = f"VIR-2026-{name}"
+        if name == "rendu":
+            card = CardPaymentFactory(
+                dossier_id=found[name].pk, state="processing", service_id=reference, began_at=at
+            )
+            payments.settle(
+                card.pk,
+                payments.Intent(reference, payments.Stand.SUCCEEDED, left, "eur", attempt=str(card.pk)),
+                at=at,
+            )
+        else:
+            act("confirm_payment", found[name], at=at, reference=reference, amount_cents=left)
+        if name != "paye":
+            act("withdraw", found[name], at=at)
+    payments._mark_sent(Refund.objects.get(dossier=found["rendu"]).pk, "re_1", at=at)
+    clock = clocks.running(found["tard"], ClockKind.PAYMENT)
+    act("lapse", found["tard"], at=clock.due_at)
+    waiting = found["attend"]
+    left = workflow.remainder_line(waiting).amount_cents
+    BankTransferFactory(
+        amount_cents=left + 1,
+        text=f"VIR SEPA RECU {payment_references.compact(waiting.number)} FORMATION",
+        payer_name="MME KERMADEC SOLENE",
+        state="near",
+        note="Reçu 1 380,01 € au lieu de 1 380,00 €.",
+        dossier=waiting,
+    )
+    BankTransferFactory(amount_cents=52_000, text="LOYER NOVEMBRE", payer_name="M. DURAND")
 
 
 def _declarations() -> None:

@@ -4,13 +4,16 @@ They serve development and tests only: no TLS, loopback only. Production has its
 """
 
 import contextlib
+import json
 import os
 import pwd
 import random
+import secrets
 import shutil
 import signal
 import socket
 import subprocess
+import urllib.request
 from pathlib import Path
 
 from tools.dev.checkout import PYTHON, ROOT, Trouble, new_log, write_private
@@ -192,6 +195,45 @@ def start_valkey(folder, password, log, *, port=None):
         stop([child])
         raise
     return child, f"redis://:{password}@{HOST}:{port}/0"
+
+
+def start_card_service(log):
+    """Start a card service that takes invented cards; returns the child and how the portal speaks to it."""
+    port = free_service_port()
+    program = ROOT / "tools" / "dev" / "card_service.py"
+    child = start("Card service", [PYTHON, program, str(port)], log, cwd="/")
+
+    def answers():
+        with contextlib.suppress(OSError), socket.create_connection((HOST, port), timeout=1):
+            return True
+        return False
+
+    try:
+        wait_until(answers, child, limit=60)
+    except BaseException:
+        stop([child])
+        raise
+    base = f"http://{HOST}:{port}"
+    return child, {
+        "STRIPE_API_BASE": base,
+        "STRIPE_JS_URL": f"{base}/js.stripe.com/v3/",
+        "STRIPE_ORIGINS": base,
+        # It takes any key of this form, and signs its events with the secret we give it.
+        "STRIPE_SECRET_KEY": f"sk_test_{secrets.token_hex(12)}",
+        "STRIPE_PUBLIC_KEY": f"pk_test_{secrets.token_hex(12)}",
+        "STRIPE_WEBHOOK_SECRET": f"whsec_{secrets.token_hex(16)}",
+    }
+
+
+def announce_payments_to(address, keys):
+    """Have the card service tell its events to the portal at this address."""
+    told = {"url": f"{address}/paiement/evenements", "secret": keys["STRIPE_WEBHOOK_SECRET"]}
+    request = urllib.request.Request(  # noqa: S310 - our own server, just started
+        f"{keys['STRIPE_API_BASE']}/_config/webhooks/portal",
+        data=json.dumps(told).encode(),
+        headers={"Content-Type": "application/json"},
+    )
+    urllib.request.urlopen(request, timeout=10).close()  # noqa: S310
 
 
 @contextlib.contextmanager
