@@ -34,6 +34,8 @@ def open_control(dossier_id: UUID, *, by: Actor, at: datetime, words: str) -> Co
             _check_agent(dossier, by)
         else:
             permissions.check_holder(dossier, by)
+        if by.user is None:
+            raise NotAllowed(_("Ce dossier n’est pas le vôtre."))
         if dossier.state != CONTROLLED:
             raise Refused(_("Seul un service fait déclaré, et pas encore validé, peut être contesté."))
         guards.check_reason(words, field="words")

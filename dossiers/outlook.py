@@ -192,7 +192,7 @@ def _note(line: FundingLine, *, at: datetime, is_late: bool = False) -> str:
         return _("Retourne à l’État : cet abondement n’était que pour cette formation.")
     if is_late:
         return _("Retourne à son financeur : cette aide n’était que pour cette formation.")
-    if listing.has_ended(line, at=at):
+    if line.source.expires_on is not None and listing.has_ended(line, at=at):
         return _(
             "Utilisable jusqu’au %(day)s seulement : cette somme retourne à son financeur, "
             "et ne pourra plus servir."

@@ -17,7 +17,7 @@ from accounts.actors import Actor
 from accounts.permissions import NotAllowed
 from dossiers import announcements, clocks, training, workflow
 from dossiers.models import Deadline, Dossier, Relief
-from dossiers.states import CLOCK_OF, ClockKind, State
+from dossiers.states import ClockKind
 from rulebook import workdays
 from ui.refusals import Refused
 
@@ -100,14 +100,15 @@ def extend(dossier_id: UUID, *, relief: Relief, by: Actor, at: datetime) -> None
         )
         if Deadline.objects.filter(dossier=dossier, opened_by_relief=relief).exists():
             return
-        kind = CLOCK_OF.get(State(dossier.state))
-        clock = clocks.running(dossier, kind) if kind else None
-        if kind is None or clock is None:
+        clock = Deadline.objects.filter(dossier=dossier, closed_at__isnull=True).first()
+        if clock is None:
             raise Refused(_("Aucun délai ne court sur ce dossier."))
+        kind = ClockKind(clock.kind)
         today = workdays.paris_day(at)
         rules = rulebook.on(today)
         period = workdays.period(max(clock.last_day, today), relief.extra_days)
-        period = clocks.until_start_at_most(period, starts_on=dossier.starts_on)
+        if kind in clocks.BEFORE_THE_START:
+            period = clocks.until_start_at_most(period, starts_on=dossier.starts_on)
         if period.expires_at <= max(clock.due_at, at):
             raise Refused(_("Ce délai ne peut pas aller plus loin que le début de la formation."))
         clocks.close_clock(dossier, kind, at=at, outcome=Deadline.Outcome.MOOT)

@@ -22,6 +22,7 @@ urlpatterns = [
     path("mes-dossiers/<uuid:dossier_id>/modifier", holder.dossier_edit, name="dossier_edit"),
     path("mes-dossiers/<uuid:dossier_id>/supprimer", holder.dossier_discard, name="dossier_discard"),
     path("mes-dossiers/<uuid:dossier_id>/envoyer", holder.dossier_send, name="dossier_send"),
+    path("mes-dossiers/<uuid:dossier_id>/renvoyer", holder.dossier_send_again, name="dossier_send_again"),
     path("mes-dossiers/<uuid:dossier_id>/valider", holder.dossier_accept, name="dossier_accept"),
     path("mes-dossiers/<uuid:dossier_id>/abonder", holder.dossier_top_up, name="dossier_top_up"),
     path("mes-dossiers/<uuid:dossier_id>/refuser", holder.dossier_decline, name="dossier_decline"),

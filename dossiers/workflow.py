@@ -105,6 +105,28 @@ def discard(dossier_id: UUID, *, by: Actor) -> None:
         dossier.delete()
 
 
+def draft_again(dossier_id: UUID, *, by: Actor, at: datetime, request_id: UUID) -> Dossier:
+    """A new draft for the same session, with all that a dossier without follow-up said. By its holder.
+
+    Effects: a Dossier row. A wished start that cannot be reached any more is left out. Sent with `submit`.
+    """
+    with transaction.atomic():
+        old = moves.lock(dossier_id)
+        permissions.check_holder(old, by)
+        if old.state != State.LAPSED:
+            raise Refused(_("Seule une demande restée sans suite se renvoie ainsi."))
+        draft = create(old.session_id, by=by, at=at, request_id=request_id)
+        if draft.state != State.DRAFT:
+            return draft
+        earliest = workdays.earliest_start(
+            workdays.paris_day(at), rulebook.on(workdays.paris_day(at)).earliest_start_days
+        )
+        wished = old.wished_start if old.wished_start and old.wished_start >= earliest else None
+        fields = {"project": old.project, "wished_start": wished}
+        kept = {"contact_email": old.contact_email, "contact_phone": old.contact_phone}
+        return edit(draft.pk, by=by, fields=fields | kept)
+
+
 # --- The main line ---------------------------------------------------------------------------
 
 

@@ -337,6 +337,7 @@ ROWS = (
     Row("dossier_claim", "POST", a_dossier(accepted=True), LOGIN, 422, 404, 403, 403, 403),
     Row("dossier_contest", "POST", a_dossier(accepted=True), LOGIN, 422, 404, 403, 403, 403),
     Row("dossier_evidence", "GET", an_evidence, LOGIN, 200, 404, 404, 404, 404),
+    Row("dossier_send_again", "POST", a_dossier(requested=True), LOGIN, 422, 404, 403, 403, 403),
     Row("dossier_remove", "POST", a_dossier(requested=True), LOGIN, 422, 404, 403, 403, 403),
     Row("dossier_event", "GET", an_event, LOGIN, 200, 404, 403, 403, 403),
     # A draft has no thread; nobody reports their own side's message.

@@ -8,7 +8,7 @@ from contextlib import suppress
 from datetime import datetime
 from functools import partial
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from django.contrib import messages
 from django.core.paginator import Paginator
@@ -175,6 +175,25 @@ def dossier_send(request: HttpRequest, dossier_id: UUID) -> HttpResponse:
 
     said = _("Votre demande est envoyée. Nous vous écrirons dès que l’organisme aura répondu.")
     return _do(request, found, send, said=said, request_form=form, send_form=send_form)
+
+
+@holder_required
+@require_POST
+def dossier_send_again(request: HttpRequest, dossier_id: UUID) -> HttpResponse:
+    """« Renvoyer la même demande »: a draft with everything filled in, sent at once if nothing is missing."""
+    found = visible_dossier(request, dossier_id)
+    at = timezone.now()
+    try:
+        request_id = request_id_of(request)
+        draft = workflow.draft_again(found.pk, by=request.actor, at=at, request_id=request_id)
+    except Refused as refusal:
+        return answer(request, visible_dossier(request, found.pk), error=refusal.message, status=422)
+    try:
+        workflow.submit(draft.pk, by=request.actor, at=at, request_id=uuid5(request_id, "submit"))
+        messages.success(request, _("Votre demande est renvoyée, telle qu’elle était."))
+    except Refused as refusal:
+        messages.warning(request, refusal.message)
+    return redirect("dossier", draft.pk)
 
 
 @holder_required

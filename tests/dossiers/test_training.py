@@ -511,6 +511,26 @@ def test_a_control_is_a_matter_of_the_holder_and_of_agents(at):
             controls.open_control(declared.pk, by=by, at=moment, words="x")
 
 
+# --- Time given back ---------------------------------------------------------------------------------
+
+
+def test_an_outage_gives_time_back_after_the_first_day_too(accepted, at):
+    absent = bring(accepted, State.ABSENT, at=at)
+    clock = clocks.running(absent, ClockKind.ABSENCE)
+    asked = relief.propose(
+        kind=Relief.Kind.EXTEND,
+        dossiers=[absent.pk],
+        reason="Panne.",
+        extra_days=2,
+        by=admin_actor(),
+        at=clock.due_at,
+    )
+    assert relief.confirm(asked.pk, by=admin_actor(), at=clock.due_at).report == {str(absent.pk): "ok"}
+    fresh = clocks.running(absent, ClockKind.ABSENCE)
+    assert fresh.last_day == workdays.add_workdays(workdays.paris_day(clock.due_at), 2)
+    assert claimed(absent, at=in_time(fresh)).state == State.CLAIMED
+
+
 # --- A funder -----------------------------------------------------------------------------------------
 
 

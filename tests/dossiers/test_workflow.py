@@ -5,6 +5,7 @@ from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
+from django.urls import reverse
 
 from accounts.actors import SYSTEM
 from accounts.models import HolderProfile
@@ -427,3 +428,35 @@ def test_each_move_tells_the_other_side_once(at):
     facts = Notice.objects.first().facts
     assert facts["holder_name"] == dossier.holder.display_name
     assert facts["due"].endswith("à\u00a0minuit")
+
+
+# --- Again ---------------------------------------------------------------------------------------------
+
+
+def test_a_request_without_follow_up_is_sent_again_with_all_that_it_said(at, client_for):
+    lapsed = DossierFactory(at=at - timedelta(days=10), lapsed=True)
+    client = client_for(lapsed.holder.user)
+    posted = {"request_id": uuid.uuid4()}
+    for _click in range(2):
+        answer = client.post(reverse("dossier_send_again", args=[lapsed.pk]), posted)
+    again = Dossier.objects.exclude(pk=lapsed.pk).get()
+    assert answer.url == reverse("dossier", args=[again.pk])
+    assert (again.state, again.session, again.project) == (State.REQUESTED, lapsed.session, lapsed.project)
+    assert Dossier.objects.get(pk=lapsed.pk).state == State.LAPSED
+
+
+def test_what_can_no_longer_be_sent_as_it_was_stays_a_draft_with_all_that_was_said(at, client_for):
+    session = SessionFactory(starts_on=None, ends_on=None, offer__certification__registered_until=FAR)
+    lapsed = DossierFactory(at=at - timedelta(days=60), session=session, lapsed=True)
+    client = client_for(lapsed.holder.user)
+    client.post(reverse("dossier_send_again", args=[lapsed.pk]), {"request_id": uuid.uuid4()})
+    again = Dossier.objects.exclude(pk=lapsed.pk).get()
+    assert (again.state, again.project, again.wished_start) == (State.DRAFT, lapsed.project, None)
+
+
+def test_only_what_had_no_follow_up_is_sent_again(at):
+    dossier = DossierFactory(at=at, requested=True)
+    with pytest.raises(Refused, match="sans suite"):
+        workflow.draft_again(dossier.pk, by=holder_actor(dossier.holder), at=at, request_id=uuid.uuid4())
+    with pytest.raises(NotAllowed):
+        workflow.draft_again(dossier.pk, by=provider_actor(dossier.provider), at=at, request_id=uuid.uuid4())
