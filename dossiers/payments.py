@@ -303,7 +303,7 @@ def _settle_intent(told: Intent, event: PaymentEvent, *, at: datetime) -> tuple[
     if known is None and told.attempt:
         # Told before our own row had its number.
         known = (
-            CardPayment.objects.filter(pk=_uuid(told.attempt), service_id__isnull=True)
+            CardPayment.objects.filter(pk__in=_uuids(told.attempt), service_id__isnull=True)
             .values_list("pk", flat=True)
             .first()
         )
@@ -335,9 +335,7 @@ def _settle_refund(event: PaymentEvent, *, at: datetime) -> tuple[PaymentEvent.O
         refund = Refund.objects.select_for_update().get(pk=refund.pk)
         if refund.state == Refund.State.SENT:
             _stick(refund, trouble)
-            CardPayment.objects.filter(pk=refund.card_payment_id, state=Try.REFUNDED).update(
-                state=Try.REFUND_DUE
-            )
+            CardPayment.objects.filter(refunds=refund, state=Try.REFUNDED).update(state=Try.REFUND_DUE)
     return End.SET_ASIDE, trouble
 
 
@@ -580,9 +578,7 @@ def _mark_sent(refund_id: UUID, number: str, *, at: datetime) -> None:
         refund.state, refund.service_id, refund.sent_at, refund.trouble = Refund.State.SENT, number, at, ""
         refund.save(update_fields=["state", "service_id", "sent_at", "trouble"])
         if not Refund.objects.filter(card_payment=refund.card_payment).exclude(state="sent").exists():
-            CardPayment.objects.filter(pk=refund.card_payment_id, state=Try.REFUND_DUE).update(
-                state=Try.REFUNDED
-            )
+            CardPayment.objects.filter(refunds=refund, state=Try.REFUND_DUE).update(state=Try.REFUNDED)
         announcements.tell_refund(dossier, refund, at=at)
 
 
@@ -625,11 +621,12 @@ def _name(payment: CardPayment, verb: str) -> UUID:
     return uuid5(NAMESPACE_URL, f"card-payment:{payment.pk}:{verb}")
 
 
-def _uuid(text: str) -> UUID | None:
+def _uuids(text: str) -> list[UUID]:
+    """The one that this text is, if it is one."""
     try:
-        return UUID(text)
+        return [UUID(text)]
     except ValueError:
-        return None
+        return []
 
 
 def failure_in_words(code: str) -> str:
