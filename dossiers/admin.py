@@ -128,6 +128,16 @@ class WordsForm(forms.Form):
     )
 
 
+class GrantForm(forms.Form):
+    """What a funder grants, all that is asked unless it says less."""
+
+    amount = EurosField(
+        label=gettext_lazy("Montant accordé"),
+        required=False,
+        help_text=gettext_lazy("Vide : tout ce qui est demandé."),
+    )
+
+
 class CorrectionForm(CompletionForm):
     """What a control found instead of what was declared."""
 
@@ -176,6 +186,8 @@ DOSSIER_ACTS = {
     "corriger": "correct",
     "conclure": "release",
     "annuler-pour-le-financeur": "funder",
+    "accorder-l-aide": "grant",
+    "refuser-l-aide": "deny",
 }
 ACT_WORDS = {
     "control": (
@@ -189,6 +201,14 @@ ACT_WORDS = {
     "release": (
         gettext_lazy("Conclure le contrôle"),
         gettext_lazy("Le service fait est validé aussitôt, tel qu’il est maintenant, et l’argent réglé."),
+    ),
+    "grant": (
+        gettext_lazy("Accorder l’aide demandée"),
+        gettext_lazy("Au nom du financeur, qui l’a écrit. Le titulaire valide ensuite."),
+    ),
+    "deny": (
+        gettext_lazy("Refuser l’aide demandée"),
+        gettext_lazy("Au nom du financeur. Le titulaire décide ensuite sans elle."),
     ),
     "funder": (
         gettext_lazy("Annuler pour le financeur"),
@@ -272,6 +292,8 @@ class DossierAdmin(ReadOnly, admin.ModelAdmin):
             "control": is_declared and not is_controlled,
             "correct": is_declared and is_controlled,
             "release": is_declared and is_controlled,
+            "grant": self.has_act_permission(request) and dossier.state == State.FUNDER_REVIEW,
+            "deny": self.has_act_permission(request) and dossier.state == State.FUNDER_REVIEW,
             "funder": self.has_act_permission(request)
             and dossier.state in (State.AWAITING_PAYMENT, State.ACCEPTED),
         }
@@ -280,10 +302,11 @@ class DossierAdmin(ReadOnly, admin.ModelAdmin):
     def act_view(self, request: HttpRequest, dossier_id, *, act: str) -> HttpResponse:
         """Fetch · validate · one verb · answer."""
         dossier = get_object_or_404(Dossier, pk=dossier_id)
-        permission = "dossiers.change_dossier" if act == "funder" else "dossiers.control_completion"
+        is_for_a_funder = act in ("funder", "grant", "deny")
+        permission = "dossiers.change_dossier" if is_for_a_funder else "dossiers.control_completion"
         if not request.user.has_perm(permission):
             raise PermissionDenied
-        form_class = CorrectionForm if act == "correct" else WordsForm
+        form_class = {"correct": CorrectionForm, "grant": GrantForm}.get(act, WordsForm)
         form = form_class(request.POST if request.method == "POST" else None)
         if request.method == "POST" and form.is_valid():
             try:
@@ -376,7 +399,14 @@ def _act(act: str, dossier: Dossier, form: forms.Form, *, by: Actor) -> None:
             dossier.pk, by=by, at=at, request_id=uuid4(), reason=told.pop("words"), **told
         )
         return
+    if act == "grant":
+        amount = form.cleaned_data["amount"]
+        workflow.grant_top_up(dossier.pk, by=by, at=at, request_id=uuid4(), amount_cents=amount)
+        return
     reason = form.cleaned_data["reason"]
+    if act == "deny":
+        workflow.refuse_top_up(dossier.pk, by=by, at=at, request_id=uuid4(), reason=reason)
+        return
     if act == "control":
         controls.open_control(dossier.pk, by=by, at=at, words=reason)
     elif act == "release":

@@ -28,10 +28,15 @@ THREADS = {HOLDER: "dossier_messages", PROVIDER: "provider_messages"}
 # Verb → which notice to whom. `accept` depends on what is left to pay (see `announce`).
 NOTICES: dict[str, dict[Role, Kind]] = {
     "submit": {PROVIDER: Kind.DOSSIER_REQUESTED},
+    "acknowledge": {HOLDER: Kind.PREREQUISITES_CHECKED},
     "propose": {HOLDER: Kind.DOSSIER_PROPOSED},
     "refuse": {HOLDER: Kind.DOSSIER_REFUSED},
     # Its holder has just done it, and the organisation learns nothing of what a holder owns.
     "activate_top_up": {},
+    # Nor of what it asks a funder for: only that it waits for one.
+    "ask_funder": {PROVIDER: Kind.FUNDER_ASKED},
+    "grant_top_up": {HOLDER: Kind.FUNDER_ANSWERED, PROVIDER: Kind.FUNDER_ANSWERED},
+    "refuse_top_up": {HOLDER: Kind.FUNDER_ANSWERED, PROVIDER: Kind.FUNDER_ANSWERED},
     "decline": {PROVIDER: Kind.DOSSIER_DECLINED},
     "accept": {HOLDER: Kind.DOSSIER_ACCEPTED, PROVIDER: Kind.DOSSIER_ACCEPTED},
     "confirm_payment": {HOLDER: Kind.DOSSIER_ACCEPTED, PROVIDER: Kind.DOSSIER_ACCEPTED},
@@ -80,6 +85,12 @@ def announce(dossier: Dossier, transition: Transition, *, clock: Deadline | None
     facts = facts_of(dossier, clock=clock)
     facts["reason"] = transition.reason
     facts |= _what_was_settled(transition)
+    if transition.verb in ("grant_top_up", "refuse_top_up"):
+        granted = transition.details.get("amount_cents", 0)
+        facts |= {
+            "granted": french.euros(granted) if granted else "",
+            "was_silent": transition.role == Role.SYSTEM,
+        }
     if transition.verb in GIVES_BACK:
         lost = listing.lost_cents(listing.funding_lines(dossier), at=at)
         facts["lost"] = french.euros(lost) if lost else ""
@@ -208,7 +219,7 @@ def _tell(
     facts = facts | {"reader": str(role)}
     if role == PROVIDER:
         # What is left to pay, or is lost, tells what the holder owns: not the organisation's business.
-        facts |= {"to_pay": "", "lost": ""}
+        facts |= {"to_pay": "", "lost": "", "granted": ""}
         facts |= {name: "" for name in SETTLED if name in facts and name != "provider"}
     if role == HOLDER:
         user = dossier.holder.user

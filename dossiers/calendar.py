@@ -29,7 +29,7 @@ from accounts.permissions import NotAllowed
 from dossiers import listing
 from dossiers.models import CalendarFeed, Deadline, Dossier, Transition
 from dossiers.permissions import visible_dossiers
-from dossiers.states import CLOCK_OF, DATES_OF_A_HOLDER, WHOSE_TURN, ClockKind, State
+from dossiers.states import CLOCK_OF, DATES_OF_A_HOLDER, TO_ANSWER, WHOSE_TURN, ClockKind, State
 from rulebook import Rules, workdays
 from ui import french
 
@@ -140,14 +140,18 @@ def _deadline(dossier: Dossier, kind: ClockKind) -> Entry:
     names = {"training": dossier.offer.title, "organisation": dossier.provider.organisation.name}
     labels = {
         ClockKind.PROVIDER_ANSWER: _("Réponse attendue de l’organisme"),
+        ClockKind.PREREQUISITES: _("Fin de l’examen des prérequis"),
         ClockKind.HOLDER_ANSWER: _("Dernière heure pour valider"),
+        ClockKind.FUNDER_ANSWER: _("Réponse attendue du financeur"),
         ClockKind.PAYMENT: _("Dernière heure pour payer"),
         ClockKind.WITHDRAWAL: _("Fin de l’annulation sans frais"),
         ClockKind.ABSENCE: _("Dernière heure pour expliquer une absence"),
     }
     titles = {
         ClockKind.PROVIDER_ANSWER: _("Réponse attendue de l’organisme : %(training)s"),
+        ClockKind.PREREQUISITES: _("Fin de l’examen des prérequis : %(training)s"),
         ClockKind.HOLDER_ANSWER: _("Dernière heure pour valider : %(training)s"),
+        ClockKind.FUNDER_ANSWER: _("Réponse attendue du financeur : %(training)s"),
         ClockKind.PAYMENT: _("Dernière heure pour payer : %(training)s"),
         ClockKind.WITHDRAWAL: _("Fin de l’annulation sans frais : %(training)s"),
         ClockKind.ABSENCE: _("Dernière heure pour expliquer une absence : %(training)s"),
@@ -155,6 +159,13 @@ def _deadline(dossier: Dossier, kind: ClockKind) -> Entry:
     texts = {
         ClockKind.PROVIDER_ANSWER: _(
             "%(organisation)s doit répondre jusqu’au %(due)s. Vous n’avez rien à faire."
+        ),
+        ClockKind.PREREQUISITES: _(
+            "%(organisation)s examine vos prérequis jusqu’au %(due)s. Vous n’avez rien à faire."
+        ),
+        ClockKind.FUNDER_ANSWER: _(
+            "Le financeur répond jusqu’au %(due)s. Sans réponse, l’aide est accordée. "
+            "Vous n’avez rien à faire."
         ),
         ClockKind.HOLDER_ANSWER: _(
             "Validez ou refusez la proposition de %(organisation)s jusqu’au %(due)s. "
@@ -231,7 +242,7 @@ def _of_organisation(actor: Actor, dossiers: list[Dossier]) -> list[Entry]:
     asked: dict[datetime, int] = {}
     starting: dict[tuple[date, str, uuid.UUID], int] = {}
     for dossier in dossiers:
-        if dossier.state == State.REQUESTED and dossier.due_at is not None:
+        if dossier.state in TO_ANSWER and dossier.due_at is not None:
             asked[dossier.due_at] = asked.get(dossier.due_at, 0) + 1
         if dossier.state == State.ACCEPTED and dossier.starts_on is not None:
             seat = (dossier.starts_on, dossier.offer.title, dossier.offer_id)

@@ -9,7 +9,7 @@ from dossiers.models import Deadline, Dossier, Relief
 from dossiers.states import ANSWER_CLOCKS, DECLARATION_CLOCKS, ClockKind
 from rulebook import Rules, workdays
 
-BEFORE_THE_START = ANSWER_CLOCKS | {ClockKind.WITHDRAWAL}
+BEFORE_THE_START = ANSWER_CLOCKS | {ClockKind.FUNDER_ANSWER, ClockKind.WITHDRAWAL}
 
 
 def open_clock(
@@ -74,7 +74,7 @@ def next_reminder(clock: Deadline, *, after: datetime, rules: Rules) -> datetime
     The end of a withdrawal asks nothing of anybody, and a declaration is due long after its clock begins:
     they are said on the last morning only. Nobody is reminded of what the portal does by itself.
     """
-    if clock.kind in (ClockKind.CLAIM, ClockKind.VALIDATION):
+    if clock.kind in (ClockKind.FUNDER_ANSWER, ClockKind.CLAIM, ClockKind.VALIDATION):
         return None
     length = clock.due_at - clock.opened_at
     moments = [_last_morning(clock.last_day, rules)]

@@ -19,7 +19,7 @@ from accounts.actors import SYSTEM
 from accounts.permissions import NotAllowed
 from dossiers import announcements, clocks, moves, training, workflow
 from dossiers.models import Deadline, Dossier
-from dossiers.states import THEN, ClockKind, State
+from dossiers.states import MOVES, THEN, ClockKind
 from rulebook import workdays
 from ui.refusals import Refused
 
@@ -88,7 +88,7 @@ def close_ended_certifications(*, at: datetime) -> Report:
     report = Report()
     today = workdays.paris_day(at)
     waiting = Dossier.objects.filter(
-        state__in=[State.REQUESTED, State.PROPOSED], offer__certification__isnull=False
+        state__in=MOVES["close"].sources, offer__certification__isnull=False
     ).select_related("offer__certification")
     for dossier in waiting.order_by("created_at", "id").iterator(chunk_size=LOT):
         certification = dossier.offer.certification
@@ -201,7 +201,9 @@ def _by_itself(verb: Callable[..., Dossier]) -> Callable[[int, UUID, datetime], 
 
 WHEN_MISSED: dict[ClockKind, Callable[[int, UUID, datetime], bool]] = {
     ClockKind.PROVIDER_ANSWER: _lapse,
+    ClockKind.PREREQUISITES: _lapse,
     ClockKind.HOLDER_ANSWER: _lapse,
+    ClockKind.FUNDER_ANSWER: _by_itself(workflow.grant_top_up),
     ClockKind.PAYMENT: _lapse,
     ClockKind.WITHDRAWAL: _end_withdrawal,
     ClockKind.ENTRY: _tell_late,

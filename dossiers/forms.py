@@ -101,6 +101,15 @@ class ReasonForm(forms.Form):
     reason = WordsField(label=_("Pourquoi ?"), max_length=1000, required=False, rows=3)
 
 
+class FunderForm(forms.Form):
+    """What is asked of a funder."""
+
+    amount = EurosField(
+        label=_("Montant demandé"),
+        help_text=_("Ce qui manque, au plus."),
+    )
+
+
 class CancelLateForm(ReasonForm):
     """A cancellation that costs: what its holder was shown that they would lose."""
 

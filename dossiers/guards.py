@@ -17,7 +17,7 @@ from catalog import eligibility
 from catalog.models import Session
 from dossiers import terms
 from dossiers.models import Deadline, Dossier, Transition
-from dossiers.states import ANSWER_CLOCKS, CLOCK_OF, MOVES, ClockKind, CompletionCause, State
+from dossiers.states import ANSWER_CLOCKS, CLOCK_OF, MOVES, TO_ANSWER, ClockKind, CompletionCause, State
 from rulebook import Rules, workdays
 from ui import french
 from ui.refusals import Refused
@@ -105,7 +105,7 @@ def judge_each(dossiers: Iterable[Dossier], *, on: date, rules: Rules) -> dict[U
     closed = {offer_id: eligibility.refusals(each, on=on, rules=rules) for offer_id, each in facts.items()}
     asked = terms.asked_each(dossiers)
     clocks = Deadline.objects.filter(
-        dossier__in=dossiers, kind=CLOCK_OF[State.REQUESTED], closed_at__isnull=True
+        dossier__in=dossiers, kind__in=[CLOCK_OF[state] for state in TO_ANSWER], closed_at__isnull=True
     )
     due = {clock.dossier_id: clock.due_at for clock in clocks}
     return {
@@ -147,6 +147,37 @@ def check_proposal(dossier: Dossier, judged: Judged, **proposal: Any) -> None:
     """Nothing stands against this yes: see `proposal_obstacles`."""
     for refusal in proposal_obstacles(dossier, judged, **proposal):
         raise refusal
+
+
+def check_prerequisites(dossier: Dossier) -> None:
+    """There is something to check before the organisation says yes or no."""
+    if not dossier.offer.has_prerequisites:
+        raise Refused(_("Cette formation n’a pas de prérequis à examiner : répondez à la demande."))
+
+
+def check_funder_may_be_asked(
+    dossier: Dossier, *, amount_cents: int, missing_cents: int, on: date, rules: Rules
+) -> None:
+    """Once, by who may, early enough, for what is missing at most (the agency's own terms, rulebook)."""
+    if dossier.holder.status not in rules.funder_request_statuses:
+        raise Refused(_("Cette aide est réservée aux demandeurs d’emploi."))
+    if Transition.objects.filter(dossier=dossier, verb="ask_funder").exists():
+        raise Refused(_("Une aide a déjà été demandée pour ce dossier."))
+    if dossier.starts_on is None or dossier.starts_on < workdays.earliest_start(
+        on, rules.funder_request_days_before
+    ):
+        raise Refused(
+            _("Trop tard : cette aide se demande au moins %s jours ouvrés avant le premier jour.")
+            % rules.funder_request_days_before
+        )
+    most = min(missing_cents, rules.funder_top_up_max_cents)
+    if not 0 < amount_cents <= most:
+        raise Refused(
+            _("Demandez de 0,01 € à %(most)s : ce qui manque, au plus.") % {"most": french.euros(most)}
+            if most
+            else _("Vos droits suffisent : il ne manque rien à demander."),
+            field="amount",
+        )
 
 
 def check_refusal(dossier: Dossier, *, reason: str, at: datetime) -> None:

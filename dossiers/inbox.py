@@ -16,7 +16,7 @@ from catalog.models import Offer, Session
 from dossiers.listing import with_clock
 from dossiers.models import Dossier
 from dossiers.permissions import visible_dossiers
-from dossiers.states import ANSWER_CLOCKS, CLOCK_OF, FINAL_STATES, OPEN_ENDED, State
+from dossiers.states import ANSWER_CLOCKS, CLOCK_OF, FINAL_STATES, OPEN_ENDED, TO_ANSWER, State
 from rulebook import workdays
 
 TIMED = [state for state, kind in CLOCK_OF.items() if kind in ANSWER_CLOCKS]
@@ -114,8 +114,8 @@ def _views(*, at: datetime) -> dict[View, Q]:
         | Q(state=State.ENDED)
     )
     return {
-        View.TO_ANSWER: Q(state=State.REQUESTED) & ~overdue,
-        View.PROPOSED: Q(state__in=[State.PROPOSED, State.AWAITING_PAYMENT]) & ~overdue,
+        View.TO_ANSWER: Q(state__in=TO_ANSWER) & ~overdue,
+        View.PROPOSED: Q(state__in=[State.PROPOSED, State.FUNDER_REVIEW, State.AWAITING_PAYMENT]) & ~overdue,
         View.CONFIRMED: Q(state=State.ACCEPTED),
         View.COMING: Q(state=State.ACCEPTED, starts_on__gt=today),
         View.TO_DECLARE: to_declare,

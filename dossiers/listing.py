@@ -35,6 +35,8 @@ SAID_BY_THE_VERB = frozenset(
         "grant_claim",
         "reject_claim",
         "correct_completion",
+        "grant_top_up",
+        "refuse_top_up",
     }
 )
 

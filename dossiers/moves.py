@@ -134,6 +134,13 @@ def release(dossier: Dossier, *, by: Actor, at: datetime) -> None:
         refunds.owe_released(dossier, round_number=number, at=at)
 
 
+def check_over(dossier: Dossier, kind: ClockKind, *, at: datetime) -> None:
+    """The clock of what the portal does by itself has run out."""
+    clock = clocks.running(dossier, kind)
+    if clock is None or clock.due_at > at:
+        raise Refused(_("Ce délai n’est pas écoulé."))
+
+
 # --- How an order ends in money ---------------------------------------------------------------------------
 
 

@@ -20,6 +20,8 @@ from ui import french
 # The holder's way out of each state; from those that are not here nothing is left to cancel.
 WAY_OUT = {
     State.REQUESTED: "cancel",
+    State.PREREQUISITES_CHECK: "cancel",
+    State.FUNDER_REVIEW: "cancel",
     State.PROPOSED: "decline",
     State.AWAITING_PAYMENT: "cancel",
     State.ACCEPTED: "withdraw",

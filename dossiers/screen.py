@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 
 import rulebook
 from accounts.actors import Actor, Role
-from dossiers import clocks, funding, listing, moves, outlook, permissions, threads, workflow
+from dossiers import clocks, funding, guards, listing, moves, outlook, permissions, threads, workflow
 from dossiers.models import Claim, Completion, Control, Deadline, Dossier, FundingLine, Transition
 from dossiers.outlook import IfCancelled
 from dossiers.states import (
@@ -18,20 +18,23 @@ from dossiers.states import (
     FINAL_STATES,
     MOVES,
     OPEN_ENDED,
+    TO_ANSWER,
     WHOSE_TURN,
     ClockKind,
     State,
 )
-from rulebook import workdays
+from rulebook import Rules, workdays
 from ui import french
+from ui.refusals import Refused
 
-FORECAST_STATES = frozenset({State.DRAFT, State.REQUESTED, State.PROPOSED})
+FORECAST_STATES = frozenset(TO_ANSWER | {State.DRAFT, State.PROPOSED, State.FUNDER_REVIEW})
 # The verbs whose transition says where every euro went.
 SETTLING = frozenset({"cancel_late", "grant_claim", "reject_claim", "settle_absence", "validate"})
 # A clock that is nobody's business until its day has come.
 # Those that may have something declared, claimed or contested.
 WITH_A_FILE = frozenset(OPEN_ENDED | {State.COMPLETION_VALIDATED, State.NO_SHOW, State.CANCELLED_BY_HOLDER})
 AGREED = frozenset(WITH_A_FILE - {State.CANCELLED_BY_HOLDER} | {State.ACCEPTED, State.AWAITING_PAYMENT})
+NOT_FOR_ALL = frozenset({State.PREREQUISITES_CHECK, State.FUNDER_REVIEW, State.AWAITING_PAYMENT})
 ENDED_BADLY = FINAL_STATES - {State.COMPLETION_VALIDATED}
 WAITS_FOR_ITS_DAY = frozenset({ClockKind.ENTRY, ClockKind.EXIT})
 
@@ -72,6 +75,8 @@ class Screen:
     # What the State adds, or would add; whether its holder has asked for it.
     state_top_up_cents: int = 0
     is_state_top_up_active: bool = False
+    # What may be asked of a funder, which the organisation's yes makes possible.
+    funder_cents: int = 0
     if_cancelled: IfCancelled | None = None
     # Of a settled dossier: where the price went, and why in a sentence.
     settled: list[tuple[str, int, str]] = field(default_factory=list)
@@ -242,6 +247,8 @@ def _show_money(screen: Screen, lines: list[FundingLine], *, ended_at: datetime)
         screen.ceiling_cents = plan.ceiling_cents
         screen.state_top_up_cents = plan.state_top_up_cents
         screen.is_state_top_up_active = plan.is_state_top_up_active
+        if "ask_funder" in screen.verbs:
+            screen.funder_cents = _to_ask_a_funder(dossier, plan, at=at, rules=rules)
         if not plan.state_top_up_offered_cents:
             screen.verbs.discard("activate_top_up")
         if plan.obstacle:
@@ -250,6 +257,22 @@ def _show_money(screen: Screen, lines: list[FundingLine], *, ended_at: datetime)
             period = clocks.free_period(accepted_at=at, starts_on=dossier.starts_on, rules=rules)
             screen.would_be_free_until = period.expires_at
         screen.computed_for = dossier.holder.get_status_display()
+
+
+def _to_ask_a_funder(dossier: Dossier, plan: funding.Plan, *, at: datetime, rules: Rules) -> int:
+    """What may be asked of a funder now, in cents; 0: nothing, or not by this holder."""
+    amount = min(plan.remainder_cents, rules.funder_top_up_max_cents)
+    try:
+        guards.check_funder_may_be_asked(
+            dossier,
+            amount_cents=amount,
+            missing_cents=plan.remainder_cents,
+            on=workdays.paris_day(at),
+            rules=rules,
+        )
+    except Refused:
+        return 0
+    return amount
 
 
 def _note(line: FundingLine, *, ended_at: datetime, is_over: bool) -> str:
@@ -300,6 +323,12 @@ def sentence(dossier: Dossier, *, due_at: datetime | None, is_overdue: bool, at:
     sentences = {
         State.DRAFT: _("Ce brouillon n’est pas encore envoyé à %(organisation)s."),
         State.REQUESTED: _("%(organisation)s doit répondre à cette demande au plus tard le %(due)s."),
+        State.PREREQUISITES_CHECK: _(
+            "%(organisation)s examine les prérequis et répond au plus tard le %(due)s."
+        ),
+        State.FUNDER_REVIEW: _(
+            "Un financeur examine une demande d’aide jusqu’au %(due)s. Sans réponse, elle est accordée."
+        ),
         State.PROPOSED: _("%(holder)s doit valider ou refuser la proposition au plus tard le %(due)s."),
         State.AWAITING_PAYMENT: _("%(holder)s doit payer ce qui reste au plus tard le %(due)s."),
         State.ACCEPTED: _(
@@ -412,6 +441,8 @@ def coming_steps(dossier: Dossier, *, at: datetime) -> list[str]:
     ahead = {
         State.DRAFT: [ClockKind.PROVIDER_ANSWER.label, ClockKind.HOLDER_ANSWER.label],
         State.REQUESTED: [ClockKind.HOLDER_ANSWER.label],
+        State.PREREQUISITES_CHECK: [ClockKind.HOLDER_ANSWER.label],
+        State.FUNDER_REVIEW: [ClockKind.HOLDER_ANSWER.label],
         State.PROPOSED: [State.ACCEPTED.label],
         State.AWAITING_PAYMENT: [State.ACCEPTED.label],
     }
@@ -467,6 +498,8 @@ def track(state: State) -> list[tuple[str, str]]:
     way = {
         State.DRAFT: _("Demande"),
         State.REQUESTED: _("Réponse de l’organisme"),
+        State.PREREQUISITES_CHECK: _("Prérequis"),
+        State.FUNDER_REVIEW: _("Réponse du financeur"),
         State.PROPOSED: _("Votre validation"),
         State.AWAITING_PAYMENT: _("Paiement"),
         State.ACCEPTED: _("Premier jour"),
@@ -483,8 +516,8 @@ def track(state: State) -> list[tuple[str, str]]:
             return []
     steps, look = [], "done"
     for each, words in way.items():
-        if each == State.AWAITING_PAYMENT and state != each:
-            continue  # most dossiers have nothing left to pay
+        if each in NOT_FOR_ALL and state != each:
+            continue  # most dossiers have nothing left to pay, no prerequisites, no funder to ask
         if each == state:
             # A confirmed registration waits for its first day, and for nobody.
             look = "next" if state == State.ACCEPTED else "now"

@@ -16,7 +16,9 @@ from accounts.actors import Role
 class State(models.TextChoices):
     DRAFT = "draft", _("Brouillon")
     REQUESTED = "requested", _("Demande envoyée")
+    PREREQUISITES_CHECK = "prerequisites_check", _("Prérequis en cours d’examen")
     PROPOSED = "proposed", _("À valider par le titulaire")
+    FUNDER_REVIEW = "funder_review", _("En attente du financeur")
     AWAITING_PAYMENT = "awaiting_payment", _("Paiement en cours")
     ACCEPTED = "accepted", _("Inscription confirmée")
     ABSENT = "absent", _("Absence au premier jour")
@@ -51,16 +53,27 @@ def _move(sources: list[State], targets: list[State], roles: list[Role]) -> Move
 S = State
 MOVES: dict[str, Move] = {
     "submit": _move([S.DRAFT], [S.REQUESTED], [Role.HOLDER]),
-    "propose": _move([S.REQUESTED], [S.PROPOSED], [Role.PROVIDER]),
-    "refuse": _move([S.REQUESTED], [S.REFUSED_BY_PROVIDER], [Role.PROVIDER]),
+    "acknowledge": _move([S.REQUESTED], [S.PREREQUISITES_CHECK], [Role.PROVIDER]),
+    "propose": _move([S.REQUESTED, S.PREREQUISITES_CHECK], [S.PROPOSED], [Role.PROVIDER]),
+    "refuse": _move([S.REQUESTED, S.PREREQUISITES_CHECK], [S.REFUSED_BY_PROVIDER], [Role.PROVIDER]),
+    # A funder answers through the administration, until it has a door of its own; its silence grants.
+    "ask_funder": _move([S.PROPOSED], [S.FUNDER_REVIEW], [Role.HOLDER]),
+    "grant_top_up": _move([S.FUNDER_REVIEW], [S.PROPOSED], [Role.ADMIN, Role.SYSTEM]),
+    "refuse_top_up": _move([S.FUNDER_REVIEW], [S.PROPOSED], [Role.ADMIN]),
     "accept": _move([S.PROPOSED], [S.ACCEPTED, S.AWAITING_PAYMENT], [Role.HOLDER]),
     "activate_top_up": _move([S.PROPOSED], [S.PROPOSED], [Role.HOLDER]),
     "decline": _move([S.PROPOSED], [S.REFUSED_BY_HOLDER], [Role.HOLDER]),
     "confirm_payment": _move([S.AWAITING_PAYMENT], [S.ACCEPTED], [Role.ADMIN, Role.SYSTEM]),
     "refuse_payment": _move([S.AWAITING_PAYMENT], [S.AWAITING_PAYMENT], [Role.ADMIN, Role.SYSTEM]),
-    "cancel": _move([S.REQUESTED, S.AWAITING_PAYMENT], [S.CANCELLED_BY_HOLDER], [Role.HOLDER]),
+    "cancel": _move(
+        [S.REQUESTED, S.PREREQUISITES_CHECK, S.FUNDER_REVIEW, S.AWAITING_PAYMENT],
+        [S.CANCELLED_BY_HOLDER],
+        [Role.HOLDER],
+    ),
     "call_off": _move(
-        [S.PROPOSED, S.AWAITING_PAYMENT, S.ACCEPTED], [S.CANCELLED_BY_PROVIDER], [Role.PROVIDER]
+        [S.PROPOSED, S.FUNDER_REVIEW, S.AWAITING_PAYMENT, S.ACCEPTED],
+        [S.CANCELLED_BY_PROVIDER],
+        [Role.PROVIDER],
     ),
     "withdraw": _move([S.ACCEPTED], [S.CANCELLED_BY_HOLDER], [Role.HOLDER]),
     "cancel_late": _move([S.ACCEPTED], [S.CANCELLED_BY_HOLDER], [Role.HOLDER]),
@@ -79,17 +92,31 @@ MOVES: dict[str, Move] = {
     "declare_completion": _move([S.ENDED], [S.COMPLETION_DECLARED], [Role.PROVIDER]),
     "correct_completion": _move([S.COMPLETION_DECLARED], [S.COMPLETION_DECLARED], [Role.ADMIN]),
     "validate": _move([S.COMPLETION_DECLARED], [S.COMPLETION_VALIDATED], [Role.ADMIN, Role.SYSTEM]),
-    "lapse": _move([S.REQUESTED, S.PROPOSED, S.AWAITING_PAYMENT], [S.LAPSED], [Role.SYSTEM]),
-    "close": _move([S.REQUESTED, S.PROPOSED], [S.CLOSED_BY_PLATFORM], [Role.SYSTEM]),
-    "reinstate": _move([S.LAPSED], [S.REQUESTED, S.PROPOSED, S.AWAITING_PAYMENT], [Role.ADMIN]),
+    "lapse": _move(
+        [S.REQUESTED, S.PREREQUISITES_CHECK, S.PROPOSED, S.AWAITING_PAYMENT], [S.LAPSED], [Role.SYSTEM]
+    ),
+    "close": _move(
+        [S.REQUESTED, S.PREREQUISITES_CHECK, S.PROPOSED, S.FUNDER_REVIEW],
+        [S.CLOSED_BY_PLATFORM],
+        [Role.SYSTEM],
+    ),
+    "reinstate": _move(
+        [S.LAPSED],
+        [S.REQUESTED, S.PREREQUISITES_CHECK, S.PROPOSED, S.AWAITING_PAYMENT],
+        [Role.ADMIN],
+    ),
 }
 
 VERB_WORDS = {
     "submit": _("Demande envoyée"),
+    "acknowledge": _("Demande reçue, prérequis à examiner"),
     "propose": _("Proposition de l’organisme"),
     "refuse": _("Refus de l’organisme"),
     "accept": _("Proposition validée"),
     "activate_top_up": _("Abondement de l’État activé"),
+    "ask_funder": _("Aide demandée à un financeur"),
+    "grant_top_up": _("Aide du financeur accordée"),
+    "refuse_top_up": _("Aide du financeur refusée"),
     "decline": _("Proposition refusée"),
     "confirm_payment": _("Paiement reçu"),
     "refuse_payment": _("Paiement refusé"),
@@ -118,7 +145,9 @@ VERB_WORDS = {
 WHOSE_TURN: dict[State, Role | None] = {
     S.DRAFT: Role.HOLDER,
     S.REQUESTED: Role.PROVIDER,
+    S.PREREQUISITES_CHECK: Role.PROVIDER,
     S.PROPOSED: Role.HOLDER,
+    S.FUNDER_REVIEW: Role.ADMIN,
     S.AWAITING_PAYMENT: Role.HOLDER,
     S.ACCEPTED: Role.PROVIDER,
     S.ABSENT: Role.HOLDER,
@@ -134,7 +163,9 @@ FINAL_STATES = frozenset(S) - frozenset(WHOSE_TURN)
 
 class ClockKind(models.TextChoices):
     PROVIDER_ANSWER = "provider_answer", _("Réponse de l’organisme")
+    PREREQUISITES = "prerequisites", _("Examen des prérequis")
     HOLDER_ANSWER = "holder_answer", _("Validation du titulaire")
+    FUNDER_ANSWER = "funder_answer", _("Réponse du financeur")
     PAYMENT = "payment", _("Paiement")
     WITHDRAWAL = "withdrawal", _("Rétractation")
     ENTRY = "entry", _("Déclaration d’entrée en formation")
@@ -147,7 +178,9 @@ class ClockKind(models.TextChoices):
 
 CLOCK_OF: dict[State, ClockKind] = {
     S.REQUESTED: ClockKind.PROVIDER_ANSWER,
+    S.PREREQUISITES_CHECK: ClockKind.PREREQUISITES,
     S.PROPOSED: ClockKind.HOLDER_ANSWER,
+    S.FUNDER_REVIEW: ClockKind.FUNDER_ANSWER,
     S.AWAITING_PAYMENT: ClockKind.PAYMENT,
     S.ACCEPTED: ClockKind.WITHDRAWAL,
     S.ABSENT: ClockKind.ABSENCE,
@@ -165,14 +198,17 @@ registration waits for the first day."""
 DECLARATION_CLOCKS = frozenset({ClockKind.ENTRY, ClockKind.EXIT, ClockKind.COMPLETION, ClockKind.CLAIM})
 """Missed, they are said again and flagged; they never move a dossier or its money (docs/decisions.md, 14)."""
 
-ANSWER_CLOCKS = frozenset({ClockKind.PROVIDER_ANSWER, ClockKind.HOLDER_ANSWER, ClockKind.PAYMENT})
+ANSWER_CLOCKS = frozenset(
+    {ClockKind.PROVIDER_ANSWER, ClockKind.PREREQUISITES, ClockKind.HOLDER_ANSWER, ClockKind.PAYMENT}
+)
 """Once one of these is over, the dossier is without follow-up, whatever the job has had time to do."""
 
-DATES_OF_A_HOLDER = ANSWER_CLOCKS | {ClockKind.WITHDRAWAL, ClockKind.ABSENCE}
+DATES_OF_A_HOLDER = ANSWER_CLOCKS | {ClockKind.FUNDER_ANSWER, ClockKind.WITHDRAWAL, ClockKind.ABSENCE}
 """The clocks whose end a holder counts with."""
 
 SILENT_PARTY: dict[ClockKind, Role] = {
     ClockKind.PROVIDER_ANSWER: Role.PROVIDER,
+    ClockKind.PREREQUISITES: Role.PROVIDER,
     ClockKind.HOLDER_ANSWER: Role.HOLDER,
     ClockKind.PAYMENT: Role.HOLDER,
 }
@@ -215,6 +251,8 @@ def known_pairs() -> list[tuple[str, str, str]]:
     )
 
 
+TO_ANSWER = frozenset({S.REQUESTED, S.PREREQUISITES_CHECK})
+"""Sent, and not answered by the organisation yet."""
 OPEN_ENDED = frozenset({S.ABSENT, S.CLAIMED, S.IN_TRAINING, S.ENDED, S.COMPLETION_DECLARED})
 """From the first day on, until the money is settled."""
 

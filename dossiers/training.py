@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 
 from accounts.actors import Actor
 from accounts.permissions import NotAllowed
-from dossiers import clocks, evidence, guards, moves
+from dossiers import evidence, guards, moves
 from dossiers.models import Completion, Control, Deadline, Dossier, FundingLine, Transition
 from dossiers.settlement import Cause, completion_rate
 from dossiers.states import ClockKind, CompletionCause, ExitReason, State
@@ -135,7 +135,7 @@ def settle_absence(dossier_id: UUID, *, by: Actor, at: datetime, request_id: UUI
         if is_done:
             return dossier
         guards.check_move(dossier, "settle_absence")
-        check_over(dossier, ClockKind.ABSENCE, at=at)
+        moves.check_over(dossier, ClockKind.ABSENCE, at=at)
         settled = moves.settle(dossier, Cause.NO_SHOW, by=by, at=at)
         moves.make(
             dossier,
@@ -311,7 +311,7 @@ def validate(dossier_id: UUID, *, by: Actor, at: datetime, request_id: UUID) -> 
         if Control.objects.filter(dossier=dossier, released_at__isnull=True).exists():
             raise Refused(_("Un contrôle est en cours : la validation attend sa conclusion."))
         if by.is_system:
-            check_over(dossier, ClockKind.VALIDATION, at=at)
+            moves.check_over(dossier, ClockKind.VALIDATION, at=at)
         else:
             _check_controller(dossier, by)
             if not Control.objects.filter(dossier=dossier).exists():
@@ -342,13 +342,6 @@ def cause_of(completion: Completion) -> Cause:
 
 def rate_of(completion: Completion) -> int | None:
     return completion.rate if completion.cause != CompletionCause.COMPLETE else None
-
-
-def check_over(dossier: Dossier, kind: ClockKind, *, at: datetime) -> None:
-    """The clock of what the portal does by itself has run out."""
-    clock = clocks.running(dossier, kind)
-    if clock is None or clock.due_at > at:
-        raise Refused(_("Ce délai n’est pas écoulé."))
 
 
 def _check_controller(dossier: Dossier, by: Actor) -> None:

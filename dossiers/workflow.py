@@ -31,12 +31,17 @@ from catalog.models import Offer, Session
 from dossiers import clocks, funding, guards, moves, permissions, terms
 from dossiers.models import Deadline, Dossier, FundingLine, Payment, Transition
 from dossiers.settlement import Cause
-from dossiers.states import CLOCK_OF, SILENT_PARTY, State
+from dossiers.states import CLOCK_OF, SILENT_PARTY, TO_ANSWER, ClockKind, State
 from rights import ledger
+from rights.kinds import FunderKind, Origin, PocketKind
 from rulebook import Rules, workdays
+from ui import french
 from ui.refusals import Refused, StalePage
 
 __all__ = ["NotAllowed", "Refused"]
+
+FUNDER_LABEL = "France Travail"
+"""Whom job seekers ask: the name its purse carries, as for any funder."""
 
 
 # --- Before anything is sent -----------------------------------------------------------------
@@ -172,6 +177,22 @@ def submit(
             rules=rules,
             details=asked,
         )
+    return dossier
+
+
+def acknowledge(dossier_id: UUID, *, by: Actor, at: datetime, request_id: UUID) -> Dossier:
+    """The request is received, and its prerequisites are looked at. By the organisation.
+
+    Effects: PREREQUISITES_CHECK, the clock of that look; a notice to the holder.
+    """
+    with transaction.atomic():
+        dossier, is_done = moves.begin("acknowledge", dossier_id, by=by, request_id=request_id)
+        if is_done:
+            return dossier
+        guards.check_move(dossier, "acknowledge")
+        guards.check_in_time(dossier, at=at)
+        guards.check_prerequisites(dossier)
+        moves.make(dossier, "acknowledge", State.PREREQUISITES_CHECK, by=by, at=at, request_id=request_id)
     return dossier
 
 
@@ -326,6 +347,112 @@ def activate_top_up(dossier_id: UUID, *, by: Actor, at: datetime, request_id: UU
             request_id=request_id,
             rules=rules,
             details={"amount_cents": plan.state_top_up_cents},
+        )
+    return dossier
+
+
+def ask_funder(dossier_id: UUID, *, by: Actor, at: datetime, request_id: UUID, amount_cents: int) -> Dossier:
+    """Ask France Travail for what is missing, once the organisation has said yes. By a job seeker.
+
+    Effects: FUNDER_REVIEW, the funder's clock; a notice to the organisation. Nothing is reserved meanwhile.
+    """
+    with transaction.atomic():
+        dossier, is_done = moves.begin("ask_funder", dossier_id, by=by, request_id=request_id)
+        if is_done:
+            return dossier
+        guards.check_move(dossier, "ask_funder")
+        guards.check_in_time(dossier, at=at)
+        today = workdays.paris_day(at)
+        rules = rulebook.on(today)
+        guards.check_can_enrol(dossier, on=today, rules=rules)
+        guards.check_funder_may_be_asked(
+            dossier,
+            amount_cents=amount_cents,
+            missing_cents=plan_for(dossier, at=at, rules=rules).remainder_cents,
+            on=today,
+            rules=rules,
+        )
+        moves.make(
+            dossier,
+            "ask_funder",
+            State.FUNDER_REVIEW,
+            by=by,
+            at=at,
+            request_id=request_id,
+            rules=rules,
+            details={"amount_cents": amount_cents},
+        )
+    return dossier
+
+
+def grant_top_up(
+    dossier_id: UUID, *, by: Actor, at: datetime, request_id: UUID, amount_cents: int | None = None
+) -> Dossier:
+    """The funder says yes, to all that was asked unless told; its silence is a yes (docs/decisions.md, 14).
+
+    By an admin for the funder, or by the system once its clock is over. Effects: a top-up of that amount, to
+    use before the first day; PROPOSED with a fresh clock for the holder; a notice to them.
+    """
+    with transaction.atomic():
+        dossier, is_done = moves.begin("grant_top_up", dossier_id, by=by, request_id=request_id)
+        if is_done:
+            return dossier
+        guards.check_move(dossier, "grant_top_up")
+        asked = asked_of_funder(dossier)
+        if by.is_system:
+            moves.check_over(dossier, ClockKind.FUNDER_ANSWER, at=at)
+        guards.check_not_started(dossier, on=workdays.paris_day(at))
+        amount = asked if amount_cents is None else amount_cents
+        if not 0 < amount <= asked:
+            raise Refused(
+                _("Accordez de 0,01 € à %s, ce qui est demandé.") % french.euros(asked), field="amount"
+            )
+        ledger.credit(
+            holder=dossier.holder,
+            kind=PocketKind.TOP_UP,
+            amount=amount,
+            key=f"funder:{dossier.pk}",
+            at=at,
+            by=by,
+            reason=_("Dossier %s") % dossier.number,
+            label=FUNDER_LABEL,
+            funder_kind=FunderKind.FRANCE_TRAVAIL,
+            expires_on=dossier.starts_on,
+            origin=Origin.TOP_UP,
+        )
+        moves.make(
+            dossier,
+            "grant_top_up",
+            State.PROPOSED,
+            by=by,
+            at=at,
+            request_id=request_id,
+            outcome=Deadline.Outcome.MISSED if by.is_system else Deadline.Outcome.MET,
+            details={"amount_cents": amount},
+        )
+    return dossier
+
+
+def refuse_top_up(dossier_id: UUID, *, by: Actor, at: datetime, request_id: UUID, reason: str) -> Dossier:
+    """The funder says no, and why: the holder decides without it. By an admin for the funder.
+
+    Effects: PROPOSED with a fresh clock for the holder; a notice to them.
+    """
+    with transaction.atomic():
+        dossier, is_done = moves.begin("refuse_top_up", dossier_id, by=by, request_id=request_id)
+        if is_done:
+            return dossier
+        guards.check_move(dossier, "refuse_top_up")
+        guards.check_reason(reason)
+        guards.check_not_started(dossier, on=workdays.paris_day(at))
+        moves.make(
+            dossier,
+            "refuse_top_up",
+            State.PROPOSED,
+            by=by,
+            at=at,
+            request_id=request_id,
+            reason=reason.strip(),
         )
     return dossier
 
@@ -658,7 +785,7 @@ def plan_for(dossier: Dossier, *, at: datetime, rules: Rules, lock: bool = False
             starts_on=dossier.starts_on or dossier.session.starts_on or dossier.wished_start,
         ),
         # Only after the organisation's answer may it have been activated.
-        with_state_top_up=dossier.state not in {State.DRAFT, State.REQUESTED}
+        with_state_top_up=dossier.state not in TO_ANSWER | {State.DRAFT}
         and Transition.objects.filter(dossier=dossier, verb="activate_top_up").exists(),
     )
 
@@ -692,6 +819,11 @@ def purses_of(holder: HolderProfile, *, at: datetime, lock: bool = False) -> lis
         )
         for purse in ledger.purses(holder, at=at, lock=lock)
     ]
+
+
+def asked_of_funder(dossier: Dossier) -> int:
+    """What the holder has asked a funder for, in cents."""
+    return Transition.objects.filter(dossier=dossier, verb="ask_funder").latest("id").details["amount_cents"]
 
 
 def remainder_line(dossier: Dossier) -> FundingLine:

@@ -516,6 +516,20 @@ SOURCES: dict[str, Source] = {
         words=lambda row: f"{row.get_kind_display()} · {row.holder}",
         url=lambda row: reverse("admin:rights_declaration_change", args=[row.pk]),
     ),
+    "aide-d-un-financeur": Source(
+        label=gettext_lazy("Aide demandée à un financeur"),
+        permission="dossiers.change_dossier",
+        rows=lambda user, at: Dossier.objects.filter(
+            state=DossierState.FUNDER_REVIEW,
+            deadlines__kind=ClockKind.FUNDER_ANSWER,
+            deadlines__closed_at__isnull=True,
+        ),
+        since=F("deadlines__opened_at"),
+        until=F("deadlines__due_at"),
+        related=("holder",),
+        words=lambda row: f"{row.number} · {row.holder}",
+        url=lambda row: reverse("admin:dossiers_dossier_change", args=[row.pk]),
+    ),
     "force-majeure": Source(
         label=gettext_lazy("Force majeure à décider"),
         permission="dossiers.decide_claim",

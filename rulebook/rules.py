@@ -105,6 +105,10 @@ class Rules(CreditingRules):
     withdrawal_unit: Unit
     payment_days: int
     payment_unit: Unit
+    prerequisites_days: int
+    prerequisites_unit: Unit
+    funder_answer_days: int
+    funder_answer_unit: Unit
     entry_days: int
     entry_unit: Unit
     absence_days: int
@@ -126,6 +130,12 @@ class Rules(CreditingRules):
     free_cancellation_days_before_start: int
     # Business days between the proposal and the start, equality allowed; 0: no minimum.
     earliest_start_days: int
+
+    # --- Asking a funder ---
+    # Business days before the start, equality allowed; the most that may be asked; who may.
+    funder_request_days_before: int
+    funder_top_up_max_cents: int
+    funder_request_statuses: tuple[str, ...]
 
     # --- Enrolment ---
     # Requests a holder may have waiting at once, per training action.
@@ -234,6 +244,8 @@ class Rules(CreditingRules):
             "holder_answer": Term(self.holder_answer_days, self.holder_answer_unit),
             "withdrawal": Term(self.withdrawal_days, self.withdrawal_unit),
             "payment": Term(self.payment_days, self.payment_unit),
+            "prerequisites": Term(self.prerequisites_days, self.prerequisites_unit),
+            "funder_answer": Term(self.funder_answer_days, self.funder_answer_unit),
             "entry": Term(self.entry_days, self.entry_unit),
             "absence": Term(self.absence_days, self.absence_unit),
             "claim": Term(self.claim_days, self.claim_unit),

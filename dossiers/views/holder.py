@@ -27,6 +27,7 @@ from dossiers import calendar, guards, listing, refunds, screen, threads, workfl
 from dossiers.forms import (
     CancelLateForm,
     ContestForm,
+    FunderForm,
     MyDossiersForm,
     ReasonForm,
     RequestForm,
@@ -231,6 +232,29 @@ def dossier_top_up(request: HttpRequest, dossier_id: UUID) -> HttpResponse:
 
 @holder_required
 @require_POST
+def dossier_ask_funder(request: HttpRequest, dossier_id: UUID) -> HttpResponse:
+    """« Demander une aide à France Travail »: the proposal waits for its answer."""
+    found = visible_dossier(request, dossier_id)
+    form = FunderForm(request.POST, prefix="funder")
+    if not form.is_valid():
+        return answer(request, found, funder_form=form, status=422)
+
+    def ask() -> Dossier:
+        return workflow.ask_funder(
+            found.pk,
+            by=request.actor,
+            at=timezone.now(),
+            request_id=request_id_of(request),
+            amount_cents=form.cleaned_data["amount"],
+        )
+
+    return _do(
+        request, found, ask, said=_("Votre demande d’aide est envoyée au financeur."), funder_form=form
+    )
+
+
+@holder_required
+@require_POST
 def dossier_decline(request: HttpRequest, dossier_id: UUID) -> HttpResponse:
     found = visible_dossier(request, dossier_id)
     return _do_with_reason(request, found, workflow.decline, said=_("Vous avez refusé la proposition."))
@@ -343,6 +367,7 @@ def answer(
     send_form: SendForm | None = None,
     reason_form: ReasonForm | None = None,
     contest_form: ContestForm | None = None,
+    funder_form: FunderForm | None = None,
     status: int = 200,
 ) -> HttpResponse:
     """The page of a dossier, or its part, as it is now."""
@@ -356,6 +381,11 @@ def answer(
         send_form=send_form or SendForm(),
         reason_form=reason_form or ReasonForm(),
         contest_form=contest_form or ContestForm(prefix="contest"),
+        funder_form=funder_form
+        or FunderForm(
+            prefix="funder",
+            initial={"amount": f"{shown.funder_cents // 100},{shown.funder_cents % 100:02}"},
+        ),
         is_over=is_over,
         refunds=refunds.of_dossier(found) if is_over else [],
         discard_proof=_discard_proof(request, found.pk),

@@ -265,6 +265,15 @@ def provider_propose(request: HttpRequest, dossier_id: UUID) -> HttpResponse:
 
 @provider_required
 @require_POST
+def provider_acknowledge(request: HttpRequest, dossier_id: UUID) -> HttpResponse:
+    """« J'ai reçu cette demande »: its prerequisites are looked at before the answer."""
+    found = visible_dossier(request, dossier_id)
+    said = _("%(name)s sait que vous examinez ses prérequis.")
+    return do(request, found, workflow.acknowledge, said=said, goes_on=True)
+
+
+@provider_required
+@require_POST
 def provider_refuse(request: HttpRequest, dossier_id: UUID) -> HttpResponse:
     found = visible_dossier(request, dossier_id)
     form = RefusalForm(request.POST, prefix="refusal_form")

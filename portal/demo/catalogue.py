@@ -128,6 +128,7 @@ def _offer(
         "summary": f"<p>{words['summary']}</p>",
         "objectives": f"<p>{words['objectives']}</p>" if "objectives" in words else "",
         "prerequisites": f"<p>{words['prerequisites']}</p>" if "prerequisites" in words else "",
+        "has_prerequisites": "prerequisites" in words,
         "accessibility": "<p>Accès de plain-pied. Dites-nous vos besoins : nous adaptons le parcours.</p>",
         "mode": words.get("mode", Offer.Mode.ON_SITE),
         "hours": words["hours"],

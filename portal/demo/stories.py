@@ -13,6 +13,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+import rulebook
 from accounts.actors import SYSTEM, Actor, Role
 from accounts.models import HolderProfile, User
 from catalog.models import Certification, Offer, Session
@@ -65,6 +66,8 @@ STORIES = [
     Story("cancelled", "lea", "LICES-05", "submit cancel", 7),
     Story("apprentice", "zoe", "GARONNE-06", "submit propose", 1.2, "Devenir coiffeuse."),
     Story("closed", "lea", "", "submit close"),
+    Story("prerequisites", "noemie", "LICES-04", "submit acknowledge", 1.2),
+    Story("funder", "noemie", "GARONNE-08", "submit propose ask_funder", 3),
     Story("in-training", "noemie", "BOUSSOLE-02", f"{CONFIRMED} enter", 45, starts=-8),
     Story("ended", "noemie", "BOUSSOLE-05", f"{CONFIRMED} enter end", 60, starts=-20, lasts=19),
     Story("declared", "noemie", "BOUSSOLE-04", f"{CONFIRMED} {DECLARED}", 70, starts=-30, lasts=28),
@@ -174,7 +177,15 @@ def _tell(story: Story, holder: HolderProfile, *, now: datetime, wave: str) -> I
             at = workdays.midnight_after(workdays.paris_day(at)) + timedelta(minutes=10)
         at = min(at, now)
         yield at
-        dossier = _act(verb, dossier, by=by, at=at, lasts=story.lasts, request_id=request(verb))
+        dossier = _act(
+            verb,
+            dossier,
+            by=by,
+            at=at,
+            lasts=story.lasts,
+            is_short="ask_funder" in story.verbs,
+            request_id=request(verb),
+        )
         at += DAY
 
 
@@ -194,7 +205,14 @@ VERBS = {
 
 
 def _act(
-    verb: str, dossier: Dossier, *, by: Actor, at: datetime, request_id: UUID, lasts: int = 30
+    verb: str,
+    dossier: Dossier,
+    *,
+    by: Actor,
+    at: datetime,
+    request_id: UUID,
+    lasts: int = 30,
+    is_short: bool = False,
 ) -> Dossier:
     roles = MOVES[verb].roles
     if Role.PROVIDER in roles:
@@ -203,11 +221,11 @@ def _act(
         by = SYSTEM
     elif Role.ADMIN in roles:
         by = _agent()
-    told = _told(verb, dossier, at=at, lasts=lasts)
+    told = _told(verb, dossier, at=at, lasts=lasts, is_short=is_short)
     return VERBS[verb](dossier.pk, by=by, at=at, request_id=request_id, **told)
 
 
-def _told(verb: str, dossier: Dossier, *, at: datetime, lasts: int) -> dict[str, Any]:
+def _told(verb: str, dossier: Dossier, *, at: datetime, lasts: int, is_short: bool) -> dict[str, Any]:
     """What is said with this verb."""
     if verb == "propose":
         starts_on = dossier.session.starts_on or dossier.wished_start
@@ -216,7 +234,16 @@ def _told(verb: str, dossier: Dossier, *, at: datetime, lasts: int) -> dict[str,
         agreed = (
             {"change_reason": _("Dates convenues par téléphone.")} if dossier.session.is_permanent else {}
         )
+        if is_short:
+            # More than all that the holder has: something is left to ask a funder for.
+            owned = sum(purse.balance_cents for purse in workflow.purses_of(dossier.holder, at=at))
+            terms["price_cents"] = max(terms["price_cents"], owned + 150_000)
+            agreed = {"change_reason": _("Le matériel est compris.")}
         return terms | agreed
+    if verb == "ask_funder":
+        rules = rulebook.on(workdays.paris_day(at))
+        missing = workflow.plan_for(dossier, at=at, rules=rules).remainder_cents
+        return {"amount_cents": min(missing, rules.funder_top_up_max_cents)}
     if verb == "enter":
         return {"entered_on": dossier.starts_on}
     if verb == "end":

@@ -65,6 +65,7 @@ def _silence(state: State) -> str:
     if state in MOVES["lapse"].sources:
         return _("Sans réponse, le dossier s’arrête et rien n’est perdu.")
     return {
+        State.FUNDER_REVIEW: _("Sans réponse du financeur, l’aide est accordée."),
         State.ABSENT: _("Sans explication, l’absence compte comme une annulation tardive."),
         State.COMPLETION_DECLARED: _("Sans contestation, le service fait est validé."),
         State.IN_TRAINING: _("En retard, l’organisme est relancé ; rien ne se règle."),

@@ -9,11 +9,13 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 from factory.django import DjangoModelFactory
 
+import rulebook
 from accounts.actors import SYSTEM, Actor, Role
-from accounts.models import Membership
+from accounts.models import HolderProfile, Membership
 from dossiers import clocks, force_majeure, training, workflow
 from dossiers.models import Dossier
 from dossiers.states import CLOCK_OF, MOVES, ClockKind, CompletionCause, ExitReason, State
+from rights import ledger
 from rulebook import workdays
 from tests.factories.accounts import HolderFactory, MembershipFactory, UserFactory
 from tests.factories.catalog import SessionFactory
@@ -117,7 +119,9 @@ def bring(dossier: Dossier, state: State, *, at: datetime) -> Dossier:
         return dossier
     before = {
         State.REQUESTED: State.DRAFT,
+        State.PREREQUISITES_CHECK: State.REQUESTED,
         State.PROPOSED: State.REQUESTED,
+        State.FUNDER_REVIEW: State.PROPOSED,
         State.REFUSED_BY_PROVIDER: State.REQUESTED,
         State.CANCELLED_BY_HOLDER: State.REQUESTED,
         State.REFUSED_BY_HOLDER: State.PROPOSED,
@@ -135,6 +139,8 @@ def bring(dossier: Dossier, state: State, *, at: datetime) -> Dossier:
         State.COMPLETION_DECLARED: State.ENDED,
         State.COMPLETION_VALIDATED: State.COMPLETION_DECLARED,
     }[state]
+    if state == State.FUNDER_REVIEW and dossier.state in (State.DRAFT, State.REQUESTED):
+        dossier = _propose_beyond_rights(bring(dossier, State.REQUESTED, at=at), at=at)
     if state == State.LAPSED and dossier.state in CLOCK_OF:
         before = State(dossier.state)
     dossier = bring(dossier, before, at=at)
@@ -172,6 +178,8 @@ def least(verb: str, *, at: datetime) -> dict:
         "call_off_for_funder": {"reason": "x"},
         "confirm_payment": {"reference": "x", "amount_cents": 1},
         "refuse_payment": {"reference": "x", "reason": "x"},
+        "ask_funder": {"amount_cents": 1},
+        "refuse_top_up": {"reason": "x"},
         "reinstate": {"reason": "x"},
         "enter": {"entered_on": at.date()},
         "annul_entry": {"reason": "x"},
@@ -205,6 +213,10 @@ def meant(verb: str, dossier: Dossier, *, at: datetime, percent: int, agent: Act
     if verb == "propose":
         days = {"starts_on": dossier.session.starts_on, "ends_on": dossier.session.ends_on}
         return {"price_cents": dossier.asked_price_cents} | days
+    if verb == "ask_funder":
+        return {"amount_cents": 1 + percent * 10}
+    if verb == "refuse_top_up":
+        return {"reason": "Vu.", "by": agent}
     if verb in ("grant_claim", "reject_claim", "annul_entry", "call_off_for_funder", "reinstate"):
         return {"reason": "Vu.", "by": agent}
     return least(verb, at=at)
@@ -269,7 +281,27 @@ def _when_over(verb: str, kind: ClockKind):
     return lambda dossier, at: act(verb, dossier, at=clocks.running(dossier, kind).due_at)
 
 
+def _acknowledge(dossier: Dossier, at: datetime) -> Dossier:
+    type(dossier.offer).objects.filter(pk=dossier.offer_id).update(has_prerequisites=True)
+    return act("acknowledge", dossier, at=at)
+
+
+def _propose_beyond_rights(dossier: Dossier, *, at: datetime) -> Dossier:
+    """To a job seeker, at a price that all their rights do not pay."""
+    HolderProfile.objects.filter(pk=dossier.holder_id).update(status="job_seeker")
+    owned = sum(purse.balance for purse in ledger.purses(dossier.holder, at=at))
+    return propose_as_asked(dossier, at=at, price_cents=owned + 150_000, change_reason="Matériel compris.")
+
+
+def _ask_funder(dossier: Dossier, at: datetime) -> Dossier:
+    """For all that is missing: its holder is a job seeker whose rights do not suffice."""
+    missing = workflow.plan_for(dossier, at=at, rules=rulebook.on(workdays.paris_day(at))).remainder_cents
+    return act("ask_funder", dossier, at=at, amount_cents=missing)
+
+
 _STEPS = {
+    State.PREREQUISITES_CHECK: _acknowledge,
+    State.FUNDER_REVIEW: _ask_funder,
     State.REQUESTED: lambda dossier, at: act("submit", dossier, at=at),
     State.PROPOSED: lambda dossier, at: propose_as_asked(dossier, at=at),
     State.REFUSED_BY_PROVIDER: lambda dossier, at: act("refuse", dossier, at=at, reason="Session complète."),

@@ -166,6 +166,25 @@ def test_an_absence_is_explained_and_everything_comes_back(dossier, visit, membe
     assert money_of(dossier, at=moment) == (PRICE, 0)
 
 
+def test_a_funder_is_asked_and_stays_silent(visit, as_at, at):
+    dossier = DossierFactory(at=at, balance_cents=40_000, proposed=True)
+    holder = visit(dossier.holder.user)
+    holder.open(f"/mes-dossiers/{dossier.pk}")
+    holder.try_to_press("Envoyer ma demande d’aide", **{"funder-amount": "700"})
+    holder.must_say("ce qui manque, au plus")
+    holder.press("Envoyer ma demande d’aide", **{"funder-amount": "600"})
+    holder.must_say("En attente du financeur")
+    over = clocks.running(dossier, ClockKind.FUNDER_ANSWER).due_at
+    deadlines.settle_overdue(at=over)
+    with as_at(over):
+        holder = visit(dossier.holder.user)
+        holder.open(f"/mes-dossiers/{dossier.pk}")
+        holder.must_say("Aide du financeur accordée")
+        holder.press("Valider mon inscription")
+        holder.must_say("Inscription confirmée")
+        holder.must_say("France Travail")
+
+
 def test_an_organisation_cancels(dossier, visit, member_of, as_at, at):
     organisation = visit(member_of(dossier.offer))
     organisation.open(f"/demandes/{dossier.pk}")

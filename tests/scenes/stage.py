@@ -494,6 +494,18 @@ def _trainings() -> None:
     controls.open_control(
         contested.pk, by=holder_actor(contested.holder), at=at, words="J’étais présente toute la semaine."
     )
+    # Asked today: where prerequisites are looked at, and where something is missing.
+    careful = OfferFactory(
+        title="Soudure à l’arc", has_prerequisites=True, provider=offer.provider, sessions=0
+    )
+    start = in_business_days(at, 40)
+    for email, name, fields in (
+        ("prerequis@exemple.invalid", "Kerboul", {"requested": True}),
+        ("cherche-un-financeur@exemple.invalid", "Zidane", {"proposed": True, "balance_cents": 1_000}),
+    ):
+        session = SessionFactory(offer=careful, starts_on=start, ends_on=start)
+        holder = HolderFactory(user=UserFactory(email=email), birth_name=name, first_names="Élodie")
+        DossierFactory(holder=holder, session=session, at=at, **fields)
     late = learner(TOO_LATE, "Girard", starts=6, balance_cents=40_000, is_exempt=False)
     CreditFactory(
         holder=late.holder,

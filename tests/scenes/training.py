@@ -106,7 +106,28 @@ SCENES = [
         then=fill(words="Hospitalisation."),
     ),
     Scene("training/holder-rights", NOEMIE, page("rights"), shows=("la formation a commencé",)),
+    Scene(
+        "training/holder-prerequisites",
+        NOEMIE,
+        mine(NOEMIE, state=State.PREREQUISITES_CHECK),
+        shows=("prérequis",),
+    ),
+    Scene(
+        "training/holder-funder-asked", NOEMIE, mine(NOEMIE, state=State.FUNDER_REVIEW), shows=("financeur",)
+    ),
+    Scene(
+        "training/holder-funder-to-ask",
+        "cherche-un-financeur@exemple.invalid",
+        mine("cherche-un-financeur@exemple.invalid"),
+        shows=("Demander une aide à France Travail",),
+    ),
     # --- The organisation
+    Scene(
+        "training/provider-acknowledge",
+        TEACHING,
+        theirs(holder__user__email="prerequis@exemple.invalid"),
+        shows=("Accuser réception",),
+    ),
     Scene("training/provider-home", TEACHING, page("home"), shows=("à déclarer",)),
     Scene("training/provider-to-declare", TEACHING, page("provider_inbox", "view=a-declarer")),
     Scene("training/provider-in-training", TEACHING, page("provider_inbox", "view=en-formation")),
@@ -161,5 +182,7 @@ SCENES = [
     Scene("admin/completion-control", ADMIN, an_act("control", State.COMPLETION_DECLARED)),
     Scene("admin/completion-correct", ADMIN, an_act("correct", State.COMPLETION_DECLARED)),
     Scene("admin/completion-release", ADMIN, an_act("release", State.COMPLETION_DECLARED)),
+    Scene("admin/funder-grant", ADMIN, an_act("grant", State.FUNDER_REVIEW), shows=("Montant accordé",)),
+    Scene("admin/funder-deny", ADMIN, an_act("deny", State.FUNDER_REVIEW)),
     Scene("admin/dossier-for-the-funder", ADMIN, an_act("funder", State.ACCEPTED)),
 ]
