@@ -400,8 +400,10 @@ def grant_top_up(
         guards.check_move(dossier, "grant_top_up")
         asked = asked_of_funder(dossier)
         if by.is_system:
+            # On the first day too: the proposal goes back to its holder, whose time is then over as well.
             moves.check_over(dossier, ClockKind.FUNDER_ANSWER, at=at)
-        guards.check_not_started(dossier, on=workdays.paris_day(at))
+        else:
+            guards.check_not_started(dossier, on=workdays.paris_day(at))
         amount = asked if amount_cents is None else amount_cents
         if not 0 < amount <= asked:
             raise Refused(

@@ -41,6 +41,8 @@ class ParameterAdmin(admin.ModelAdmin):
         "is_core_law",
         "legal_reference",
     )
+    # The whole law of a day on one page.
+    list_per_page = 400
     list_filter = (InForceOn, "is_core_law", "label")
     search_fields = ("name", "label", "legal_reference", "note")
     search_help_text = _("Un mot, ou un jour (31/12/2025) pour les règles en vigueur ce jour-là.")
