@@ -124,8 +124,16 @@ class WordsForm(forms.Form):
         label=gettext_lazy("Raison"),
         max_length=2000,
         widget=forms.Textarea(attrs={"rows": 4}),
-        help_text=gettext_lazy("Elle est dite aux deux côtés : ce que vous avez lu, et pourquoi."),
+        help_text=gettext_lazy("Elle est dite aux deux côtés."),
     )
+
+
+class PrivateWordsForm(WordsForm):
+    """On a force majeure: its reason may speak of health."""
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.fields["reason"].help_text = gettext_lazy("Dite au titulaire seulement, jamais à l’organisme.")
 
 
 class GrantForm(forms.Form):
@@ -306,7 +314,9 @@ class DossierAdmin(ReadOnly, admin.ModelAdmin):
         permission = "dossiers.change_dossier" if is_for_a_funder else "dossiers.control_completion"
         if not request.user.has_perm(permission):
             raise PermissionDenied
-        form_class = {"correct": CorrectionForm, "grant": GrantForm}.get(act, WordsForm)
+        form_class = {"correct": CorrectionForm, "grant": GrantForm, "deny": PrivateWordsForm}.get(
+            act, WordsForm
+        )
         form = form_class(request.POST if request.method == "POST" else None)
         if request.method == "POST" and form.is_valid():
             try:
@@ -389,6 +399,18 @@ class DossierAdmin(ReadOnly, admin.ModelAdmin):
         }
         status = 422 if form.is_bound and form.errors else 200
         return TemplateResponse(request, "dossiers/agent/admin_form.html", context, status=status)
+
+
+def _opened(request: HttpRequest, file: Evidence, dossier: Dossier) -> HttpResponse:
+    """The file as a download, and a line of the journal."""
+    journal.record(
+        by=admin_actor(request),
+        action="claim_proof_opened",
+        subject=dossier.holder,
+        at=timezone.now(),
+        details={"dossier": dossier.number, "file": file.file_name},
+    )
+    return as_download(file.file, name=file.file_name, content_type=file.content_type)
 
 
 def _act(act: str, dossier: Dossier, form: forms.Form, *, by: Actor) -> None:
@@ -498,7 +520,7 @@ class ClaimAdmin(ReadOnly, admin.ModelAdmin):
         claim = get_object_or_404(Claim.objects.select_related("dossier__holder"), pk=pk)
         if not request.user.has_perm("dossiers.decide_claim"):
             raise PermissionDenied
-        form = WordsForm(request.POST if request.method == "POST" else None)
+        form = PrivateWordsForm(request.POST if request.method == "POST" else None)
         verb = force_majeure.grant_claim if act == "grant" else force_majeure.reject_claim
         if request.method == "POST" and form.is_valid():
             try:
@@ -528,17 +550,9 @@ class ClaimAdmin(ReadOnly, admin.ModelAdmin):
     def evidence_view(self, request: HttpRequest, pk: int, evidence_id) -> HttpResponse:
         """A file about somebody's health: every opening is written down."""
         claim = get_object_or_404(Claim.objects.select_related("dossier__holder"), pk=pk)
-        file = get_object_or_404(Evidence, pk=evidence_id, claim=claim)
         if not self.has_view_permission(request, claim):
             raise PermissionDenied
-        journal.record(
-            by=admin_actor(request),
-            action="claim_proof_opened",
-            subject=claim.dossier.holder,
-            at=timezone.now(),
-            details={"dossier": claim.dossier.number, "file": file.file_name},
-        )
-        return as_download(file.file, name=file.file_name, content_type=file.content_type)
+        return _opened(request, get_object_or_404(Evidence, pk=evidence_id, claim=claim), claim.dossier)
 
 
 @admin.register(Control)
@@ -559,11 +573,37 @@ class CompletionAdmin(ReadOnly, admin.ModelAdmin):
     list_select_related = ["dossier", "declared_by"]
     search_fields = ["dossier__number"]
     search_help_text = gettext_lazy("Numéro du dossier")
+    fields = [
+        *("dossier", "version", "rate", "total_minutes", "done_minutes", "cause", "force_majeure", "words"),
+        *("files", "declared_at", "declared_by"),
+    ]
+    readonly_fields = fields
+
+    @admin.display(description=gettext_lazy("justificatifs"))
+    def files(self, completion):
+        links = [
+            (reverse("admin:dossiers_completion_evidence", args=[completion.pk, file.pk]), file.file_name)
+            for file in completion.evidence.all()
+        ]
+        return format_html_join(" · ", '<a href="{}">{}</a>', links) or "–"
+
+    def get_urls(self):
+        view = self.admin_site.admin_view(self.evidence_view)
+        name = "dossiers_completion_evidence"
+        return [path("<int:pk>/pieces/<uuid:evidence_id>", view, name=name), *super().get_urls()]
+
+    def evidence_view(self, request: HttpRequest, pk: int, evidence_id) -> HttpResponse:
+        """A file about somebody's health: every opening is written down."""
+        completion = get_object_or_404(Completion.objects.select_related("dossier__holder"), pk=pk)
+        if not self.has_view_permission(request, completion):
+            raise PermissionDenied
+        file = get_object_or_404(Evidence, pk=evidence_id, completion=completion)
+        return _opened(request, file, completion.dossier)
 
 
 @admin.register(Evidence)
 class EvidenceAdmin(ReadOnly, admin.ModelAdmin):
-    """What is kept of the files; they are opened from their claim, which writes it down."""
+    """What is kept of the files; they are opened from what they prove, which writes it down."""
 
     list_display = ["added_at", "claim", "completion", "file_name", "content_type", "size"]
     list_filter = ["content_type", "added_at"]

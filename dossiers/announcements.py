@@ -14,7 +14,7 @@ from accounts import listing as people
 from accounts.actors import Role
 from dossiers import listing
 from dossiers.models import Control, Deadline, Dossier, FundingLine, Refund, Relief, Transition
-from dossiers.states import SILENT_PARTY, WHOSE_TURN, ClockKind, State
+from dossiers.states import NOT_FOR_THE_ORGANISATION, SILENT_PARTY, WHOSE_TURN, ClockKind, State
 from notices import outbox
 from notices.kinds import Kind
 from ui import french
@@ -48,6 +48,10 @@ NOTICES: dict[str, dict[Role, Kind]] = {
     "call_off_for_funder": {
         HOLDER: Kind.DOSSIER_CANCELLED_BY_FUNDER,
         PROVIDER: Kind.DOSSIER_CANCELLED_BY_FUNDER,
+    },
+    "call_off_for_provider": {
+        HOLDER: Kind.DOSSIER_CANCELLED_BY_PROVIDER,
+        PROVIDER: Kind.DOSSIER_CANCELLED_BY_PROVIDER,
     },
     "enter": {HOLDER: Kind.TRAINING_ENTERED},
     "annul_entry": {HOLDER: Kind.ENTRY_ANNULLED, PROVIDER: Kind.ENTRY_ANNULLED},
@@ -95,10 +99,12 @@ def announce(dossier: Dossier, transition: Transition, *, clock: Deadline | None
         lost = listing.lost_cents(listing.funding_lines(dossier), at=at)
         facts["lost"] = french.euros(lost) if lost else ""
     audience = NOTICES[transition.verb]
+    private = transition.verb in NOT_FOR_THE_ORGANISATION
     if transition.to_state == State.AWAITING_PAYMENT and transition.verb == "accept":
         audience = {HOLDER: Kind.PAYMENT_AWAITED, PROVIDER: Kind.PAYMENT_AWAITED}
     for role, kind in audience.items():
-        _tell(dossier, role, kind, event_key=f"{transition.verb}:{transition.pk}", facts=facts, at=at)
+        told = facts | {"reason": ""} if private and role == PROVIDER else facts
+        _tell(dossier, role, kind, event_key=f"{transition.verb}:{transition.pk}", facts=told, at=at)
 
 
 def _what_was_settled(transition: Transition) -> dict[str, Any]:

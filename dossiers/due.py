@@ -38,6 +38,7 @@ def estimate(
     words: str,
 ) -> Estimate:
     """The same arithmetic as the validation. Refused: what the declaration itself would refuse."""
+    guards.check_move(dossier, "declare_completion")
     guards.check_completion(
         total_minutes=total_minutes,
         done_minutes=done_minutes,

@@ -3,16 +3,21 @@
 import hashlib
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from django.core.files.base import ContentFile
 from django.core.files.uploadedfile import UploadedFile
-from django.db.models import QuerySet
+from django.db import transaction
+from django.db.models import Q, QuerySet
 
+import rulebook
 from accounts.actors import Actor
 from dossiers import guards
-from dossiers.models import Evidence
-from ui.documents import check, shown_name, type_of
+from dossiers.models import Evidence, Transition
+from dossiers.states import FINAL_STATES
+from rulebook.workdays import midnight_after, months_later, paris_day
+from ui.documents import check, private_storage, shown_name, type_of
 
 
 def read(uploads: Sequence[UploadedFile], *, field: str) -> list[tuple[str, bytes]]:
@@ -39,6 +44,34 @@ def keep(files: Sequence[tuple[str, bytes]], *, at: datetime, **of: Any) -> None
         )
         evidence.file.save("", ContentFile(content), save=False)
         evidence.save()
+
+
+def clear_away(*, at: datetime) -> int:
+    """Forget the files of what was decided, or is over, and can no longer be contested; how many went.
+
+    Rows now, files after the commit (docs/decisions.md, 45).
+    """
+    gone = 0
+    decided = Q(claim__decided_at__isnull=False) | Q(completion__dossier__state__in=FINAL_STATES)
+    rows = Evidence.objects.filter(decided).select_related("claim", "completion").order_by("pk")
+    for evidence in list(rows):
+        ended = evidence.claim.decided_at if evidence.claim else _ended_at(evidence)
+        day = paris_day(ended or at)
+        if midnight_after(months_later(day, rulebook.on(day).contest_months)) > at:
+            continue
+        with transaction.atomic():
+            name = evidence.file.name or ""
+            evidence.delete()
+            transaction.on_commit(partial(private_storage().delete, name), robust=True)
+        gone += 1
+    return gone
+
+
+def _ended_at(evidence: Evidence) -> datetime | None:
+    if evidence.completion is None:
+        return None
+    last = Transition.objects.filter(dossier_id=evidence.completion.dossier_id).order_by("-id").first()
+    return last.at if last else None
 
 
 def visible(actor: Actor) -> QuerySet[Evidence]:

@@ -12,7 +12,8 @@ from uuid import UUID
 
 from django.utils.translation import gettext as _
 
-from accounts.permissions import enrolment_obstacle
+from accounts.actors import Actor
+from accounts.permissions import NotAllowed, enrolment_obstacle
 from catalog import eligibility
 from catalog.models import Session
 from dossiers import terms
@@ -147,6 +148,34 @@ def check_proposal(dossier: Dossier, judged: Judged, **proposal: Any) -> None:
     """Nothing stands against this yes: see `proposal_obstacles`."""
     for refusal in proposal_obstacles(dossier, judged, **proposal):
         raise refusal
+
+
+def check_not_own(dossier: Dossier, by: Actor) -> None:
+    """Nobody of the administration acts on their own dossier."""
+    if by.is_admin and by.user is not None and dossier.holder.user == by.user:
+        raise NotAllowed(_("Personne de l’administration n’agit sur son propre dossier."))
+
+
+def check_funder_in_time(dossier: Dossier, *, at: datetime) -> None:
+    """The funder's clock still runs: over, its silence has granted all (docs/decisions.md, 14)."""
+    clock = Deadline.objects.filter(
+        dossier=dossier, kind=ClockKind.FUNDER_ANSWER, closed_at__isnull=True
+    ).first()
+    if clock is not None and clock.due_at <= at:
+        raise Refused(
+            _("Le délai du financeur est dépassé depuis le %(due)s : son silence a tout accordé.")
+            % {"due": french.last_minute(clock.due_at)}
+        )
+
+
+def check_not_counted_absent(dossier: Dossier, *, at: datetime) -> None:
+    """An absence that nobody explained in time is settled, whether or not the job has passed."""
+    clock = Deadline.objects.filter(dossier=dossier, kind=ClockKind.ABSENCE, closed_at__isnull=True).first()
+    if clock is not None and clock.due_at <= at:
+        raise Refused(
+            _("Le délai est dépassé depuis le %(due)s : l’absence est réglée.")
+            % {"due": french.last_minute(clock.due_at)}
+        )
 
 
 def check_prerequisites(dossier: Dossier) -> None:

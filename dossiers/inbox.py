@@ -188,7 +188,7 @@ def places_of(sessions: Iterable[Session], *, at: datetime) -> dict[UUID, Places
         .values("session_id")
         .annotate(
             taken=Count("pk", filter=Q(state__in=SEATED)),
-            offered=Count("pk", filter=Q(state=State.PROPOSED)),
+            offered=Count("pk", filter=Q(state__in=[State.PROPOSED, State.FUNDER_REVIEW])),
         )
     )
     known = {row["session_id"]: row for row in totals}

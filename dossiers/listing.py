@@ -17,6 +17,7 @@ from dossiers.states import (
     CLOCK_OF,
     DATES_OF_A_HOLDER,
     FINAL_STATES,
+    NOT_FOR_THE_ORGANISATION,
     VERB_WORDS,
     WHOSE_TURN,
     ClockKind,
@@ -161,11 +162,15 @@ def is_overdue(dossier: Dossier, *, at: datetime) -> bool:
     return CLOCK_OF.get(State(dossier.state)) in ANSWER_CLOCKS and due_at is not None and due_at <= at
 
 
-def history(dossier: Dossier) -> list[Step]:
-    """What happened, oldest first."""
+def history(dossier: Dossier, *, for_provider: bool = False) -> list[Step]:
+    """What happened, oldest first. `for_provider`: without what is not the organisation's business."""
     steps = [Step(dossier.created_at, _("Brouillon créé"), str(Role.HOLDER.label), "")]
     for move in Transition.objects.filter(dossier=dossier).order_by("id"):
-        steps.append(Step(move.at, _title(move), str(Role(move.role).label), move.reason))
+        is_private = for_provider and move.verb in NOT_FOR_THE_ORGANISATION
+        is_of_money = is_private and move.to_state == State.PROPOSED
+        title = _("Réponse du financeur") if is_of_money else _title(move)
+        reason = "" if is_private else move.reason
+        steps.append(Step(move.at, title, str(Role(move.role).label), reason))
     return steps
 
 

@@ -544,6 +544,7 @@ class Relief(models.Model):
         EXTEND = "extend", _("Prolonger des délais en cours")
         REINSTATE = "reinstate", _("Rétablir des dossiers sans suite")
         ANNUL_ENTRY = "annul_entry", _("Annuler des entrées déclarées par erreur")
+        CALL_OFF = "call_off", _("Tout rendre : l’organisme ne peut plus agir, ou s’est trompé")
 
     kind = models.CharField(_("nature"), max_length=20, choices=Kind)
     dossiers = models.ManyToManyField("dossiers.Dossier", related_name="reliefs", verbose_name=_("dossiers"))

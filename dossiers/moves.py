@@ -15,9 +15,9 @@ from accounts.actors import Actor
 from accounts.models import HolderProfile
 from dossiers import announcements, clocks, permissions, refunds, settlement
 from dossiers.models import Deadline, Dossier, FundingLine, Transition
-from dossiers.states import CLOCK_OF, MOVES, THEN, ClockKind, State
+from dossiers.states import CLOCK_OF, FINAL_STATES, MOVES, THEN, ClockKind, State
 from rights import ledger
-from rights.kinds import FUNDED_KINDS
+from rights.kinds import FUNDED_KINDS, MovementKind
 from rulebook import Rules, workdays
 from ui.refusals import Refused, StalePage
 
@@ -88,6 +88,8 @@ def make(
         details=dict(details or {}),
     )
     dossier.state = target
+    if target in FINAL_STATES:
+        _give_back_to_funder(dossier, by=by, at=at)
     clock = None
     if target != source:
         if source in CLOCK_OF:
@@ -97,6 +99,22 @@ def make(
             clock = open_clock(dossier, CLOCK_OF[target], at=at, rules=rules)
     announcements.announce(dossier, transition, clock=clock, at=at)
     return transition
+
+
+def _give_back_to_funder(dossier: Dossier, *, by: Actor, at: datetime) -> None:
+    """What a funder gave for this dossier alone, and was not used or came back, is the funder's again."""
+    granted = Transition.objects.filter(dossier=dossier, verb="grant_top_up").values_list(
+        "details__pocket_id", flat=True
+    )
+    if pocket_id := granted.first():
+        ledger.take_back(
+            [UUID(pocket_id)],
+            kind=MovementKind.RECALL,
+            key=f"funder-back:{dossier.pk}",
+            at=at,
+            by=by,
+            reason=_("Dossier %s") % dossier.number,
+        )
 
 
 def open_clock(dossier: Dossier, kind: ClockKind, *, at: datetime, rules: Rules) -> Deadline:

@@ -190,7 +190,7 @@ class CardPaymentAdmin(Acts, admin.ModelAdmin):
     }
 
     def possible(self, row):
-        is_set_aside = row.trouble and row.received_cents and row.settled_at is None
+        is_set_aside = row.trouble and row.received_cents and row.state not in payments.PAID_OR_GIVEN_BACK
         return ["rendre"] if is_set_aside else []
 
     @admin.display(description=gettext_lazy("montant reçu"))

@@ -43,6 +43,7 @@ TRIES_A_DAY = 10
 LOT = 200
 
 Try, End = CardPayment.State, PaymentEvent.Outcome
+PAID_OR_GIVEN_BACK = frozenset({Try.SUCCEEDED, Try.REFUND_DUE, Try.REFUNDED})
 
 
 @dataclass(slots=True)
@@ -447,7 +448,7 @@ def give_back_set_aside(payment_id: UUID, *, at: datetime) -> Refund:
     with transaction.atomic():
         dossier = _with_people(Dossier.objects.select_for_update(of=("self",))).get(pk=dossier_id)
         payment = CardPayment.objects.select_for_update(no_key=True).get(pk=payment_id)
-        if not payment.trouble or not payment.received_cents or payment.settled_at is not None:
+        if not payment.trouble or not payment.received_cents or payment.state in PAID_OR_GIVEN_BACK:
             raise Refused(_("Rien n’est à rendre pour cet essai."))
         _close(payment, Try.REFUND_DUE, at=at)
         return refunds.owe(

@@ -23,7 +23,11 @@ from ui.refusals import Refused
 
 # Not law: it stops slips. An outage longer than four weeks takes two reliefs.
 EXTRA_DAYS_MAX = 20
-VERBS = {Relief.Kind.REINSTATE: workflow.reinstate, Relief.Kind.ANNUL_ENTRY: training.annul_entry}
+VERBS = {
+    Relief.Kind.REINSTATE: workflow.reinstate,
+    Relief.Kind.ANNUL_ENTRY: training.annul_entry,
+    Relief.Kind.CALL_OFF: workflow.call_off_for_provider,
+}
 DONE = "ok"
 """What a relief's report says of a dossier that was helped; else, why not."""
 

@@ -96,7 +96,7 @@ def of(dossier: Dossier, *, actor: Actor, at: datetime) -> Screen:
     """The screen of a dossier for one reader. Writes nothing."""
     clock = _shown_clock(dossier, actor, at=at)
     is_overdue = clock is not None and clock.kind in ANSWER_CLOCKS and clock.due_at <= at
-    past = listing.history(dossier)
+    past = listing.history(dossier, for_provider=actor.is_provider)
     screen = Screen(
         dossier=dossier,
         at=at,

@@ -79,6 +79,10 @@ MOVES: dict[str, Move] = {
     "cancel_late": _move([S.ACCEPTED], [S.CANCELLED_BY_HOLDER], [Role.HOLDER]),
     # A funder acts through the administration, until it has a door of its own.
     "call_off_for_funder": _move([S.AWAITING_PAYMENT, S.ACCEPTED], [S.CANCELLED_BY_FUNDER], [Role.ADMIN]),
+    # An organisation that can no longer act would keep money for ever: two persons give it back.
+    "call_off_for_provider": _move(
+        [S.ACCEPTED, S.ABSENT, S.IN_TRAINING, S.ENDED], [S.CANCELLED_BY_PROVIDER], [Role.ADMIN]
+    ),
     # The first day, and what kept somebody from it.
     "enter": _move([S.ACCEPTED, S.ABSENT], [S.IN_TRAINING], [Role.PROVIDER]),
     "annul_entry": _move([S.IN_TRAINING], [S.ACCEPTED], [Role.ADMIN]),
@@ -125,6 +129,7 @@ VERB_WORDS = {
     "withdraw": _("Rétractation du titulaire"),
     "cancel_late": _("Annulation tardive du titulaire"),
     "call_off_for_funder": _("Annulation du financeur"),
+    "call_off_for_provider": _("Annulation à la place de l’organisme"),
     "enter": _("Entrée en formation déclarée"),
     "annul_entry": _("Entrée en formation annulée"),
     "report_absence": _("Absence déclarée par l’organisme"),
@@ -253,6 +258,8 @@ def known_pairs() -> list[tuple[str, str, str]]:
 
 TO_ANSWER = frozenset({S.REQUESTED, S.PREREQUISITES_CHECK})
 """Sent, and not answered by the organisation yet."""
+NOT_FOR_THE_ORGANISATION = frozenset({"grant_claim", "reject_claim", "grant_top_up", "refuse_top_up"})
+"""The verbs whose reason may speak of somebody's health or money: for its holder and for staff only."""
 OPEN_ENDED = frozenset({S.ABSENT, S.CLAIMED, S.IN_TRAINING, S.ENDED, S.COMPLETION_DECLARED})
 """From the first day on, until the money is settled."""
 

@@ -7,7 +7,7 @@ from celery import shared_task
 from django.db import OperationalError
 from django.utils import timezone
 
-from dossiers import bulk, deadlines, payments
+from dossiers import bulk, deadlines, evidence, payments
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +51,11 @@ def carry_out_batches():
 @shared_task
 def discard_forgotten_batches():
     log.info("discarded %s batches that nobody confirmed", bulk.discard_forgotten(at=timezone.now()))
+
+
+@shared_task
+def clear_evidence():
+    log.info("dossiers: %s files of proof forgotten", evidence.clear_away(at=timezone.now()))
 
 
 @shared_task

@@ -35,6 +35,7 @@ def enter(dossier_id: UUID, *, by: Actor, at: datetime, request_id: UUID, entere
         if is_done:
             return dossier
         guards.check_move(dossier, "enter")
+        guards.check_not_counted_absent(dossier, at=at)
         guards.check_entry(dossier, entered_on, on=workdays.paris_day(at))
         lines = [line for line in moves.lines_of(dossier) if line.reserved_id]
         entries = Transition.objects.filter(dossier=dossier, verb="enter").count()

@@ -294,11 +294,12 @@ def _confirm(
     dossier: Dossier, bank_id: str, amount_cents: int, booked_on: date, *, by: Actor, at: datetime
 ) -> None:
     # The day the bank gives it counts, whenever the file is read; a day to come makes nobody early.
-    moment = min(at, workdays.midnight_after(booked_on) - INSTANT)
+    paid_at = min(at, workdays.midnight_after(booked_on) - INSTANT)
     workflow.confirm_payment(
         dossier.pk,
         by=by,
-        at=moment,
+        at=at,
+        paid_at=paid_at,
         request_id=uuid5(NAMESPACE_URL, f"bank-transfer:{bank_id}"),
         reference=bank_id,
         amount_cents=amount_cents,
@@ -361,6 +362,7 @@ def mark_sent_back(transfer_id: int, *, reason: str, by: Actor, at: datetime) ->
     with transaction.atomic():
         if refund is not None:
             mark_refund_sent(refund.pk, reference=reason, by=by, at=at)
+            return BankTransfer.objects.get(pk=transfer_id)
         transfer = BankTransfer.objects.select_for_update().get(pk=transfer_id)
         if transfer.state == S.SENT_BACK:
             return transfer
@@ -391,6 +393,10 @@ def mark_refund_sent(refund_id: UUID, *, reference: str, by: Actor, at: datetime
             CardPayment.objects.filter(pk=refund.card_payment_id, state=CardPayment.State.REFUND_DUE).update(
                 state=CardPayment.State.REFUNDED
             )
+        # The transfer it came by waits to be sent back by nobody else.
+        BankTransfer.objects.filter(bank_id=refund.payment_reference, state=S.TO_SEND_BACK).update(
+            state=S.SENT_BACK, decided_at=at, decided_by=by.user
+        )
         announcements.tell_refund(dossier, refund, at=at)
         journal.record(
             by=by,

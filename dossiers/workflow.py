@@ -29,7 +29,7 @@ from accounts.permissions import NotAllowed
 from catalog import eligibility, promises
 from catalog.models import Offer, Session
 from dossiers import clocks, funding, guards, moves, permissions, terms
-from dossiers.models import Deadline, Dossier, FundingLine, Payment, Transition
+from dossiers.models import CardPayment, Deadline, Dossier, FundingLine, Payment, Transition
 from dossiers.settlement import Cause
 from dossiers.states import CLOCK_OF, SILENT_PARTY, TO_ANSWER, ClockKind, State
 from rights import ledger
@@ -40,8 +40,8 @@ from ui.refusals import Refused, StalePage
 
 __all__ = ["NotAllowed", "Refused"]
 
-FUNDER_LABEL = "France Travail"
-"""Whom job seekers ask: the name its purse carries, as for any funder."""
+FUNDER_LABEL = "France Travail, dossier "
+"""Of the purse that a funder's yes fills, before the number of the one dossier that it may pay."""
 
 
 # --- Before anything is sent -----------------------------------------------------------------
@@ -390,26 +390,28 @@ def grant_top_up(
 ) -> Dossier:
     """The funder says yes, to all that was asked unless told; its silence is a yes (docs/decisions.md, 14).
 
-    By an admin for the funder, or by the system once its clock is over. Effects: a top-up of that amount, to
-    use before the first day; PROPOSED with a fresh clock for the holder; a notice to them.
+    By an admin for the funder, or by the system once its clock is over. Effects: a top-up of that amount for
+    this dossier alone, which goes back to the funder if it ends; PROPOSED with a fresh clock; notices.
     """
     with transaction.atomic():
         dossier, is_done = moves.begin("grant_top_up", dossier_id, by=by, request_id=request_id)
         if is_done:
             return dossier
         guards.check_move(dossier, "grant_top_up")
+        guards.check_not_own(dossier, by)
         asked = asked_of_funder(dossier)
         if by.is_system:
             # On the first day too: the proposal goes back to its holder, whose time is then over as well.
             moves.check_over(dossier, ClockKind.FUNDER_ANSWER, at=at)
         else:
+            guards.check_funder_in_time(dossier, at=at)
             guards.check_not_started(dossier, on=workdays.paris_day(at))
         amount = asked if amount_cents is None else amount_cents
         if not 0 < amount <= asked:
             raise Refused(
                 _("Accordez de 0,01 € à %s, ce qui est demandé.") % french.euros(asked), field="amount"
             )
-        ledger.credit(
+        credit = ledger.credit(
             holder=dossier.holder,
             kind=PocketKind.TOP_UP,
             amount=amount,
@@ -417,7 +419,7 @@ def grant_top_up(
             at=at,
             by=by,
             reason=_("Dossier %s") % dossier.number,
-            label=FUNDER_LABEL,
+            label=f"{FUNDER_LABEL}{dossier.number}",
             funder_kind=FunderKind.FRANCE_TRAVAIL,
             expires_on=dossier.starts_on,
             origin=Origin.TOP_UP,
@@ -430,7 +432,7 @@ def grant_top_up(
             at=at,
             request_id=request_id,
             outcome=Deadline.Outcome.MISSED if by.is_system else Deadline.Outcome.MET,
-            details={"amount_cents": amount},
+            details={"amount_cents": amount, "pocket_id": str(credit.target_id)},
         )
     return dossier
 
@@ -445,7 +447,9 @@ def refuse_top_up(dossier_id: UUID, *, by: Actor, at: datetime, request_id: UUID
         if is_done:
             return dossier
         guards.check_move(dossier, "refuse_top_up")
+        guards.check_not_own(dossier, by)
         guards.check_reason(reason)
+        guards.check_funder_in_time(dossier, at=at)
         guards.check_not_started(dossier, on=workdays.paris_day(at))
         moves.make(
             dossier,
@@ -467,9 +471,19 @@ def decline(dossier_id: UUID, *, by: Actor, at: datetime, request_id: UUID, reas
 
 
 def confirm_payment(
-    dossier_id: UUID, *, by: Actor, at: datetime, request_id: UUID, reference: str, amount_cents: int
+    dossier_id: UUID,
+    *,
+    by: Actor,
+    at: datetime,
+    request_id: UUID,
+    reference: str,
+    amount_cents: int,
+    paid_at: datetime | None = None,
 ) -> Dossier:
     """The remainder came in. By an admin (a transfer) or the system. `reference`: the bank's, used once.
+
+    `paid_at`: when the bank says it was paid, which is what the payment clock judges; the registration is
+    confirmed at `at` all the same, and its free period runs from there (docs/decisions.md, 2).
 
     Effects: the payment is reserved beside the rights; ACCEPTED; `free_until` frozen; notices.
     """
@@ -481,7 +495,8 @@ def confirm_payment(
         if paid.filter(outcome=Payment.Outcome.CONFIRMED).exists():
             return dossier
         guards.check_move(dossier, "confirm_payment")
-        guards.check_in_time(dossier, at=at)
+        guards.check_not_own(dossier, by)
+        guards.check_in_time(dossier, at=paid_at or at)
         guards.check_not_started(dossier, on=workdays.paris_day(at))
         if not reference.strip() or Payment.objects.filter(reference=reference).exists():
             raise Refused(_("Cette référence de paiement est vide ou a déjà servi."), field="reference")
@@ -601,6 +616,36 @@ def call_off_for_funder(
     )
 
 
+def call_off_for_provider(
+    dossier_id: UUID, *, by: Actor, at: datetime, request_id: UUID, reason: str
+) -> Dossier:
+    """The organisation can no longer act, or said what is not so: everything goes back, whatever was debited.
+
+    By an admin (relief.py: two persons). Effects: every euro where it came from; CANCELLED_BY_PROVIDER;
+    notices to both sides.
+    """
+    with transaction.atomic():
+        dossier, is_done = moves.begin("call_off_for_provider", dossier_id, by=by, request_id=request_id)
+        if is_done:
+            return dossier
+        guards.check_move(dossier, "call_off_for_provider")
+        guards.check_not_own(dossier, by)
+        guards.check_reason(reason)
+        settled = moves.settle(dossier, Cause.CANCELLED_BY_PROVIDER, by=by, at=at)
+        moves.make(
+            dossier,
+            "call_off_for_provider",
+            State.CANCELLED_BY_PROVIDER,
+            by=by,
+            at=at,
+            request_id=request_id,
+            outcome=Deadline.Outcome.MOOT,
+            reason=reason.strip(),
+            details=settled,
+        )
+    return dossier
+
+
 def withdraw(dossier_id: UUID, *, by: Actor, at: datetime, request_id: UUID, reason: str = "") -> Dossier:
     """Cancel a confirmed registration freely, while `free_until` runs. By the holder.
 
@@ -673,6 +718,12 @@ def lapse(dossier_id: UUID, *, by: Actor, at: datetime, request_id: UUID) -> Dos
         clock = clocks.running(dossier, kind)
         if clock is None or clock.due_at > at:
             raise Refused(_("Ce délai n’est pas écoulé."))
+        if (
+            kind == ClockKind.PAYMENT
+            and CardPayment.objects.filter(dossier=dossier, state__in=CardPayment.LIVE).exists()
+        ):
+            # The bank may have said yes in time: the next run asks again, once the try has its end.
+            raise Refused(_("Un paiement par carte est en cours : sa réponse décidera."))
         moves.release(dossier, by=by, at=at)
         dossier.silent_party = SILENT_PARTY[kind]
         dossier.save(update_fields=["silent_party"])
@@ -779,7 +830,7 @@ def plan_for(dossier: Dossier, *, at: datetime, rules: Rules, lock: bool = False
     """How this dossier would be paid at that moment, from the holder's purses. `lock` inside a verb."""
     return funding.plan(
         price_cents=dossier.current_price_cents,
-        purses=purses_of(dossier.holder, at=at, lock=lock),
+        purses=purses_of(dossier.holder, at=at, lock=lock, number=dossier.number),
         status=dossier.holder.status,
         rules=rules,
         training=training_of(
@@ -807,8 +858,13 @@ def training_of(offer: Offer, *, starts_on: date | None = None) -> funding.Train
     )
 
 
-def purses_of(holder: HolderProfile, *, at: datetime, lock: bool = False) -> list[funding.Purse]:
-    """What this holder can pay with at that moment, as `funding.plan` wants it; each purse has a name."""
+def purses_of(
+    holder: HolderProfile, *, at: datetime, lock: bool = False, number: str = ""
+) -> list[funding.Purse]:
+    """What this holder can pay with at that moment, as `funding.plan` wants it; each purse has a name.
+
+    What a funder has given for one dossier pays that one, by its `number`, and no other.
+    """
     return [
         funding.Purse(
             pocket_id=purse.pocket_id,
@@ -820,6 +876,7 @@ def purses_of(holder: HolderProfile, *, at: datetime, lock: bool = False) -> lis
             conditions=purse.conditions,
         )
         for purse in ledger.purses(holder, at=at, lock=lock)
+        if not purse.label.startswith(FUNDER_LABEL) or purse.label == f"{FUNDER_LABEL}{number}"
     ]
 
 
@@ -860,6 +917,7 @@ def _leave(
         if verb == "withdraw":
             guards.check_withdrawal(dossier, at=at)
         if verb in ("call_off", "call_off_for_funder"):
+            guards.check_not_own(dossier, by)
             guards.check_reason(reason)
             guards.check_not_started(dossier, on=workdays.paris_day(at))
         moves.release(dossier, by=by, at=at)

@@ -116,6 +116,11 @@ app.conf.beat_schedule = {
         "schedule": crontab(minute="45", hour="4"),
         "options": {"expires": 3600},
     },
+    "forget-old-evidence": {
+        "task": "dossiers.tasks.clear_evidence",
+        "schedule": crontab(minute="50", hour="4"),
+        "options": {"expires": 3600},
+    },
     "check-the-ledger": {
         "task": "rights.tasks.check_ledger",
         "schedule": crontab(minute="0", hour="4"),

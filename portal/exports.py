@@ -7,7 +7,7 @@ from accounts import exports
 from accounts.models import HolderProfile, User
 from admissions import exports as requests_to_join
 from dossiers import threads
-from dossiers.models import Dossier, Message, Transition
+from dossiers.models import Claim, Completion, Dossier, Message, Transition
 from rights import declarations
 from rights.statements import statement
 from support import exports as requests_for_help
@@ -76,7 +76,7 @@ def _rights(holder: HolderProfile, *, at: datetime.datetime) -> dict[str, Any]:
 
 
 def _dossiers(holder: HolderProfile) -> list[dict[str, Any]]:
-    """Three queries, however many."""
+    """Five queries, however many."""
     moves: dict[Any, list[dict[str, Any]]] = {}
     for move in Transition.objects.filter(dossier__holder=holder).order_by("id"):
         moves.setdefault(move.dossier_id, []).append(
@@ -88,6 +88,26 @@ def _dossiers(holder: HolderProfile) -> list[dict[str, Any]]:
         words = threads.words_shown(message)
         written.setdefault(message.dossier_id, []).append(
             {"le": message.at, "par": message.role, "texte": words, "retire": not words}
+        )
+    claims = {
+        claim.dossier_id: {
+            "dite_le": claim.made_at,
+            "texte": claim.words,
+            "etat": claim.get_state_display(),
+            "motif": claim.reason,
+        }
+        for claim in Claim.objects.filter(dossier__holder=holder)
+    }
+    followed: dict[Any, list[dict[str, Any]]] = {}
+    for each in Completion.objects.filter(dossier__holder=holder).order_by("dossier", "version"):
+        followed.setdefault(each.dossier_id, []).append(
+            {
+                "declare_le": each.declared_at,
+                "minutes_prevues": each.total_minutes,
+                "minutes_suivies": each.done_minutes,
+                "cause": each.get_cause_display(),
+                "texte": each.words,
+            }
         )
     dossiers = Dossier.objects.filter(holder=holder).select_related("provider__organisation", "offer")
     return [
@@ -106,6 +126,10 @@ def _dossiers(holder: HolderProfile) -> list[dict[str, Any]]:
             "cree_le": dossier.created_at,
             "historique": moves.get(dossier.pk, []),
             "messages": written.get(dossier.pk, []),
+            "entree_en_formation": dossier.entered_on,
+            "sortie_de_formation": dossier.exited_on,
+            "force_majeure": claims.get(dossier.pk),
+            "service_fait": followed.get(dossier.pk, []),
         }
         for dossier in dossiers.order_by("created_at", "id")
     ]

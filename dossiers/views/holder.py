@@ -190,7 +190,17 @@ def dossier_send_again(request: HttpRequest, dossier_id: UUID) -> HttpResponse:
     except Refused as refusal:
         return answer(request, visible_dossier(request, found.pk), error=refusal.message, status=422)
     try:
-        workflow.submit(draft.pk, by=request.actor, at=at, request_id=uuid5(request_id, "submit"))
+        if found.terms_version != rulebook.on(workdays.paris_day(at)).terms_version:
+            raise Refused(
+                _("Les conditions d’utilisation ont changé : relisez votre demande avant de l’envoyer.")
+            )
+        workflow.submit(
+            draft.pk,
+            by=request.actor,
+            at=at,
+            request_id=uuid5(request_id, "submit"),
+            seen_price_cents=found.asked_price_cents,
+        )
         messages.success(request, _("Votre demande est renvoyée, telle qu’elle était."))
     except Refused as refusal:
         messages.warning(request, refusal.message)

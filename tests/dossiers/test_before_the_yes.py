@@ -3,7 +3,9 @@
 from datetime import timedelta
 
 import pytest
+from django.urls import reverse
 
+from accounts.permissions import NotAllowed
 from dossiers import clocks, deadlines
 from dossiers.models import Dossier, FundingLine, Transition
 from dossiers.states import ClockKind, State
@@ -22,6 +24,7 @@ from tests.factories.dossiers import (
     bring,
     in_business_days,
     propose_as_asked,
+    provider_actor,
 )
 from ui.refusals import Refused
 
@@ -167,11 +170,53 @@ def test_only_a_job_seeker_asks_early_enough(short, at):
         ask(soon, at=at, amount=1)
 
 
-def test_what_a_funder_gave_for_a_training_goes_back_to_it_when_it_is_cancelled_late_or_not_used(short, at):
+@pytest.mark.parametrize("verb", ["decline", "withdraw"])
+def test_what_a_funder_gave_for_a_dossier_goes_back_to_it_when_that_one_ends(short, at, verb):
+    ask(short, at=at)
+    dossier = act("grant_top_up", short, at=at, by=admin_actor())
+    if verb == "withdraw":
+        dossier = act("accept", dossier, at=at)
+    act(verb, dossier, at=at)
+    assert [(purse.kind, purse.balance) for purse in ledger.purses(short.holder, at=at)] == [
+        (PocketKind.ANNUAL, 40_000)
+    ]
+    assert integrity.check() == []
+
+
+def test_what_a_funder_gave_for_one_dossier_pays_no_other(short, at):
     ask(short, at=at)
     act("grant_top_up", short, at=at, by=admin_actor())
-    accepted = act("accept", short, at=at)
-    act("withdraw", accepted, at=at)
-    assert {purse.balance for purse in ledger.purses(short.holder, at=at)} == {40_000, 60_000}
-    after = workdays.midnight_after(short.starts_on)
-    assert [purse.kind for purse in ledger.purses(short.holder, at=after)] == [PocketKind.ANNUAL]
+    other = DossierFactory(at=at, holder=short.holder, balance_cents=0, proposed=True)
+    accepted = act("accept", other, at=at)
+    sources = {line.source.kind for line in FundingLine.objects.filter(dossier=accepted) if line.source}
+    assert sources == {PocketKind.ANNUAL}
+
+
+def test_a_funder_that_was_silent_has_granted_whatever_it_says_later(short, at):
+    ask(short, at=at)
+    due_at = clocks.running(short, ClockKind.FUNDER_ANSWER).due_at
+    for verb, said in (("refuse_top_up", {"reason": "Non."}), ("grant_top_up", {"amount_cents": 1})):
+        with pytest.raises(Refused, match="silence a tout accordé"):
+            act(verb, short, at=due_at, by=admin_actor(), **said)
+
+
+def test_what_a_funder_says_and_why_is_not_the_organisation_s_business(short, at, client_for):
+    ask(short, at=at)
+    act("refuse_top_up", short, at=at, by=admin_actor(), reason="Il lui reste 4 200 € ailleurs.")
+    told = Notice.objects.filter(kind=Kind.FUNDER_ANSWERED)
+    assert {bool(notice.facts["reason"]) for notice in told.filter(user=short.holder.user)} == {True}
+    assert {bool(notice.facts["reason"]) for notice in told.exclude(user=short.holder.user)} == {False}
+    member = provider_actor(short.provider).user
+    page = client_for(member).get(reverse("provider_dossier", args=[short.pk])).text
+    assert "4 200" not in page and "refusée" not in page
+    assert "Réponse du financeur" in page
+
+
+def test_nobody_of_the_administration_grants_themselves_anything(short, at):
+    ask(short, at=at)
+    own = admin_actor()
+    short.holder.user = own.user
+    short.holder.save(update_fields=["user"])
+    for verb, said in (("grant_top_up", {}), ("refuse_top_up", {"reason": "x"})):
+        with pytest.raises(NotAllowed):
+            act(verb, short, at=at, by=own, **said)

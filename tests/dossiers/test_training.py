@@ -5,10 +5,11 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
+from django.urls import reverse
 
 from accounts.actors import SYSTEM
 from accounts.permissions import NotAllowed
-from dossiers import clocks, controls, deadlines, relief, training
+from dossiers import clocks, controls, deadlines, evidence, relief, training
 from dossiers.models import (
     Claim,
     Completion,
@@ -303,6 +304,16 @@ def test_nobody_decides_of_their_own_claim_nor_without_the_right(far):
         act("grant_claim", far, at=moment, by=weak, reason="x")
 
 
+def test_a_proof_is_forgotten_once_its_decision_can_no_longer_be_contested(far):
+    moment = far.free_until
+    claimed(far, at=moment)
+    assert evidence.clear_away(at=moment + timedelta(days=3_000)) == 0, "not decided yet"
+    act("grant_claim", far, at=moment, reason="Vu.")
+    assert evidence.clear_away(at=moment + timedelta(days=30)) == 0
+    assert evidence.clear_away(at=moment + timedelta(days=100)) == 1
+    assert not Evidence.objects.exists()
+
+
 # --- Absence ------------------------------------------------------------------------------------------
 
 
@@ -529,6 +540,52 @@ def test_an_outage_gives_time_back_after_the_first_day_too(accepted, at):
     fresh = clocks.running(absent, ClockKind.ABSENCE)
     assert fresh.last_day == workdays.add_workdays(workdays.paris_day(clock.due_at), 2)
     assert claimed(absent, at=in_time(fresh)).state == State.CLAIMED
+
+
+# --- An organisation that can no longer act -----------------------------------------------------------
+
+
+@pytest.mark.parametrize("state", [State.ACCEPTED, State.ABSENT, State.IN_TRAINING, State.ENDED])
+def test_two_persons_give_everything_back_for_an_organisation_that_is_gone(at, state):
+    dossier = in_state(state, at=at)
+    later = noon(dossier.ends_on, at=at) + timedelta(days=90)
+    asked = relief.propose(
+        kind=Relief.Kind.CALL_OFF, dossiers=[dossier.pk], reason="Liquidation.", by=admin_actor(), at=later
+    )
+    assert relief.confirm(asked.pk, by=admin_actor(), at=later).report == {str(dossier.pk): "ok"}
+    assert Dossier.objects.get(pk=dossier.pk).state == State.CANCELLED_BY_PROVIDER
+    assert (owned(dossier, at=later), due(dossier)) == (PRICE, 0)
+    assert integrity.check() == []
+
+
+def test_an_absence_that_is_settled_cannot_become_an_entry_before_the_job_passes(accepted, at):
+    absent = bring(accepted, State.ABSENT, at=at)
+    due_at = clocks.running(absent, ClockKind.ABSENCE).due_at
+    with pytest.raises(Refused, match="l’absence est réglée"):
+        act("enter", absent, at=due_at, entered_on=absent.starts_on)
+
+
+def test_why_a_force_majeure_was_decided_is_not_the_organisation_s_business(far, client_for):
+    moment = far.free_until
+    claimed(far, at=moment)
+    act("grant_claim", far, at=moment, reason="Certificat de psychiatrie lu.")
+    told = Notice.objects.filter(kind=Kind.CLAIM_DECIDED)
+    assert {bool(notice.facts["reason"]) for notice in told.filter(user=far.holder.user)} == {True}
+    assert {bool(notice.facts["reason"]) for notice in told.exclude(user=far.holder.user)} == {False}
+    member = provider_actor(far.provider).user
+    page = client_for(member).get(reverse("provider_dossier", args=[far.pk])).text
+    assert "psychiatrie" not in page
+    assert "psychiatrie" in client_for(far.holder.user).get(reverse("dossier", args=[far.pk])).text
+
+
+def test_a_completion_posted_for_a_dossier_that_waits_for_none_is_refused_in_words(at, client_for):
+    for state in (State.REQUESTED, State.PROPOSED, State.ACCEPTED):
+        dossier = in_state(state, at=at)
+        client = client_for(provider_actor(dossier.provider).user)
+        said = {"total_hours": "35", "done_hours": "35", "cause": "complete", "request_id": uuid.uuid4()}
+        answer = client.post(reverse("provider_completion", args=[dossier.pk]), said)
+        assert answer.status_code == 422
+        assert "changé d’état" in answer.text
 
 
 # --- A funder -----------------------------------------------------------------------------------------

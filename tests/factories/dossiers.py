@@ -181,6 +181,7 @@ def least(verb: str, *, at: datetime) -> dict:
         "ask_funder": {"amount_cents": 1},
         "refuse_top_up": {"reason": "x"},
         "reinstate": {"reason": "x"},
+        "call_off_for_provider": {"reason": "x"},
         "enter": {"entered_on": at.date()},
         "annul_entry": {"reason": "x"},
         "claim": {"words": "x", "files": [a_proof()]},
@@ -217,7 +218,14 @@ def meant(verb: str, dossier: Dossier, *, at: datetime, percent: int, agent: Act
         return {"amount_cents": 1 + percent * 10}
     if verb == "refuse_top_up":
         return {"reason": "Vu.", "by": agent}
-    if verb in ("grant_claim", "reject_claim", "annul_entry", "call_off_for_funder", "reinstate"):
+    if verb in (
+        "grant_claim",
+        "reject_claim",
+        "annul_entry",
+        "call_off_for_funder",
+        "call_off_for_provider",
+        "reinstate",
+    ):
         return {"reason": "Vu.", "by": agent}
     return least(verb, at=at)
 
