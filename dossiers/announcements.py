@@ -49,7 +49,7 @@ NOTICES: dict[str, dict[Role, Kind]] = {
         HOLDER: Kind.DOSSIER_CANCELLED_BY_FUNDER,
         PROVIDER: Kind.DOSSIER_CANCELLED_BY_FUNDER,
     },
-    "call_off_for_provider": {
+    "give_all_back": {
         HOLDER: Kind.DOSSIER_CANCELLED_BY_PROVIDER,
         PROVIDER: Kind.DOSSIER_CANCELLED_BY_PROVIDER,
     },

@@ -26,7 +26,7 @@ EXTRA_DAYS_MAX = 20
 VERBS = {
     Relief.Kind.REINSTATE: workflow.reinstate,
     Relief.Kind.ANNUL_ENTRY: training.annul_entry,
-    Relief.Kind.CALL_OFF: workflow.call_off_for_provider,
+    Relief.Kind.CALL_OFF: workflow.give_all_back,
 }
 DONE = "ok"
 """What a relief's report says of a dossier that was helped; else, why not."""

@@ -80,7 +80,7 @@ MOVES: dict[str, Move] = {
     # A funder acts through the administration, until it has a door of its own.
     "call_off_for_funder": _move([S.AWAITING_PAYMENT, S.ACCEPTED], [S.CANCELLED_BY_FUNDER], [Role.ADMIN]),
     # An organisation that can no longer act would keep money for ever: two persons give it back.
-    "call_off_for_provider": _move(
+    "give_all_back": _move(
         [S.ACCEPTED, S.ABSENT, S.IN_TRAINING, S.ENDED], [S.CANCELLED_BY_PROVIDER], [Role.ADMIN]
     ),
     # The first day, and what kept somebody from it.
@@ -129,7 +129,7 @@ VERB_WORDS = {
     "withdraw": _("Rétractation du titulaire"),
     "cancel_late": _("Annulation tardive du titulaire"),
     "call_off_for_funder": _("Annulation du financeur"),
-    "call_off_for_provider": _("Annulation à la place de l’organisme"),
+    "give_all_back": _("Annulation à la place de l’organisme"),
     "enter": _("Entrée en formation déclarée"),
     "annul_entry": _("Entrée en formation annulée"),
     "report_absence": _("Absence déclarée par l’organisme"),

@@ -616,25 +616,23 @@ def call_off_for_funder(
     )
 
 
-def call_off_for_provider(
-    dossier_id: UUID, *, by: Actor, at: datetime, request_id: UUID, reason: str
-) -> Dossier:
+def give_all_back(dossier_id: UUID, *, by: Actor, at: datetime, request_id: UUID, reason: str) -> Dossier:
     """The organisation can no longer act, or said what is not so: everything goes back, whatever was debited.
 
     By an admin (relief.py: two persons). Effects: every euro where it came from; CANCELLED_BY_PROVIDER;
     notices to both sides.
     """
     with transaction.atomic():
-        dossier, is_done = moves.begin("call_off_for_provider", dossier_id, by=by, request_id=request_id)
+        dossier, is_done = moves.begin("give_all_back", dossier_id, by=by, request_id=request_id)
         if is_done:
             return dossier
-        guards.check_move(dossier, "call_off_for_provider")
+        guards.check_move(dossier, "give_all_back")
         guards.check_not_own(dossier, by)
         guards.check_reason(reason)
         settled = moves.settle(dossier, Cause.CANCELLED_BY_PROVIDER, by=by, at=at)
         moves.make(
             dossier,
-            "call_off_for_provider",
+            "give_all_back",
             State.CANCELLED_BY_PROVIDER,
             by=by,
             at=at,

@@ -181,7 +181,7 @@ def least(verb: str, *, at: datetime) -> dict:
         "ask_funder": {"amount_cents": 1},
         "refuse_top_up": {"reason": "x"},
         "reinstate": {"reason": "x"},
-        "call_off_for_provider": {"reason": "x"},
+        "give_all_back": {"reason": "x"},
         "enter": {"entered_on": at.date()},
         "annul_entry": {"reason": "x"},
         "claim": {"words": "x", "files": [a_proof()]},
@@ -223,7 +223,7 @@ def meant(verb: str, dossier: Dossier, *, at: datetime, percent: int, agent: Act
         "reject_claim",
         "annul_entry",
         "call_off_for_funder",
-        "call_off_for_provider",
+        "give_all_back",
         "reinstate",
     ):
         return {"reason": "Vu.", "by": agent}

@@ -261,8 +261,18 @@ def test_a_dispute_is_shown_to_a_person(client, settings, live, at):
 # --- Too late ---------------------------------------------------------------------------------------
 
 
+def test_a_lapse_waits_for_a_try_that_has_no_end_yet(client, settings, dossier, live, at):
+    """The bank may have said yes in time: nobody loses their seat for an answer on its way."""
+    due_at = clocks.running(dossier, ClockKind.PAYMENT).due_at
+    assert deadlines.settle_overdue(at=due_at).settled == 0
+    deliver(client, settings, succeeded(live, at=due_at.timestamp() - 1))
+    payments.handle_events(at=due_at + timedelta(minutes=1))
+    assert facts(dossier)["dossier"] == "accepted"
+
+
 def test_a_payment_that_comes_after_the_dossier_lapsed_is_sent_back(client, settings, dossier, live, at):
     due_at = clocks.running(dossier, ClockKind.PAYMENT).due_at
+    CardPayment.objects.filter(pk=live.pk).update(state=CardPayment.State.ABANDONED, settled_at=at)
     deadlines.settle_overdue(at=due_at)
     deliver(client, settings, succeeded(live))
     payments.handle_events(at=due_at + timedelta(minutes=1))
