@@ -488,6 +488,10 @@ class Evidence(models.Model):
     def __str__(self):
         return self.file_name
 
+    @property
+    def dossier(self) -> "Dossier":
+        return (self.claim or self.completion).dossier
+
 
 class Control(models.Model):
     """A look at a declared completion before it is validated: asked by the holder or opened by an agent.

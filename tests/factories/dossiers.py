@@ -90,7 +90,7 @@ class DossierFactory(DjangoModelFactory):
     @classmethod
     def _create(cls, model_class, *args, **wanted):
         at, holder = wanted["at"], wanted["holder"]
-        if wanted["is_exempt"] and holder.status != "job_seeker":
+        if wanted["is_exempt"]:  # written whatever memory says: a test may have undone the row
             holder.status = "job_seeker"
             holder.save(update_fields=["status"])
         if wanted["balance_cents"]:

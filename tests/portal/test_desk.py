@@ -19,7 +19,7 @@ from django.utils import timezone
 from accounts import journal
 from accounts.models import ActivationAttempt, JournalEntry, SignIn
 from catalog.models import ImportRun
-from dossiers import messages
+from dossiers import controls, messages
 from dossiers.models import Batch, BatchLine, CalendarFeed, Deadline, FirstSteps, Payment, Relief
 from notices.models import Notice
 from portal import duty, figures, looks
@@ -316,6 +316,12 @@ def test_every_page_about_a_person_writes_a_line(label, admin_client_, administr
     BatchLine.objects.create(batch=batch, dossier=dossier, position=1)
     EmailAddress.objects.get_or_create(user=administrator, email=administrator.email)
     JoinRequestFactory(state="sent")
+    before = now - timedelta(days=80)
+    DossierFactory(claimed=True, at=before)
+    declared = DossierFactory(completion_declared=True, at=before)
+    moment = declared.transitions.latest("at").at + timedelta(hours=1)
+    by = holder_actor(declared.holder)
+    controls.open_control(declared.pk, by=by, at=moment, words="Je suis venue tous les jours.")
     asked = DossierFactory(requested=True)
     message = MessageFactory(dossier=asked, role="provider")
     ReportFactory(message=message)

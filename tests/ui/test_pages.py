@@ -172,7 +172,8 @@ def test_a_provider_has_its_menu(client, db):
     member = MembershipFactory()
     client.force_login(member.user)
     page = read(client.get(reverse("home")))
-    assert menu(page) == ["Demandes reçues", "Mes offres", "Mes imports", "Mon équipe", "Mes avis", "Aide"]
+    mine = ["Demandes reçues", "Mes offres", "Mes imports", "Sommes dues", "Mon équipe"]
+    assert menu(page) == [*mine, "Mes avis", "Aide"]
     assert page.findtext(".//h1") == member.organisation.name
 
 
