@@ -35,6 +35,9 @@ FACTS = {
     "declaration": "Sans diplôme de niveau 3",
     "from_year": "2026",
     "was_confirmed": False,
+    "entered_on": "lundi 1er juin 2026",
+    "exited_on": "vendredi 5 juin 2026",
+    "rate": "80",
 }
 
 
