@@ -422,7 +422,12 @@ class Completion(models.Model):
     words = models.TextField(_("explication"), blank=True)
     declared_at = models.DateTimeField(_("déclarée le"))
     declared_by = models.ForeignKey(
-        "accounts.User", on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+        "accounts.User",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("déclaré par"),
     )
 
     class Meta:
@@ -461,10 +466,20 @@ class Evidence(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     claim = models.ForeignKey(
-        "dossiers.Claim", on_delete=models.PROTECT, null=True, blank=True, related_name="evidence"
+        "dossiers.Claim",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="evidence",
+        verbose_name=_("force majeure"),
     )
     completion = models.ForeignKey(
-        "dossiers.Completion", on_delete=models.PROTECT, null=True, blank=True, related_name="evidence"
+        "dossiers.Completion",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="evidence",
+        verbose_name=_("service fait"),
     )
     file = models.FileField(_("fichier"), upload_to=evidence_path, storage=private_storage, max_length=100)
     file_name = models.CharField(_("nom du fichier"), max_length=100)

@@ -472,6 +472,7 @@ class Migration(migrations.Migration):
                 on_delete=django.db.models.deletion.PROTECT,
                 related_name="+",
                 to=settings.AUTH_USER_MODEL,
+                verbose_name="déclaré par",
             ),
         ),
         migrations.AddField(
@@ -525,6 +526,7 @@ class Migration(migrations.Migration):
                 on_delete=django.db.models.deletion.PROTECT,
                 related_name="evidence",
                 to="dossiers.claim",
+                verbose_name="force majeure",
             ),
         ),
         migrations.AddField(
@@ -536,6 +538,7 @@ class Migration(migrations.Migration):
                 on_delete=django.db.models.deletion.PROTECT,
                 related_name="evidence",
                 to="dossiers.completion",
+                verbose_name="service fait",
             ),
         ),
         migrations.AddConstraint(
