@@ -31,7 +31,7 @@ def open_control(dossier_id: UUID, *, by: Actor, at: datetime, words: str) -> Co
     with transaction.atomic():
         dossier = moves.lock(dossier_id)
         if by.is_admin:
-            _check_agent(dossier, by)
+            permissions.check_controller(dossier, by)
         else:
             permissions.check_holder(dossier, by)
         if by.user is None:
@@ -62,7 +62,7 @@ def release_control(dossier_id: UUID, *, by: Actor, at: datetime, request_id: UU
     """
     with transaction.atomic():
         dossier = moves.lock(dossier_id)
-        _check_agent(dossier, by)
+        permissions.check_controller(dossier, by)
         guards.check_reason(outcome, field="outcome")
         control = Control.objects.filter(dossier=dossier, released_at__isnull=True).first()
         if control is not None:
@@ -70,13 +70,6 @@ def release_control(dossier_id: UUID, *, by: Actor, at: datetime, request_id: UU
             control.save(update_fields=["released_at", "released_by", "outcome"])
             _note(control, "control_released", by=by, at=at)
         return training.validate(dossier_id, by=by, at=at, request_id=uuid5(request_id, "validate"))
-
-
-def _check_agent(dossier: Dossier, by: Actor) -> None:
-    if not by.is_admin or by.user is None or not by.user.has_perm("dossiers.control_completion"):
-        raise NotAllowed(_("Vous n’avez pas le droit de contrôler un service fait."))
-    if dossier.holder.user == by.user:
-        raise NotAllowed(_("Personne ne contrôle son propre dossier."))
 
 
 def _note(control: Control, action: str, *, by: Actor, at: datetime) -> None:

@@ -145,16 +145,6 @@ def _overdue(*, at: datetime, limit: int) -> Iterator[tuple[int, UUID, str]]:
         after = rows[-1][:2]
 
 
-def _lapse(deadline_id: int, dossier_id: UUID, at: datetime) -> bool:
-    clock = Deadline.objects.get(pk=deadline_id)
-    if clock.closed_at is not None:
-        return False
-    # The same clock always gives the same request: two workers, one lapse.
-    request_id = uuid5(NAMESPACE_URL, f"deadline:{deadline_id}")
-    workflow.lapse(dossier_id, by=SYSTEM, at=at, request_id=request_id)
-    return True
-
-
 def _end_withdrawal(deadline_id: int, dossier_id: UUID, at: datetime) -> bool:
     """Nothing happens to the dossier: it cannot be cancelled freely any more, and its first day comes."""
     if not _close_missed(deadline_id, at=at):
@@ -188,17 +178,19 @@ def _flag(deadline_id: int, _dossier_id: UUID, at: datetime) -> bool:
 
 
 def _by_itself(verb: Callable[..., Dossier]) -> Callable[[int, UUID, datetime], bool]:
-    """What the portal does once nobody has said anything against it in time."""
+    """What the portal does once nobody has acted, or said anything against it, in time."""
 
     def done(deadline_id: int, dossier_id: UUID, at: datetime) -> bool:
         if Deadline.objects.filter(pk=deadline_id, closed_at__isnull=False).exists():
             return False
+        # The same clock always gives the same request: two workers, one move.
         verb(dossier_id, by=SYSTEM, at=at, request_id=uuid5(NAMESPACE_URL, f"deadline:{deadline_id}"))
         return True
 
     return done
 
 
+_lapse = _by_itself(workflow.lapse)
 WHEN_MISSED: dict[ClockKind, Callable[[int, UUID, datetime], bool]] = {
     ClockKind.PROVIDER_ANSWER: _lapse,
     ClockKind.PREREQUISITES: _lapse,

@@ -9,12 +9,13 @@ from typing import Any
 from django.core.files.base import ContentFile
 from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Max, Q, QuerySet
+from django.db.models.functions import Coalesce
 
 import rulebook
 from accounts.actors import Actor
 from dossiers import guards
-from dossiers.models import Evidence, Transition
+from dossiers.models import Evidence
 from dossiers.states import FINAL_STATES
 from rulebook.workdays import midnight_after, months_later, paris_day
 from ui.documents import check, private_storage, shown_name, type_of
@@ -53,10 +54,9 @@ def clear_away(*, at: datetime) -> int:
     """
     gone = 0
     decided = Q(claim__decided_at__isnull=False) | Q(completion__dossier__state__in=FINAL_STATES)
-    rows = Evidence.objects.filter(decided).select_related("claim", "completion").order_by("pk")
-    for evidence in list(rows):
-        ended = evidence.claim.decided_at if evidence.claim else _ended_at(evidence)
-        day = paris_day(ended or at)
+    ended_at = Coalesce("claim__decided_at", Max("completion__dossier__transitions__at"))
+    for evidence in list(Evidence.objects.filter(decided).annotate(ended_at=ended_at).order_by("pk")):
+        day = paris_day(evidence.ended_at)
         if midnight_after(months_later(day, rulebook.on(day).contest_months)) > at:
             continue
         with transaction.atomic():
@@ -65,13 +65,6 @@ def clear_away(*, at: datetime) -> int:
             transaction.on_commit(partial(private_storage().delete, name), robust=True)
         gone += 1
     return gone
-
-
-def _ended_at(evidence: Evidence) -> datetime | None:
-    if evidence.completion is None:
-        return None
-    last = Transition.objects.filter(dossier_id=evidence.completion.dossier_id).order_by("-id").first()
-    return last.at if last else None
 
 
 def visible(actor: Actor) -> QuerySet[Evidence]:

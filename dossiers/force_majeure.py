@@ -14,8 +14,7 @@ from django.utils.translation import gettext as _
 
 from accounts import journal
 from accounts.actors import Actor
-from accounts.permissions import NotAllowed
-from dossiers import evidence, guards, moves
+from dossiers import evidence, guards, moves, permissions
 from dossiers.models import Claim, Deadline, Dossier, Transition
 from dossiers.settlement import Cause
 from dossiers.states import ClaimState, State
@@ -100,10 +99,7 @@ def _decide(
         dossier, is_done = moves.begin(verb, dossier_id, by=by, request_id=request_id)
         if is_done:
             return dossier
-        if by.user is None or not by.user.has_perm("dossiers.decide_claim"):
-            raise NotAllowed(_("Vous n’avez pas le droit de décider d’une force majeure."))
-        if dossier.holder.user == by.user:
-            raise NotAllowed(_("Personne ne décide de sa propre force majeure."))
+        permissions.check_decides_claims(dossier, by)
         guards.check_move(dossier, verb)
         guards.check_reason(reason)
         made = Claim.objects.select_for_update().get(dossier=dossier)

@@ -18,9 +18,8 @@ from django.utils.translation import gettext as _
 
 from accounts import journal
 from accounts.actors import Actor, Role
-from accounts.models import HolderProfile
 from accounts.permissions import NotAllowed
-from dossiers import announcements, permissions
+from dossiers import announcements, moves, permissions
 from dossiers import message_guards as guards
 from dossiers.models import Dossier, Message, MessageReport, ReadMark
 from notices.kinds import Kind
@@ -42,14 +41,16 @@ def send(
     notice to the other side for each burst.
     """
     with transaction.atomic():
-        dossier = _lock(dossier_id)
+        dossier = moves.lock(dossier_id)
         permissions.check_party(dossier, by)
         done = Message.objects.filter(dossier=dossier, request_id=request_id).first()
         if done is not None:
             if done.user_id != _person(by):
                 raise StalePage
             return done
-        _lock_holder(dossier, by)
+        if by.is_holder:
+            # A freeze takes the same lock: what is sent was sent before it, or not at all.
+            moves.lock_holder(dossier)
         guards.check_open(dossier, by, at=at)
         words = guards.check_words(words)
         guards.check_pace(dossier, by, at=at)
@@ -65,7 +66,7 @@ def mark_read(dossier_id: UUID, *, by: Actor, at: datetime, until: int) -> None:
     """« Marquer comme lu »: this side has read up to the message `until`. Done twice, or late, it changes
     nothing: a mark never goes back. By either side, also where nobody may write any more."""
     with transaction.atomic():
-        dossier = _lock(dossier_id)
+        dossier = moves.lock(dossier_id)
         permissions.check_party(dossier, by)
         _mark(dossier, by, until=until, at=at)
 
@@ -142,32 +143,10 @@ def keep(report_id: int, *, by: Actor, at: datetime, request_id: UUID, reason: s
 # --- The steps they share ------------------------------------------------------------------------
 
 
-def _lock(dossier_id: UUID) -> Dossier:
-    dossier = (
-        Dossier.objects.select_for_update(of=("self",))
-        .select_related("holder__user", "provider__organisation", "offer")
-        .filter(pk=dossier_id)
-        .first()
-    )
-    if dossier is None:
-        raise Refused(_("Ce brouillon a été supprimé."))
-    return dossier
-
-
 def _lock_thread_of(message_id: int) -> tuple[Dossier, Message]:
     """The dossier first, as everywhere: a message never moves to another one."""
     message = Message.objects.select_related("user").get(pk=message_id)
-    return _lock(message.dossier_id), message
-
-
-def _lock_holder(dossier: Dossier, by: Actor) -> None:
-    """A freeze takes the same lock: what is sent was sent before it, or not at all."""
-    if by.is_holder:
-        dossier.holder = (
-            HolderProfile.objects.select_for_update(of=("self",), no_key=True)
-            .select_related("user")
-            .get(pk=dossier.holder_id)
-        )
+    return moves.lock(message.dossier_id), message
 
 
 def _person(by: Actor) -> int:

@@ -3,7 +3,7 @@
 The verbs are in workflow.py, force_majeure.py and training.py.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -168,7 +168,7 @@ def lines_of(dossier: Dossier) -> list[FundingLine]:
     return list(lines.select_related("source").order_by("position"))
 
 
-def order_of(dossier: Dossier, lines: list[FundingLine]) -> settlement.Order:
+def order_of(dossier: Dossier, lines: Sequence[FundingLine]) -> settlement.Order:
     """The order as `settlement.split` wants it. ValueError: the lines do not add up to the price."""
     return settlement.Order(
         dossier.price_cents or 0,

@@ -10,7 +10,7 @@ from datetime import datetime
 
 from django.utils.translation import gettext as _
 
-from dossiers import listing, settlement
+from dossiers import listing, moves, settlement
 from dossiers.models import Dossier, FundingLine
 from dossiers.settlement import Cause, Settlement
 from dossiers.states import State
@@ -83,7 +83,7 @@ def if_cancelled(
             verb=WAY_OUT[state],
             is_free=True,
             until=None,
-            back=[(label(line), line.amount_cents, _note(line, at=at)) for line in reserved],
+            back=[(label(line), line.amount_cents, note(line, at=at)) for line in reserved],
             back_cents=sum(line.amount_cents for line in reserved) - to_funders,
             to_funders_cents=to_funders,
             credit_cents=0,
@@ -101,13 +101,7 @@ def if_cancelled(
 
 def split(dossier: Dossier, lines: Sequence[FundingLine], *, is_free: bool, rules: Rules) -> Settlement:
     """What a cancellation before the start does of the order, free or too late."""
-    order = settlement.Order(
-        dossier.price_cents or 0,
-        tuple(
-            settlement.Paid(line.source.kind if line.source else settlement.CARD, line.amount_cents)
-            for line in lines
-        ),
-    )
+    order = moves.order_of(dossier, lines)
     return settlement.split(order, None, Cause.FREELY_CANCELLED if is_free else Cause.CANCELLED_LATE, rules)
 
 
@@ -129,7 +123,7 @@ def _told(
     rules: Rules,
 ) -> IfCancelled:
     back = [
-        (label(line), share.returned, _note(line, at=at, is_late=not is_free))
+        (label(line), share.returned, note(line, at=at, is_late=not is_free))
         for line, share in zip(lines, now.shares, strict=True)
         if share.returned
     ]
@@ -187,7 +181,8 @@ def _stretches(
     return stretches
 
 
-def _note(line: FundingLine, *, at: datetime, is_late: bool = False) -> str:
+def note(line: FundingLine, *, at: datetime, is_late: bool = False) -> str:
+    """Where a line goes that is given back at that moment, when it is not simply the holder's again."""
     if line.source is None:
         return _("Remboursé sur le compte qui a payé.")
     if listing.is_of_the_state(line):

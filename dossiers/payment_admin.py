@@ -26,7 +26,7 @@ from dossiers import payments, transfers
 from dossiers.models import BankTransfer, CardPayment, PaymentEvent, Refund
 from dossiers.workflow import NotAllowed
 from ui import french
-from ui.admin import ReadOnly, ReadOnlyTable
+from ui.admin import ReadOnly, ReadOnlyTable, act_page, say
 from ui.refusals import Refused
 
 STATEMENT_BYTES_MAX = transfers.FILE_BYTES_MAX
@@ -103,21 +103,12 @@ class Acts(ReadOnly):
             try:
                 verb(row.pk, by=_admin(request), at=timezone.now(), **form.cleaned_data)
             except (Refused, NotAllowed) as refusal:
-                field = getattr(refusal, "field", "")
-                form.add_error(field if field in form.fields else None, refusal.message)
+                say(form, refusal)
             else:
                 messages.success(request, said)
                 return redirect(self._address(row))
-        context = {
-            **self.admin_site.each_context(request),
-            "title": title,
-            "form": form,
-            "help_text": self.in_words(row),
-            "action": "",
-            "opts": self.model._meta,
-        }
-        status = 422 if form.is_bound and form.errors else 200
-        return TemplateResponse(request, "dossiers/agent/admin_form.html", context, status=status)
+        note, back = self.in_words(row), self._address(row)
+        return act_page(self, request, form, title=title, note=note, back=back)
 
     def initial(self, row, act: str) -> dict[str, Any]:
         return {}

@@ -19,7 +19,7 @@ from django.utils.translation import gettext as _
 
 from accounts.actors import SYSTEM, Actor
 from accounts.permissions import NotAllowed
-from dossiers import announcements, guards, payment_service, permissions, refunds, workflow
+from dossiers import announcements, guards, moves, payment_service, permissions, refunds, workflow
 from dossiers.models import CardPayment, Dossier, FundingLine, PaymentEvent, Refund
 from dossiers.payment_service import CURRENCY, CardRefused, Event, Impossible, Intent, Stand, Unreachable
 from dossiers.states import State
@@ -148,7 +148,7 @@ def settle(payment_id: UUID, told: Intent, *, at: datetime) -> PaymentEvent.Outc
     """
     dossier_id = CardPayment.objects.values_list("dossier_id", flat=True).get(pk=payment_id)
     with transaction.atomic():
-        dossier = Dossier.objects.select_for_update().get(pk=dossier_id)
+        dossier = moves.lock(dossier_id)
         payment = CardPayment.objects.select_for_update(no_key=True).get(pk=payment_id)
         if payment.service_id is None and told.service_id:
             payment.service_id = told.service_id
@@ -170,7 +170,7 @@ def settle(payment_id: UUID, told: Intent, *, at: datetime) -> PaymentEvent.Outc
 
 
 def _came_in(payment: CardPayment, dossier: Dossier, told: Intent, *, at: datetime) -> PaymentEvent.Outcome:
-    if payment.state in {Try.SUCCEEDED, Try.REFUND_DUE, Try.REFUNDED}:
+    if payment.state in PAID_OR_GIVEN_BACK:
         return End.ALREADY
     if told.service_id != payment.service_id:
         return _set_aside(payment, _("Un autre paiement porte le numéro de cet essai."))
@@ -446,7 +446,7 @@ def give_back_set_aside(payment_id: UUID, *, at: datetime) -> Refund:
     """
     dossier_id = CardPayment.objects.values_list("dossier_id", flat=True).get(pk=payment_id)
     with transaction.atomic():
-        dossier = _with_people(Dossier.objects.select_for_update(of=("self",))).get(pk=dossier_id)
+        dossier = moves.lock(dossier_id)
         payment = CardPayment.objects.select_for_update(no_key=True).get(pk=payment_id)
         if not payment.trouble or not payment.received_cents or payment.state in PAID_OR_GIVEN_BACK:
             raise Refused(_("Rien n’est à rendre pour cet essai."))
@@ -477,7 +477,7 @@ def mark_looked_at(event_pk: int, *, by: Actor, at: datetime) -> None:
 
 def _write_try(dossier_id: UUID, *, by: Actor, at: datetime, request_id: UUID) -> tuple[CardPayment, bool]:
     with transaction.atomic():
-        dossier = _with_people(Dossier.objects.select_for_update(of=("self",))).get(pk=dossier_id)
+        dossier = moves.lock(dossier_id)
         permissions.check_holder(dossier, by)
         done = CardPayment.objects.filter(request_id=request_id).select_related("dossier").first()
         if done is not None:
@@ -572,7 +572,7 @@ def _take_refund(refund_id: UUID, *, at: datetime) -> Refund | None:
 def _mark_sent(refund_id: UUID, number: str, *, at: datetime) -> None:
     dossier_id = Refund.objects.values_list("dossier_id", flat=True).get(pk=refund_id)
     with transaction.atomic():
-        dossier = _with_people(Dossier.objects.select_for_update(of=("self",))).get(pk=dossier_id)
+        dossier = moves.lock(dossier_id)
         refund = Refund.objects.select_for_update(of=("self",)).get(pk=refund_id)
         if refund.state == Refund.State.SENT:
             return
@@ -611,10 +611,6 @@ def _postpone_event(event_id: int, *, at: datetime) -> None:
 
 def _pause(tries: int) -> timedelta:
     return min(FIRST_PAUSE * 2 ** (tries - 1), LONGEST_PAUSE)
-
-
-def _with_people(dossiers):
-    return dossiers.select_related("holder__user", "provider__organisation", "offer", "session")
 
 
 def _name(payment: CardPayment, verb: str) -> UUID:

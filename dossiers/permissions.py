@@ -63,3 +63,32 @@ def is_party(dossier: Dossier, actor: Actor) -> bool:
 def check_party(dossier: Dossier, actor: Actor) -> None:
     if not is_party(dossier, actor):
         raise NotAllowed(_("Ce fil n’est pas le vôtre."))
+
+
+def check_controller(dossier: Dossier, actor: Actor) -> None:
+    """An agent who may control a completion, and this one is not their own."""
+    _check_agent(
+        dossier,
+        actor,
+        "control_completion",
+        may_not=_("Vous n’avez pas le droit de contrôler un service fait."),
+        is_own=_("Personne ne contrôle son propre dossier."),
+    )
+
+
+def check_decides_claims(dossier: Dossier, actor: Actor) -> None:
+    """An agent who may decide of a force majeure, and this one is not their own."""
+    _check_agent(
+        dossier,
+        actor,
+        "decide_claim",
+        may_not=_("Vous n’avez pas le droit de décider d’une force majeure."),
+        is_own=_("Personne ne décide de sa propre force majeure."),
+    )
+
+
+def _check_agent(dossier: Dossier, actor: Actor, permission: str, *, may_not: str, is_own: str) -> None:
+    if not actor.is_admin or actor.user is None or not actor.user.has_perm(f"dossiers.{permission}"):
+        raise NotAllowed(may_not)
+    if dossier.holder.user == actor.user:
+        raise NotAllowed(is_own)

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 import rulebook
 from accounts.actors import Actor
 from accounts.permissions import NotAllowed
-from dossiers import announcements, clocks, training, workflow
+from dossiers import announcements, clocks, moves, training, workflow
 from dossiers.models import Deadline, Dossier, Relief
 from dossiers.states import ClockKind
 from rulebook import workdays
@@ -97,11 +97,7 @@ def extend(dossier_id: UUID, *, relief: Relief, by: Actor, at: datetime) -> None
     """Give one dossier's running clock more business days, counted from its last day, or from today
     when that day is past. Effects: the old clock MOOT, a new one, `free_until` follows, notices."""
     with transaction.atomic():
-        dossier = (
-            Dossier.objects.select_for_update(of=("self",))
-            .select_related("holder__user", "provider__organisation", "offer")
-            .get(pk=dossier_id)
-        )
+        dossier = moves.lock(dossier_id)
         if Deadline.objects.filter(dossier=dossier, opened_by_relief=relief).exists():
             return
         clock = Deadline.objects.filter(dossier=dossier, closed_at__isnull=True).first()

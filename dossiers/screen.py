@@ -30,12 +30,12 @@ from ui.refusals import Refused
 FORECAST_STATES = frozenset(TO_ANSWER | {State.DRAFT, State.PROPOSED, State.FUNDER_REVIEW})
 # The verbs whose transition says where every euro went.
 SETTLING = frozenset({"cancel_late", "grant_claim", "reject_claim", "settle_absence", "validate"})
-# A clock that is nobody's business until its day has come.
 # Those that may have something declared, claimed or contested.
 WITH_A_FILE = frozenset(OPEN_ENDED | {State.COMPLETION_VALIDATED, State.NO_SHOW, State.CANCELLED_BY_HOLDER})
 AGREED = frozenset(WITH_A_FILE - {State.CANCELLED_BY_HOLDER} | {State.ACCEPTED, State.AWAITING_PAYMENT})
 NOT_FOR_ALL = frozenset({State.PREREQUISITES_CHECK, State.FUNDER_REVIEW, State.AWAITING_PAYMENT})
 ENDED_BADLY = FINAL_STATES - {State.COMPLETION_VALIDATED}
+# A clock that is nobody's business until its day has come.
 WAITS_FOR_ITS_DAY = frozenset({ClockKind.ENTRY, ClockKind.EXIT})
 
 
@@ -278,22 +278,13 @@ def _to_ask_a_funder(dossier: Dossier, plan: funding.Plan, *, at: datetime, rule
 def _note(line: FundingLine, *, ended_at: datetime, is_over: bool) -> str:
     if not is_over:
         return line.reason
-    if listing.is_of_the_state(line):
-        return _("Retourne à l’État : cet abondement n’était que pour cette formation.")
-    if listing.has_ended(line, at=ended_at):
-        return _(
-            "Utilisable jusqu’au %(day)s seulement : cette somme retourne à son financeur, "
-            "et ne pourra plus servir."
-        ) % {"day": french.short_day(line.source.expires_on)}
-    return ""
+    return outlook.note(line, at=ended_at) if line.source else ""
 
 
 def _label(line: FundingLine, *, is_over: bool) -> str:
     """Whose money a line is. What the holder pays has a pocket once it is received."""
-    if line.source is not None:
-        return line.source.label or str(line.source.get_kind_display())
-    if line.reserved_id:
-        return _("Payé par vous")
+    if line.source is not None or line.reserved_id:
+        return outlook.label(line)
     return _("N’a pas été payé") if is_over else _("À payer par vous")
 
 

@@ -13,8 +13,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from accounts.actors import Actor
-from accounts.permissions import NotAllowed
-from dossiers import evidence, guards, moves
+from dossiers import evidence, guards, moves, permissions
 from dossiers.models import Completion, Control, Deadline, Dossier, FundingLine, Transition
 from dossiers.settlement import Cause, completion_rate
 from dossiers.states import ClockKind, CompletionCause, ExitReason, State
@@ -263,7 +262,7 @@ def correct_completion(
         dossier, is_done = moves.begin("correct_completion", dossier_id, by=by, request_id=request_id)
         if is_done:
             return dossier
-        _check_controller(dossier, by)
+        permissions.check_controller(dossier, by)
         guards.check_move(dossier, "correct_completion")
         guards.check_reason(reason)
         if not Control.objects.filter(dossier=dossier, released_at__isnull=True).exists():
@@ -314,7 +313,7 @@ def validate(dossier_id: UUID, *, by: Actor, at: datetime, request_id: UUID) -> 
         if by.is_system:
             moves.check_over(dossier, ClockKind.VALIDATION, at=at)
         else:
-            _check_controller(dossier, by)
+            permissions.check_controller(dossier, by)
             if not Control.objects.filter(dossier=dossier).exists():
                 raise Refused(_("Sans contrôle, le service fait se valide de lui-même à la fin du délai."))
         made = Completion.objects.filter(dossier=dossier).latest("version")
@@ -343,13 +342,6 @@ def cause_of(completion: Completion) -> Cause:
 
 def rate_of(completion: Completion) -> int | None:
     return completion.rate if completion.cause != CompletionCause.COMPLETE else None
-
-
-def _check_controller(dossier: Dossier, by: Actor) -> None:
-    if by.user is None or not by.user.has_perm("dossiers.control_completion"):
-        raise NotAllowed(_("Vous n’avez pas le droit de contrôler un service fait."))
-    if dossier.holder.user == by.user:
-        raise NotAllowed(_("Personne ne contrôle son propre dossier."))
 
 
 def _completion(

@@ -22,7 +22,7 @@ from accounts.permissions import NotAllowed
 from catalog.imports import reading, values
 from catalog.imports.reading import Source, Unusable
 from catalog.imports.values import Wrong
-from dossiers import announcements, guards, payment_references, workflow
+from dossiers import announcements, guards, moves, payment_references, workflow
 from dossiers.models import BankTransfer, CardPayment, Dossier, FundingLine, Refund
 from dossiers.states import State
 from rulebook import workdays
@@ -321,7 +321,7 @@ def attach(transfer_id: int, *, number: str, reason: str, by: Actor, at: datetim
         raise Refused(_("Aucun dossier ne porte ce numéro."), field="number")
     with transaction.atomic():
         # The dossier first, as everywhere.
-        Dossier.objects.select_for_update().get(pk=dossier.pk)
+        moves.lock(dossier.pk)
         transfer = _undecided(transfer_id)
         try:
             _confirm(dossier, transfer.bank_id, transfer.amount_cents, transfer.booked_on, by=by, at=at)
@@ -380,8 +380,7 @@ def mark_refund_sent(refund_id: UUID, *, reference: str, by: Actor, at: datetime
     guards.check_reason(reference)
     dossier_id = Refund.objects.values_list("dossier_id", flat=True).get(pk=refund_id)
     with transaction.atomic():
-        people = ("holder__user", "provider__organisation", "offer", "session")
-        dossier = Dossier.objects.select_for_update(of=("self",)).select_related(*people).get(pk=dossier_id)
+        dossier = moves.lock(dossier_id)
         refund = Refund.objects.select_for_update().get(pk=refund_id)
         is_by_hand = refund.way == Refund.Way.TRANSFER or refund.state == Refund.State.STUCK
         if refund.state == Refund.State.SENT or not is_by_hand:

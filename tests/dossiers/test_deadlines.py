@@ -58,7 +58,9 @@ def test_a_clock_that_refuses_is_set_aside_and_never_blocks_the_others(monkeypat
             raise DatabaseError("disk full")
         return lapse(dossier_id, **kwargs)
 
-    monkeypatch.setattr(workflow, "lapse", lapse_or_break)
+    monkeypatch.setitem(
+        deadlines.WHEN_MISSED, ClockKind.PROVIDER_ANSWER, deadlines._by_itself(lapse_or_break)
+    )
     report = deadlines.settle_overdue(at=DUE)
     assert (report.settled, len(report.set_aside)) == (1, 1)
     fine.refresh_from_db()
