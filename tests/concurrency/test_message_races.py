@@ -9,7 +9,7 @@ from functools import partial
 import pytest
 from django.db import IntegrityError
 
-from dossiers import message_guards, messages
+from dossiers import message_guards, messages, moves
 from dossiers.models import Dossier, Message, MessageReport
 from notices.kinds import Kind
 from notices.models import Notice
@@ -28,7 +28,7 @@ def without_the_lock(monkeypatch):
         return found.get(pk=dossier_id)
 
     monkeypatch.setattr(messages, "_lock", read)
-    monkeypatch.setattr(messages, "_lock_holder", lambda dossier, by: None)
+    monkeypatch.setattr(moves, "lock_holder", lambda dossier: None)
 
 
 def all_at_once(dossier, *, at, request_ids):
