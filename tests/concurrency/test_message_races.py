@@ -27,7 +27,7 @@ def without_the_lock(monkeypatch):
         found = Dossier.objects.select_related("holder__user", "provider__organisation", "offer")
         return found.get(pk=dossier_id)
 
-    monkeypatch.setattr(messages, "_lock", read)
+    monkeypatch.setattr(moves, "lock", read)
     monkeypatch.setattr(moves, "lock_holder", lambda dossier: None)
 
 
