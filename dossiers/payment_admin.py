@@ -12,7 +12,6 @@ from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
-from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
@@ -367,18 +366,12 @@ class BankTransferAdmin(Acts, admin.ModelAdmin):
             else:
                 _tell(request, report)
                 return redirect(reverse("admin:dossiers_banktransfer_changelist") + "?attend=oui")
-        context = {
-            **self.admin_site.each_context(request),
-            "title": _("Importer un relevé de virements"),
-            "form": form,
-            "help_text": _(
-                "Un virement qui porte la référence exacte et le montant exact confirme l’inscription. "
-                "Tous les autres attendent une décision."
-            ),
-            "opts": self.model._meta,
-        }
-        status = 422 if form.is_bound and form.errors else 200
-        return TemplateResponse(request, "dossiers/agent/transfers_import.html", context, status=status)
+        note = _(
+            "Un virement qui porte la référence exacte et le montant exact confirme l’inscription. "
+            "Tous les autres attendent une décision."
+        )
+        back = reverse("admin:dossiers_banktransfer_changelist")
+        return act_page(self, request, form, title=_("Importer un relevé de virements"), note=note, back=back)
 
 
 def _import(file, *, by: Actor) -> transfers.Report:
