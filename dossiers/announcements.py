@@ -4,7 +4,7 @@ Words live in templates/notices/<kind>; this module only gathers facts, already 
 so that a mail says who, what, until when and how much without signing in.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -17,6 +17,7 @@ from dossiers.models import Control, Deadline, Dossier, FundingLine, Refund, Rel
 from dossiers.states import NOT_FOR_THE_ORGANISATION, SILENT_PARTY, WHOSE_TURN, ClockKind, State
 from notices import outbox
 from notices.kinds import Kind
+from notices.outbox import Letter
 from ui import french
 
 HOLDER, PROVIDER = Role.HOLDER, Role.PROVIDER
@@ -99,12 +100,16 @@ def announce(dossier: Dossier, transition: Transition, *, clock: Deadline | None
         lost = listing.lost_cents(listing.funding_lines(dossier), at=at)
         facts["lost"] = french.euros(lost) if lost else ""
     audience = NOTICES[transition.verb]
-    private = transition.verb in NOT_FOR_THE_ORGANISATION
     if transition.to_state == State.AWAITING_PAYMENT and transition.verb == "accept":
         audience = {HOLDER: Kind.PAYMENT_AWAITED, PROVIDER: Kind.PAYMENT_AWAITED}
-    for role, kind in audience.items():
-        told = facts | {"reason": ""} if private and role == PROVIDER else facts
-        _tell(dossier, role, kind, event_key=f"{transition.verb}:{transition.pk}", facts=told, at=at)
+    _tell(
+        dossier,
+        audience,
+        event_key=f"{transition.verb}:{transition.pk}",
+        facts=facts,
+        at=at,
+        private=("reason",) if transition.verb in NOT_FOR_THE_ORGANISATION else (),
+    )
 
 
 def _what_was_settled(transition: Transition) -> dict[str, Any]:
@@ -119,14 +124,13 @@ def _what_was_settled(transition: Transition) -> dict[str, Any]:
 def tell_control(dossier: Dossier, control: Control, *, at: datetime) -> None:
     """Tell both sides that a completion is looked at before it is validated, and why."""
     facts = facts_of(dossier, clock=None) | {"reason": control.words, "opened_as": control.opened_as}
-    for role in (HOLDER, PROVIDER):
-        _tell(dossier, role, Kind.CONTROL_OPENED, event_key=f"control:{control.pk}", facts=facts, at=at)
+    _tell(dossier, to_both(Kind.CONTROL_OPENED), event_key=f"control:{control.pk}", facts=facts, at=at)
 
 
 def tell_late(dossier: Dossier, clock: Deadline, *, at: datetime) -> None:
     """Tell an organisation that a declaration is overdue: nothing else happens by itself."""
     facts = facts_of(dossier, clock=clock)
-    _tell(dossier, PROVIDER, Kind.DECLARATION_LATE, event_key=f"late:{clock.pk}", facts=facts, at=at)
+    _tell(dossier, {PROVIDER: Kind.DECLARATION_LATE}, event_key=f"late:{clock.pk}", facts=facts, at=at)
 
 
 def remind(dossier: Dossier, clock: Deadline, *, at: datetime) -> None:
@@ -134,22 +138,15 @@ def remind(dossier: Dossier, clock: Deadline, *, at: datetime) -> None:
     moment = clock.next_reminder_at
     event_key = f"reminder:{clock.pk}:{moment:%Y%m%dT%H%M}"
     facts = facts_of(dossier, clock=clock) | {"left": french.left(clock.due_at, at)}
-    _tell(
-        dossier,
-        WHO_READS_A_CLOCK[ClockKind(clock.kind)],
-        Kind.REMINDER,
-        event_key=event_key,
-        facts=facts,
-        at=at,
-    )
+    reader = WHO_READS_A_CLOCK[ClockKind(clock.kind)]
+    _tell(dossier, {reader: Kind.REMINDER}, event_key=event_key, facts=facts, at=at)
 
 
 def tell_extension(dossier: Dossier, clock: Deadline, *, relief: Relief, at: datetime) -> None:
     """Tell both sides that a deadline was moved, and why."""
     facts = facts_of(dossier, clock=clock) | {"reason": relief.reason}
     event_key = f"relief:{relief.pk}:{dossier.pk}"
-    for role in (HOLDER, PROVIDER):
-        _tell(dossier, role, Kind.RELIEF_EXTENDED, event_key=event_key, facts=facts, at=at)
+    _tell(dossier, to_both(Kind.RELIEF_EXTENDED), event_key=event_key, facts=facts, at=at)
 
 
 def tell_refund(dossier: Dossier, refund: Refund, *, at: datetime) -> None:
@@ -160,7 +157,7 @@ def tell_refund(dossier: Dossier, refund: Refund, *, at: datetime) -> None:
         "way": refund.way,
         "reason": refund.reason,
     }
-    _tell(dossier, HOLDER, kind, event_key=f"{kind}:{refund.pk}", facts=facts, at=at)
+    _tell(dossier, {HOLDER: kind}, event_key=f"{kind}:{refund.pk}", facts=facts, at=at)
 
 
 def facts_of(dossier: Dossier, *, clock: Deadline | None) -> dict[str, Any]:
@@ -209,33 +206,40 @@ def tell_of_message(
         "organisation_name": dossier.provider.organisation.name,
         "holder_name": dossier.holder.display_name,
     }
-    _tell(dossier, role, kind, event_key=event_key, facts=names | dict(facts), at=at, pages=THREADS)
+    _tell(dossier, {role: kind}, event_key=event_key, facts=names | dict(facts), at=at, pages=THREADS)
+
+
+def to_both(kind: Kind) -> dict[Role, Kind]:
+    return {HOLDER: kind, PROVIDER: kind}
 
 
 def _tell(
     dossier: Dossier,
-    role: Role,
-    kind: Kind,
+    audience: Mapping[Role, Kind],
     *,
     event_key: str,
     facts: dict[str, Any],
     at: datetime,
+    private: Collection[str] = (),
     pages: Mapping[Role, str] = PAGES,
 ) -> None:
-    facts = facts | {"reader": str(role)}
-    if role == PROVIDER:
-        # What is left to pay, or is lost, tells what the holder owns: not the organisation's business.
-        facts |= {"to_pay": "", "lost": "", "granted": ""}
-        facts |= {name: "" for name in SETTLED if name in facts and name != "provider"}
-    if role == HOLDER:
-        user = dossier.holder.user
-        if user is not None and user.is_active:
-            link = reverse(pages[HOLDER], args=[dossier.pk])
-            outbox.write(kind=kind, event_key=event_key, at=at, facts=facts, link=link, user=user)
-        return
-    link = reverse(pages[PROVIDER], args=[dossier.pk])
-    organisation = dossier.provider.organisation
-    for user in people.people_of(organisation):
-        outbox.write(kind=kind, event_key=event_key, at=at, facts=facts, link=link, user=user)
-    if organisation.email:
-        outbox.write(kind=kind, event_key=event_key, at=at, facts=facts, link=link, email=organisation.email)
+    """One statement, whoever is told; the organisation is not told what is `private`."""
+    letters: list[Letter] = []
+    for role, kind in audience.items():
+        link = reverse(pages[role], args=[dossier.pk])
+        if role == HOLDER:
+            told = facts | {"reader": str(role)}
+            user = dossier.holder.user
+            readers = [{"user": user}] if user is not None and user.is_active else []
+        else:
+            # What is left to pay, or is lost, tells what the holder owns: not the organisation's business.
+            hidden = {"to_pay", "lost", "granted", *private, *SETTLED} - {"provider"}
+            told = facts | dict.fromkeys(hidden & facts.keys(), "") | {"reader": str(role)}
+            organisation = dossier.provider.organisation
+            readers = [{"user": user} for user in people.people_of(organisation)]
+            if organisation.email:
+                readers.append({"email": organisation.email})
+        letters += [
+            Letter(kind=kind, event_key=event_key, facts=told, link=link, **reader) for reader in readers
+        ]
+    outbox.write_many(letters, at=at)

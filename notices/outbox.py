@@ -1,4 +1,4 @@
-"""The outbox: `write` in the transaction of the event, `deliver_due` after its commit.
+"""The outbox: `write` (or `write_many`) in the transaction of the event, `deliver_due` after its commit.
 
 A notice is written with its event or not at all, once per person and event, and mailed at least
 once, always with the same Message-ID: whoever receives it twice sees it once. One deliverer works at
@@ -9,7 +9,7 @@ open while a mail server is spoken to. A lost broker loses nothing: beat calls `
 import logging
 import smtplib
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -59,6 +59,27 @@ class DeliveryReport:
         return self.delivered + self.postponed + self.given_up
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Letter:
+    """What one person (`user`), or one mailbox (`email`), is told about one event.
+
+    `facts` are texts, numbers and lists that JSON can hold, in French already; `link` is a path of the
+    portal. ValueError: no such kind, or a link that leaves the portal.
+    """
+
+    kind: str
+    event_key: str
+    facts: Mapping[str, Any]
+    link: str = ""
+    user: Any = None
+    email: str | None = None
+
+    def __post_init__(self) -> None:
+        Kind(self.kind)
+        if self.link and (not self.link.startswith("/") or self.link.startswith("//")):
+            raise ValueError(f"a notice links to a path of the portal, not to {self.link!r}")
+
+
 def write(
     *,
     kind: str,
@@ -69,29 +90,35 @@ def write(
     user: Any = None,
     email: str | None = None,
 ) -> None:
-    """Tell one person (`user`), or one mailbox (`email`), about one event, in the current transaction.
+    """Tell one person, or one mailbox, about one event, in the current transaction. See `write_many`."""
+    letter = Letter(kind=kind, event_key=event_key, facts=facts, link=link, user=user, email=email)
+    write_many([letter], at=at)
 
-    `facts` are texts, numbers and lists that JSON can hold, in French already; `link` is a path of the
-    portal. Written again for the same address and event, nothing happens: write to people before
-    their organisation's mailbox, so that an address that is both has the notice in its inbox.
-    ValueError: no such kind, or a link that leaves the portal.
+
+def write_many(letters: Iterable[Letter], *, at: datetime) -> None:
+    """Tell many, in the current transaction and in one statement; nobody: nothing is asked.
+
+    Written again for the same address and event, nothing happens: people come before their
+    organisation's mailbox, so that an address that is both has the notice in its inbox.
     """
-    if link and (not link.startswith("/") or link.startswith("//")):
-        raise ValueError(f"a notice links to a path of the portal, not to {link!r}")
     if not connection.in_atomic_block:
         raise transaction.TransactionManagementError("a notice is written in the transaction of its event")
-    notice = Notice(
-        kind=Kind(kind),
-        event_key=event_key,
-        facts=facts,
-        link=link,
-        user=user,
-        email=email or user.email,
-        created_at=at,
-        next_attempt_at=at,
-    )
-    Notice.objects.bulk_create([notice], ignore_conflicts=True)
-    deliver_soon()
+    notices = [
+        Notice(
+            kind=letter.kind,
+            event_key=letter.event_key,
+            facts=letter.facts,
+            link=letter.link,
+            user=letter.user,
+            email=letter.email or letter.user.email,
+            created_at=at,
+            next_attempt_at=at,
+        )
+        for letter in letters
+    ]
+    if notices:
+        Notice.objects.bulk_create(notices, ignore_conflicts=True)
+        deliver_soon()
 
 
 def deliver_due(*, at: datetime, limit: int) -> DeliveryReport:

@@ -15,6 +15,7 @@ from kombu.exceptions import OperationalError as BrokerAway
 from notices import outbox, tasks
 from notices.kinds import Kind
 from notices.models import Notice
+from notices.outbox import Letter
 from tests.factories.accounts import UserFactory
 from tests.factories.notices import FACTS, NoticeFactory
 
@@ -80,6 +81,32 @@ def test_once_per_address_and_event_whatever_the_case(db, at):
         ("submit:1", user.email, user.pk),
         ("submit:2", user.email, user.pk),
     ]
+
+
+def test_many_are_told_in_one_statement_each_once(db, at, asked, django_assert_num_queries):
+    user, other = UserFactory(email="elodie@exemple.fr"), UserFactory()
+    with transaction.atomic():
+        write(other, at=at)
+
+    def letter(**reader):
+        return Letter(kind=Kind.DOSSIER_REQUESTED, event_key="submit:1", facts=FACTS, link="/d", **reader)
+
+    readers = ({"user": user}, {"user": other}, {"email": "Elodie@exemple.fr"}, {"email": "a@b.fr"})
+    with transaction.atomic(), django_assert_num_queries(1):
+        outbox.write_many([letter(**reader) for reader in readers], at=at + MINUTE)
+    written = Notice.objects.order_by("created_at", "email").values_list("email", "user", "created_at")
+    assert list(written) == [
+        (other.email, other.pk, at),
+        ("a@b.fr", None, at + MINUTE),
+        (user.email, user.pk, at + MINUTE),
+    ]
+    assert len(asked) == 2
+
+
+def test_nobody_to_tell_asks_nothing(db, asked, at, django_assert_num_queries):
+    with transaction.atomic(), django_assert_num_queries(0):
+        outbox.write_many([], at=at)
+    assert asked == []
 
 
 @pytest.mark.django_db(transaction=True)
