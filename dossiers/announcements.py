@@ -4,7 +4,7 @@ Words live in templates/notices/<kind>; this module only gathers facts, already 
 so that a mail says who, what, until when and how much without signing in.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -12,6 +12,7 @@ from django.urls import reverse
 
 from accounts import listing as people
 from accounts.actors import Role
+from accounts.models import User
 from dossiers import listing
 from dossiers.models import Control, Deadline, Dossier, FundingLine, Refund, Relief, Transition
 from dossiers.states import NOT_FOR_THE_ORGANISATION, SILENT_PARTY, WHOSE_TURN, ClockKind, State
@@ -87,6 +88,20 @@ SETTLED = ("returned", "refunded_card", "credit", "forfeited", "provider")
 
 def announce(dossier: Dossier, transition: Transition, *, clock: Deadline | None, at: datetime) -> None:
     """Write the notices of one move, in its transaction."""
+    outbox.write_many(letters_of(dossier, transition, clock=clock, at=at), at=at)
+
+
+def letters_of(
+    dossier: Dossier,
+    transition: Transition,
+    *,
+    at: datetime,
+    clock: Deadline | None = None,
+    lines: Sequence[FundingLine] | None = None,
+    team: Sequence[User] | None = None,
+) -> list[Letter]:
+    """What people are told of one move. How its latest round is paid, and who acts for its organisation, are
+    asked unless they are given."""
     facts = facts_of(dossier, clock=clock)
     facts["reason"] = transition.reason
     facts |= _what_was_settled(transition)
@@ -97,18 +112,19 @@ def announce(dossier: Dossier, transition: Transition, *, clock: Deadline | None
             "was_silent": transition.role == Role.SYSTEM,
         }
     if transition.verb in GIVES_BACK:
-        lost = listing.lost_cents(listing.funding_lines(dossier), at=at)
+        lines = listing.funding_lines(dossier) if lines is None else lines
+        lost = listing.lost_cents(lines, at=at)
         facts["lost"] = french.euros(lost) if lost else ""
     audience = NOTICES[transition.verb]
     if transition.to_state == State.AWAITING_PAYMENT and transition.verb == "accept":
         audience = {HOLDER: Kind.PAYMENT_AWAITED, PROVIDER: Kind.PAYMENT_AWAITED}
-    _tell(
+    return _letters(
         dossier,
         audience,
         event_key=f"{transition.verb}:{transition.pk}",
         facts=facts,
-        at=at,
         private=("reason",) if transition.verb in NOT_FOR_THE_ORGANISATION else (),
+        team=team,
     )
 
 
@@ -127,10 +143,13 @@ def tell_control(dossier: Dossier, control: Control, *, at: datetime) -> None:
     _tell(dossier, to_both(Kind.CONTROL_OPENED), event_key=f"control:{control.pk}", facts=facts, at=at)
 
 
-def tell_late(dossier: Dossier, clock: Deadline, *, at: datetime) -> None:
-    """Tell an organisation that a declaration is overdue: nothing else happens by itself."""
+def letters_of_lateness(
+    dossier: Dossier, clock: Deadline, *, team: Sequence[User] | None = None
+) -> list[Letter]:
+    """What an organisation is told of a declaration that is overdue."""
     facts = facts_of(dossier, clock=clock)
-    _tell(dossier, {PROVIDER: Kind.DECLARATION_LATE}, event_key=f"late:{clock.pk}", facts=facts, at=at)
+    audience = {PROVIDER: Kind.DECLARATION_LATE}
+    return _letters(dossier, audience, event_key=f"late:{clock.pk}", facts=facts, team=team)
 
 
 def remind(dossier: Dossier, clock: Deadline, *, at: datetime) -> None:
@@ -220,13 +239,26 @@ def _tell(
     event_key: str,
     facts: dict[str, Any],
     at: datetime,
-    private: Collection[str] = (),
     pages: Mapping[Role, str] = PAGES,
 ) -> None:
-    """One statement, whoever is told; the organisation is not told what is `private`."""
+    outbox.write_many(_letters(dossier, audience, event_key=event_key, facts=facts, pages=pages), at=at)
+
+
+def _letters(
+    dossier: Dossier,
+    audience: Mapping[Role, Kind],
+    *,
+    event_key: str,
+    facts: dict[str, Any],
+    private: Collection[str] = (),
+    pages: Mapping[Role, str] = PAGES,
+    team: Sequence[User] | None = None,
+) -> list[Letter]:
+    """To each side its own; the organisation is not told what is `private`."""
     letters: list[Letter] = []
     for role, kind in audience.items():
         link = reverse(pages[role], args=[dossier.pk])
+        readers: list[dict[str, Any]]
         if role == HOLDER:
             told = facts | {"reader": str(role)}
             user = dossier.holder.user
@@ -236,10 +268,11 @@ def _tell(
             hidden = {"to_pay", "lost", "granted", *private, *SETTLED} - {"provider"}
             told = facts | dict.fromkeys(hidden & facts.keys(), "") | {"reader": str(role)}
             organisation = dossier.provider.organisation
-            readers = [{"user": user} for user in people.people_of(organisation)]
+            acting = people.people_of(organisation) if team is None else team
+            readers = [{"user": user} for user in acting]
             if organisation.email:
                 readers.append({"email": organisation.email})
         letters += [
             Letter(kind=kind, event_key=event_key, facts=told, link=link, **reader) for reader in readers
         ]
-    outbox.write_many(letters, at=at)
+    return letters

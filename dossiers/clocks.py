@@ -21,7 +21,22 @@ def open_clock(
     period: workdays.Period | None = None,
     relief: Relief | None = None,
 ) -> Deadline:
-    """Start a clock on the day of the event. `period` when its end is not a plain number of days.
+    """Start a clock on the day of the event, as `new_clock` makes it."""
+    clock = new_clock(dossier, kind, at=at, rules=rules, period=period, relief=relief)
+    clock.save()
+    return clock
+
+
+def new_clock(
+    dossier: Dossier,
+    kind: ClockKind,
+    *,
+    at: datetime,
+    rules: Rules,
+    period: workdays.Period | None = None,
+    relief: Relief | None = None,
+) -> Deadline:
+    """A clock that is not written yet. `period` when its end is not a plain number of days.
 
     Once the training has begun nothing is agreed, paid or given back freely any more: no clock of those
     outlasts its eve.
@@ -40,7 +55,6 @@ def open_clock(
         skipped=[{"day": day.isoformat(), "why": why} for day, why in period.skipped],
     )
     clock.next_reminder_at = next_reminder(clock, after=at, rules=rules)
-    clock.save()
     return clock
 
 

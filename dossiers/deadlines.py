@@ -1,8 +1,9 @@
 """Acting on missed deadlines, and reminding before them. The job is the broom, not the judge.
 
-Each clock is settled in a transaction of its own, through the same verb a person would use, and
-under the same lock (the dossier's): a clock that refuses is set aside for this run, counted and
-logged, and never blocks the others.
+Clocks of one kind are settled a lot at a time (dossiers.lots). What is not plain is settled in a transaction
+of its own, through the same verb a person would use, and so is a lot in which one is at fault; both under
+the same lock (the dossier's). A clock that refuses is set aside for this run, counted and logged, and never
+blocks the others.
 """
 
 import logging
@@ -17,9 +18,10 @@ from django.db.models import Q
 import rulebook
 from accounts.actors import SYSTEM
 from accounts.permissions import NotAllowed
-from dossiers import announcements, clocks, moves, training, workflow
+from dossiers import announcements, clocks, lots, training, workflow
+from dossiers.lots import Due, Settle
 from dossiers.models import Deadline, Dossier
-from dossiers.states import MOVES, THEN, ClockKind
+from dossiers.states import MOVES, ClockKind
 from rulebook import workdays
 from ui.refusals import Refused
 
@@ -38,20 +40,44 @@ class Report:
 
 
 def settle_overdue(*, at: datetime, limit: int = 10_000) -> Report:
-    """Settle every clock that is over at that moment, oldest first, at most `limit` of them."""
+    """Settle every clock that is over at that moment, lot by lot, oldest first, at most `limit` of them."""
     report = Report()
-    for deadline_id, dossier_id, kind in _overdue(at=at, limit=limit):
-        try:
-            with transaction.atomic():
-                # Locked by somebody who acts right now: they win, or the next run passes again.
-                if not Dossier.objects.select_for_update(skip_locked=True).filter(pk=dossier_id).exists():
-                    report.skipped += 1
-                    continue
-                if WHEN_MISSED[ClockKind(kind)](deadline_id, dossier_id, at):
-                    report.settled += 1
-        except Exception as error:  # a fault of ours on one dossier must not keep the others back
-            _set_aside(report, deadline_id, error)
+    for lot in _overdue(at=at, limit=limit):
+        for kind in ClockKind:
+            if due := [each for each in lot if each.kind == kind]:
+                _settle_lot(kind, due, report, at=at)
     return report
+
+
+def _settle_lot(kind: ClockKind, due: list[Due], report: Report, *, at: datetime) -> None:
+    settled: set[int] = set()
+    if together := TOGETHER.get(kind):
+        try:
+            settled = together(due, at)
+        except Exception as error:  # one of them is at fault: taken alone, the others are settled
+            _stop_if_away(error)
+            log.exception("%s clocks of %s are settled one by one", len(due), kind)
+    report.settled += len(settled)
+    for each in due:
+        if each.clock_id not in settled:
+            _settle_alone(each, report, at=at)
+
+
+def _settle_alone(due: Due, report: Report, *, at: datetime) -> None:
+    try:
+        with transaction.atomic():
+            # Locked by somebody who acts right now: they win, or the next run passes again.
+            if not Dossier.objects.select_for_update(skip_locked=True).filter(pk=due.dossier_id).exists():
+                report.skipped += 1
+            # Somebody has acted, or another run has passed, since it was found.
+            elif Deadline.objects.filter(pk=due.clock_id, closed_at__isnull=True, due_at__lte=at).exists():
+                if verb := WHEN_MISSED.get(due.kind):
+                    verb(due.dossier_id, by=SYSTEM, at=at, request_id=due.request_id)
+                else:
+                    TOGETHER[due.kind]([due], at)
+                report.settled += 1
+    except Exception as error:  # a fault of ours on one dossier must not keep the others back
+        _set_aside(report, due.clock_id, error)
 
 
 def send_reminders(*, at: datetime, limit: int = 5_000) -> Report:
@@ -105,12 +131,8 @@ def close_ended_certifications(*, at: datetime) -> Report:
 
 
 def _set_aside(report: Report, row_id: int | UUID, error: Exception) -> None:
-    """Count it; a refusal is an answer, anything else is a fault that somebody must see.
-
-    A database that is away is no fault of this one: the run ends, the next one finds everything again.
-    """
-    if isinstance(error, OperationalError | InterfaceError) and not _database_answers():
-        raise error
+    """Count it; a refusal is an answer, anything else is a fault that somebody must see."""
+    _stop_if_away(error)
     is_refusal = isinstance(error, Refused | NotAllowed)
     log.log(
         logging.WARNING if is_refusal else logging.ERROR,
@@ -122,11 +144,17 @@ def _set_aside(report: Report, row_id: int | UUID, error: Exception) -> None:
     report.set_aside[str(row_id)] = str(error)
 
 
+def _stop_if_away(error: Exception) -> None:
+    """A database that is away is no fault of this one: the run ends, the next one finds everything again."""
+    if isinstance(error, OperationalError | InterfaceError) and not _database_answers():
+        raise error
+
+
 def _database_answers() -> bool:
     return connection.connection is not None and connection.is_usable()
 
 
-def _overdue(*, at: datetime, limit: int) -> Iterator[tuple[int, UUID, str]]:
+def _overdue(*, at: datetime, limit: int) -> Iterator[list[Due]]:
     """Clocks that are over, oldest first, lot by lot."""
     over = Deadline.objects.filter(closed_at__isnull=True, due_at__lte=at).order_by("due_at", "id")
     seen = 0
@@ -139,69 +167,32 @@ def _overdue(*, at: datetime, limit: int) -> Iterator[tuple[int, UUID, str]]:
         rows = list(lot.values_list("due_at", "pk", "dossier_id", "kind")[: min(LOT, limit - seen)])
         if not rows:
             return
-        for _due_at, deadline_id, dossier_id, kind in rows:
-            yield deadline_id, dossier_id, kind
+        yield [Due(clock_id, dossier_id, ClockKind(kind)) for _due_at, clock_id, dossier_id, kind in rows]
         seen += len(rows)
         after = rows[-1][:2]
 
 
-def _end_withdrawal(deadline_id: int, dossier_id: UUID, at: datetime) -> bool:
-    """Nothing happens to the dossier: it cannot be cancelled freely any more, and its first day comes."""
-    if not _close_missed(deadline_id, at=at):
-        return False
-    dossier = Dossier.objects.get(pk=dossier_id)
-    moves.open_clock(dossier, THEN[ClockKind.WITHDRAWAL], at=at, rules=rulebook.on(workdays.paris_day(at)))
-    return True
-
-
-def _close_missed(deadline_id: int, *, at: datetime) -> bool:
-    closed = Deadline.objects.filter(pk=deadline_id, closed_at__isnull=True, due_at__lte=at).update(
-        closed_at=at, outcome=Deadline.Outcome.MISSED, next_reminder_at=None
-    )
-    return bool(closed)
-
-
-def _tell_late(deadline_id: int, dossier_id: UUID, at: datetime) -> bool:
-    """A declaration is overdue: its organisation is told, and no money moves (docs/decisions.md, 14)."""
-    if not _close_missed(deadline_id, at=at):
-        return False
-    dossier = Dossier.objects.select_related(
-        "holder__user", "provider__organisation", "offer", "session"
-    ).get(pk=dossier_id)
-    announcements.tell_late(dossier, Deadline.objects.get(pk=deadline_id), at=at)
-    return True
-
-
-def _flag(deadline_id: int, _dossier_id: UUID, at: datetime) -> bool:
-    """A decision of ours is overdue: the operator's desk shows it, nobody loses anything by it."""
-    return _close_missed(deadline_id, at=at)
-
-
-def _by_itself(verb: Callable[..., Dossier]) -> Callable[[int, UUID, datetime], bool]:
-    """What the portal does once nobody has acted, or said anything against it, in time."""
-
-    def done(deadline_id: int, dossier_id: UUID, at: datetime) -> bool:
-        if Deadline.objects.filter(pk=deadline_id, closed_at__isnull=False).exists():
-            return False
-        # The same clock always gives the same request: two workers, one move.
-        verb(dossier_id, by=SYSTEM, at=at, request_id=uuid5(NAMESPACE_URL, f"deadline:{deadline_id}"))
-        return True
-
-    return done
-
-
-_lapse = _by_itself(workflow.lapse)
-WHEN_MISSED: dict[ClockKind, Callable[[int, UUID, datetime], bool]] = {
-    ClockKind.PROVIDER_ANSWER: _lapse,
-    ClockKind.PREREQUISITES: _lapse,
-    ClockKind.HOLDER_ANSWER: _lapse,
-    ClockKind.FUNDER_ANSWER: _by_itself(workflow.grant_top_up),
-    ClockKind.PAYMENT: _lapse,
-    ClockKind.WITHDRAWAL: _end_withdrawal,
-    ClockKind.ENTRY: _tell_late,
-    ClockKind.EXIT: _tell_late,
-    ClockKind.COMPLETION: _tell_late,
-    ClockKind.CLAIM: _flag,
-    ClockKind.ABSENCE: _by_itself(training.settle_absence),
-    ClockKind.VALIDATION: _by_itself(training.validate),
+TOGETHER: dict[ClockKind, Settle] = {
+    ClockKind.PROVIDER_ANSWER: lots.lapse,
+    ClockKind.PREREQUISITES: lots.lapse,
+    ClockKind.HOLDER_ANSWER: lots.lapse,
+    ClockKind.PAYMENT: lots.lapse,
+    ClockKind.WITHDRAWAL: lots.end_withdrawal,
+    ClockKind.ENTRY: lots.tell_late,
+    ClockKind.EXIT: lots.tell_late,
+    ClockKind.COMPLETION: lots.tell_late,
+    ClockKind.CLAIM: lots.flag,
 }
+"""What happens to a lot of clocks that are over, of one kind."""
+
+
+WHEN_MISSED: dict[ClockKind, Callable[..., Dossier]] = {
+    ClockKind.PROVIDER_ANSWER: workflow.lapse,
+    ClockKind.PREREQUISITES: workflow.lapse,
+    ClockKind.HOLDER_ANSWER: workflow.lapse,
+    ClockKind.FUNDER_ANSWER: workflow.grant_top_up,
+    ClockKind.PAYMENT: workflow.lapse,
+    ClockKind.ABSENCE: training.settle_absence,
+    ClockKind.VALIDATION: training.validate,
+}
+"""What the portal does by itself, by the verb, once nobody has acted or objected in time."""

@@ -72,21 +72,18 @@ def make(
 ) -> Transition:
     """Write the transition (its trigger moves the dossier), change clocks, tell people."""
     source = State(dossier.state)
-    if target not in MOVES[verb].targets:
-        raise ValueError(f"{verb} does not lead to {target}")
-    transition = Transition.objects.create(
-        dossier=dossier,
-        verb=verb,
-        from_state=source,
-        to_state=target,
-        role=by.role,
-        user=by.user,
+    transition = new_transition(
+        dossier,
+        verb,
+        target,
+        by=by,
         at=at,
         request_id=request_id,
         cause=cause,
         reason=reason,
-        details=dict(details or {}),
+        details=details,
     )
+    transition.save(force_insert=True)
     dossier.state = target
     if target in FINAL_STATES:
         _give_back_to_funder(dossier, by=by, at=at)
@@ -99,6 +96,36 @@ def make(
             clock = open_clock(dossier, CLOCK_OF[target], at=at, rules=rules)
     announcements.announce(dossier, transition, clock=clock, at=at)
     return transition
+
+
+def new_transition(
+    dossier: Dossier,
+    verb: str,
+    target: State,
+    *,
+    by: Actor,
+    at: datetime,
+    request_id: UUID,
+    cause: str = "",
+    reason: str = "",
+    details: Mapping[str, Any] | None = None,
+) -> Transition:
+    """A move that is not written yet. ValueError: this verb does not lead there."""
+    if target not in MOVES[verb].targets:
+        raise ValueError(f"{verb} does not lead to {target}")
+    return Transition(
+        dossier=dossier,
+        verb=verb,
+        from_state=State(dossier.state),
+        to_state=target,
+        role=by.role,
+        user=by.user,
+        at=at,
+        request_id=request_id,
+        cause=cause,
+        reason=reason,
+        details=dict(details or {}),
+    )
 
 
 def _give_back_to_funder(dossier: Dossier, *, by: Actor, at: datetime) -> None:
@@ -118,17 +145,24 @@ def _give_back_to_funder(dossier: Dossier, *, by: Actor, at: datetime) -> None:
 
 
 def open_clock(dossier: Dossier, kind: ClockKind, *, at: datetime, rules: Rules) -> Deadline:
-    """Start this clock. Once nothing can be cancelled freely any more, it is the next one that starts."""
+    """Start this clock, as `new_clock` makes it."""
+    clock = new_clock(dossier, kind, at=at, rules=rules)
+    clock.save()
+    return clock
+
+
+def new_clock(dossier: Dossier, kind: ClockKind, *, at: datetime, rules: Rules) -> Deadline:
+    """This clock, not written yet. Once nothing can be cancelled freely any more, it is the next one."""
     period = None
     if kind == ClockKind.WITHDRAWAL and dossier.starts_on is not None:
         if dossier.free_until is not None and dossier.free_until <= at:
-            return open_clock(dossier, THEN[kind], at=at, rules=rules)
+            return new_clock(dossier, THEN[kind], at=at, rules=rules)
         period = clocks.free_period(accepted_at=at, starts_on=dossier.starts_on, rules=rules)
     elif kind == ClockKind.ENTRY and dossier.starts_on is not None:
         period = workdays.period(dossier.starts_on, *rules.term(kind))
     elif kind == ClockKind.EXIT and dossier.ends_on is not None:
         period = workdays.period(max(dossier.ends_on, workdays.paris_day(at)), *rules.term(kind))
-    return clocks.open_clock(dossier, kind, at=at, rules=rules, period=period)
+    return clocks.new_clock(dossier, kind, at=at, rules=rules, period=period)
 
 
 def last_round(dossier: Dossier) -> int:
@@ -138,18 +172,22 @@ def last_round(dossier: Dossier) -> int:
 
 def release(dossier: Dossier, *, by: Actor, at: datetime) -> None:
     """Everything the latest round reserved goes back where it came from; what was paid is owed (refunds)."""
-    number = last_round(dossier)
-    reserved = FundingLine.objects.filter(dossier=dossier, round=number, reserved__isnull=False)
-    pockets = list(reserved.order_by("position").values_list("reserved_id", flat=True))
-    if pockets:
-        ledger.release(
-            reserved=pockets,
-            key=f"release:{dossier.pk}:{number}",
-            at=at,
-            by=by,
-            reason=_("Dossier %s") % dossier.number,
-        )
-        refunds.owe_released(dossier, round_number=number, at=at)
+    lines = lines_of(dossier)
+    if reservation := reservation_of(dossier, lines):
+        ledger.release_many([reservation], at=at, by=by)
+        refunds.owe_released(dossier, round_number=lines[0].round, at=at)
+
+
+def reservation_of(dossier: Dossier, lines: Sequence[FundingLine]) -> ledger.Release | None:
+    """What these lines, of one round, have reserved: given back once."""
+    reserved = [line.reserved_id for line in lines if line.reserved_id]
+    if not reserved:
+        return None
+    return ledger.Release(
+        reserved=reserved,
+        key=f"release:{dossier.pk}:{lines[0].round}",
+        reason=_("Dossier %s") % dossier.number,
+    )
 
 
 def check_over(dossier: Dossier, kind: ClockKind, *, at: datetime) -> None:

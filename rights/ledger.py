@@ -718,7 +718,15 @@ def _from_outside(
     return movement
 
 
-@_in_transaction
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Release:
+    """Reserved pockets of one dossier that give back all they hold, under one key."""
+
+    reserved: Sequence[uuid.UUID]
+    key: str
+    reason: str
+
+
 def release(
     *, reserved: Sequence[uuid.UUID], key: str, at: datetime, by: Actor, reason: str
 ) -> list[Movement]:
@@ -728,37 +736,54 @@ def release(
     nobody could use it there any more. NothingReserved: one is already empty. KeyReused. LookupError: one
     was never filled.
     """
-    origins = _origins(reserved)
-    held = _lock_with_envelopes([*reserved, *origins.values()], ended_by=paris_day(at))
-    movements = [
-        _movement(
-            MovementKind.RELEASE if origin in held else MovementKind.REFUND,
-            source=pocket_id,
-            target=origin,
-            amount=held[pocket_id].balance,
-            key=_line_key(key, position),
-            at=at,
-            by=by,
-            reason=reason,
+    return release_many([Release(reserved=reserved, key=key, reason=reason)], at=at, by=by)[0]
+
+
+@_in_transaction
+def release_many(releases: Sequence[Release], *, at: datetime, by: Actor) -> list[list[Movement]]:
+    """Give back what a lot of dossiers reserved, in a handful of statements; the movements of each.
+
+    As `release`; each key is replayed alone. A fault in one is a fault of the lot: nothing is written.
+    """
+    origins = _origins([pocket_id for each in releases for pocket_id in each.reserved])
+    today = paris_day(at)
+    held = _lock_with_envelopes([*origins, *origins.values()], ended_by=today)
+    wanted = [
+        (
+            each.key,
+            [
+                _movement(
+                    MovementKind.RELEASE if origins[pocket_id] in held else MovementKind.REFUND,
+                    source=pocket_id,
+                    target=origins[pocket_id],
+                    amount=held[pocket_id].balance,
+                    key=_line_key(each.key, position),
+                    at=at,
+                    by=by,
+                    reason=each.reason,
+                )
+                for position, pocket_id in enumerate(each.reserved, start=1)
+            ],
         )
-        for position, (pocket_id, origin) in enumerate(origins.items(), start=1)
+        for each in releases
     ]
-    if (done := _again(key, movements)) is not None:
-        return done
+    done = _again_many(wanted)
+    movements = [movement for key, lines in wanted if key not in done for movement in lines]
     _check_full(movements, held)
     released = _post(movements)
+    in_order = iter(released)
+    done |= {key: [next(in_order) for _line in lines] for key, lines in wanted if key not in done}
     _pass_on(
         {
             movement: MovementKind.EXPIRY
             for movement in released
-            if movement.target_id in held and _has_ended(held[movement.target_id], on=paris_day(at))
+            if movement.target_id in held and _has_ended(held[movement.target_id], on=today)
         },
         held,
         at=at,
         by=by,
-        reason=reason,
     )
-    return released
+    return [done[key] for key, _lines in wanted]
 
 
 @_in_transaction
@@ -914,7 +939,7 @@ def settle(
         if part.whole != pocket.balance:
             raise ValueError(f"the parts make {part.whole}, the pocket holds {pocket.balance}")
     settled = _post(movements)
-    _pass_on({settled[position]: kind for position, kind in on_to.items()}, held, at=at, by=by, reason=reason)
+    _pass_on({settled[position]: kind for position, kind in on_to.items()}, held, at=at, by=by)
     return settled
 
 
@@ -1000,7 +1025,6 @@ def _pass_on(
     *,
     at: datetime,
     by: Actor,
-    reason: str,
 ) -> None:
     """What has just come back to these purses goes on to where they were filled from: EXPIRY or RECALL."""
     said = {MovementKind.EXPIRY: "expired", MovementKind.RECALL: "recalled"}
@@ -1013,7 +1037,7 @@ def _pass_on(
                 key=f"{movement.key}:{said[kind]}",
                 at=at,
                 by=by,
-                reason=reason,
+                reason=movement.reason,
             )
             for movement, kind in released.items()
         ]
@@ -1079,14 +1103,27 @@ def _check_usable(lines: Sequence[tuple[uuid.UUID, int]], held: dict[uuid.UUID, 
 
 def _again(key: str, movements: Sequence[Movement]) -> list[Movement] | None:
     """What this key already did, in line order, or None. KeyReused: it did something else."""
-    keys = [movement.key for movement in movements]
-    # One line more than asked: a shorter list under the same key is another content too.
-    found = _by_key([*keys, key, _line_key(key, len(keys) + 1)])
-    if not found:
-        return None
-    if found.keys() != set(keys) or any(not _is_same(found[wanted.key], wanted) for wanted in movements):
-        raise _condemned(key)
-    return [found[key] for key in keys]
+    return _again_many([(key, movements)]).get(key)
+
+
+def _again_many(wanted: Sequence[tuple[str, Sequence[Movement]]]) -> dict[str, list[Movement]]:
+    """What each of these keys already did; those that did nothing yet are not there. KeyReused."""
+    asked = {
+        # One line more than asked: a shorter list under the same key is another content too.
+        key: [*(line.key for line in lines), key, _line_key(key, len(lines) + 1)]
+        for key, lines in wanted
+    }
+    found = _by_key(line for lines in asked.values() for line in lines)
+    done: dict[str, list[Movement]] = {}
+    for key, lines in wanted if found else ():
+        if not (written := {line: found[line] for line in asked[key] if line in found}):
+            continue
+        if written.keys() != {line.key for line in lines} or any(
+            not _is_same(written[line.key], line) for line in lines
+        ):
+            raise _condemned(key)
+        done[key] = [written[line.key] for line in lines]
+    return done
 
 
 def _by_key(keys: Iterable[str]) -> dict[str, Movement]:

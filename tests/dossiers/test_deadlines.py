@@ -58,9 +58,11 @@ def test_a_clock_that_refuses_is_set_aside_and_never_blocks_the_others(monkeypat
             raise DatabaseError("disk full")
         return lapse(dossier_id, **kwargs)
 
-    monkeypatch.setitem(
-        deadlines.WHEN_MISSED, ClockKind.PROVIDER_ANSWER, deadlines._by_itself(lapse_or_break)
-    )
+    def break_together(_due, _at):
+        raise DatabaseError("disk full")
+
+    monkeypatch.setitem(deadlines.TOGETHER, ClockKind.PROVIDER_ANSWER, break_together)
+    monkeypatch.setitem(deadlines.WHEN_MISSED, ClockKind.PROVIDER_ANSWER, lapse_or_break)
     report = deadlines.settle_overdue(at=DUE)
     assert (report.settled, len(report.set_aside)) == (1, 1)
     fine.refresh_from_db()
