@@ -8,8 +8,10 @@ blocks the others.
 
 import logging
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 from django.db import InterfaceError, OperationalError, connection, transaction
@@ -23,6 +25,7 @@ from dossiers.lots import Due, Settle
 from dossiers.models import Deadline, Dossier
 from dossiers.states import MOVES, ClockKind
 from rulebook import workdays
+from ui import threads
 from ui.refusals import Refused
 
 log = logging.getLogger(__name__)
@@ -38,14 +41,30 @@ class Report:
     skipped: int = 0
     set_aside: dict[str, str] = field(default_factory=dict)
 
+    def add(self, other: "Report") -> None:
+        self.settled += other.settled
+        self.skipped += other.skipped
+        self.set_aside |= other.set_aside
 
-def settle_overdue(*, at: datetime, limit: int = 10_000) -> Report:
-    """Settle every clock that is over at that moment, lot by lot, oldest first, at most `limit` of them."""
+
+def settle_overdue(*, at: datetime, limit: int = 10_000, workers: int = 1) -> Report:
+    """Settle every clock that is over at that moment, lot by lot, oldest first, at most `limit` of them.
+
+    With several `workers`, one computes while the database writes the lot of another: never inside a
+    transaction.
+    """
     report = Report()
-    for lot in _overdue(at=at, limit=limit):
-        for kind in ClockKind:
-            if due := [each for each in lot if each.kind == kind]:
-                _settle_lot(kind, due, report, at=at)
+    with closing(threads.each(partial(_settle, at=at), _overdue(at=at, limit=limit), workers)) as lots:
+        for done in lots:
+            report.add(done)
+    return report
+
+
+def _settle(lot: list[Due], *, at: datetime) -> Report:
+    report = Report()
+    for kind in ClockKind:
+        if due := [each for each in lot if each.kind == kind]:
+            _settle_lot(kind, due, report, at=at)
     return report
 
 

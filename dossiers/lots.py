@@ -41,6 +41,14 @@ class Due(NamedTuple):
         return uuid5(NAMESPACE_URL, f"deadline:{self.clock_id}")
 
 
+# What is said of a dossier: an offer has long texts that nobody reads here.
+READ = (
+    *(field.name for field in Dossier._meta.concrete_fields),
+    *("holder__first_names", "holder__used_name", "holder__birth_name", "offer__title"),
+    *("holder__user__email", "holder__user__is_active", "session__starts_on", "session__ends_on"),
+    *("provider__organisation__name", "provider__organisation__email"),
+)
+
 Settle = Callable[[Sequence[Due], datetime], set[int]]
 """Settle what is plain of clocks of one kind, in one transaction; the ids of those that were."""
 
@@ -142,8 +150,8 @@ def _lock(due: Sequence[Due], *, at: datetime) -> dict[UUID, Dossier]:
     found = (
         Dossier.objects.select_for_update(of=("self",), skip_locked=True)
         .select_related("holder__user", "provider__organisation", "offer", "session")
-        .filter(pk__in=wanted)
-        .in_bulk()
+        .only(*READ)
+        .in_bulk(wanted)
     )
     # Read under the lock: whoever answered or moved a deadline has done it before.
     over = set(

@@ -12,11 +12,12 @@ from dossiers import bulk, deadlines, evidence, payments
 log = logging.getLogger(__name__)
 
 BATCH_LOT = 20
+SWEEPERS = 2
 
 
 @shared_task
 def settle_overdue():
-    report = deadlines.settle_overdue(at=timezone.now())
+    report = deadlines.settle_overdue(at=timezone.now(), workers=SWEEPERS)
     if report != deadlines.Report():
         log.info(
             "settled %s, skipped %s, set aside %s", report.settled, report.skipped, len(report.set_aside)

@@ -14,15 +14,12 @@ used it, nothing is written: the correction waits, is reported, and each later r
 import datetime
 import json
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, as_completed, wait
 from contextlib import closing
 from dataclasses import dataclass, field
 from fractions import Fraction
-from threading import Barrier
 from typing import Any, NamedTuple
 
 from django.db import connection, transaction
-from django.utils import translation
 from django.utils.translation import gettext as _
 
 import rulebook
@@ -35,6 +32,7 @@ from rights.ledger import amount_in_words, state_pocket
 from rights.models import YearlyCredit
 from rulebook.rules import CreditingRules, NoRuleInForce
 from rulebook.workdays import paris_day
+from ui import threads
 
 LOT = 5_000
 MOST_USUAL = 10_000
@@ -155,7 +153,7 @@ def credit_year(
 
     # Closed here and now: left to the garbage collector, a cursor of the server may want the connection
     # while the connection waits for the collector.
-    with closing(_to_do(year, lot)) as lots, closing(_each(one_lot, lots, workers)) as reports:
+    with closing(_to_do(year, lot)) as lots, closing(threads.each(one_lot, lots, workers)) as reports:
         for done in reports:
             report.add(done)
             progress(done.seen)
@@ -165,40 +163,6 @@ def credit_year(
 def credited_years(holder: HolderProfile) -> set[int]:
     """The years worked that were credited to this holder from statements, whatever they gave."""
     return set(YearlyCredit.objects.filter(holder=holder).values_list("year", flat=True))
-
-
-def _each(
-    work: Callable[[Sequence[Work]], Report], lots: Iterable[Sequence[Work]], workers: int
-) -> Generator[Report, None, None]:
-    """`work(lot)` of each, as they are done. No lot is read before a worker is about to be free."""
-    if workers == 1:
-        yield from map(work, lots)
-        return
-    language = translation.get_language()
-
-    def in_a_thread(lot: Sequence[Work]) -> Report:
-        with translation.override(language):
-            return work(lot)
-
-    with ThreadPoolExecutor(workers) as pool:
-        running: set[Future[Report]] = set()
-        try:
-            for lot in lots:
-                running.add(pool.submit(in_a_thread, lot))
-                if len(running) > workers:
-                    done, running = wait(running, return_when=FIRST_COMPLETED)
-                    yield from (each.result() for each in done)
-            yield from (each.result() for each in as_completed(running))
-        finally:
-            # As many as there are threads, met at a barrier so that each closes its own.
-            barrier = Barrier(workers)
-            for closing in [pool.submit(_leave, barrier) for _n in range(workers)]:
-                closing.result()
-
-
-def _leave(barrier: Barrier) -> None:
-    connection.close()
-    barrier.wait()
 
 
 # --- Who ------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ Spaces inside a number, before « € », around « h » and between a day and i
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
-from functools import partial
+from functools import lru_cache, partial
 from zoneinfo import ZoneInfo
 
 from django.utils import dateformat, translation
@@ -26,7 +26,12 @@ def _is_english() -> bool:
 
 
 def _date(day: date, pattern: str) -> str:
-    with translation.override("en" if _is_english() else "fr"):
+    return _dated(day, pattern, "en" if _is_english() else "fr")
+
+
+@lru_cache(maxsize=4_096)
+def _dated(day: date, pattern: str, language: str) -> str:
+    with translation.override(language):
         return dateformat.format(day, pattern)
 
 
