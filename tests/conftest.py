@@ -20,7 +20,7 @@ from playwright.sync_api import sync_playwright
 
 import rulebook
 from rights import claims
-from tests import guards, sweep
+from tests import guards, sweep, template
 from tests.card_service import card_service, cards  # noqa: F401 - fixtures
 from tests.factories.accounts import HolderFactory, MembershipFactory, UserFactory
 from tests.factories.catalog import ProviderFactory
@@ -84,6 +84,12 @@ def _absent(reason, required_by):
 
 
 # --- The world outside ----------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings):
+    """The database of this process begins as a copy of the one that the run has migrated."""
+    connection.settings_dict["TEST"]["TEMPLATE"] = template.make(os.environ["DATABASE_URL"])
 
 
 @pytest.fixture(scope="session")
