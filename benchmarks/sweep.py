@@ -178,7 +178,11 @@ def enrol(options) -> dict:
             break
         start = time.perf_counter()
         for verb in ("submit", "propose", "accept"):
-            terms = {"price_cents": 100_000, "starts_on": session.starts_on, "ends_on": session.ends_on}
+            terms = {
+                "price_cents": dossier.offer.price_cents,
+                "starts_on": session.starts_on,
+                "ends_on": session.ends_on,
+            }
             act(verb, dossier, at=AT, **(terms if verb == "propose" else {}))
         times.append(time.perf_counter() - start)
     return {"seconds": statistics.median(times), "count": len(times)}

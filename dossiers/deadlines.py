@@ -201,6 +201,8 @@ TOGETHER: dict[ClockKind, Settle] = {
     ClockKind.EXIT: lots.tell_late,
     ClockKind.COMPLETION: lots.tell_late,
     ClockKind.CLAIM: lots.flag,
+    ClockKind.ABSENCE: lots.settle_absence,
+    ClockKind.VALIDATION: lots.validate,
 }
 """What happens to a lot of clocks that are over, of one kind."""
 

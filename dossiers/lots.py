@@ -20,12 +20,14 @@ import rulebook
 from accounts import listing as people
 from accounts.actors import SYSTEM
 from accounts.models import User
-from dossiers import announcements, moves
-from dossiers.models import CardPayment, Deadline, Dossier, FundingLine, Transition
+from dossiers import announcements, moves, settlement, training
+from dossiers.models import CardPayment, Completion, Control, Deadline, Dossier, FundingLine, Transition
+from dossiers.settlement import Cause
 from dossiers.states import MOVES, SILENT_PARTY, THEN, ClockKind, State
 from notices import outbox
+from notices.outbox import Letter
 from rights import ledger
-from rulebook import workdays
+from rulebook import Rules, workdays
 
 
 class Due(NamedTuple):
@@ -56,9 +58,9 @@ Settle = Callable[[Sequence[Due], datetime], set[int]]
 @transaction.atomic
 def lapse(due: Sequence[Due], at: datetime) -> set[int]:
     """As `workflow.lapse`."""
-    dossiers = _lock(due, at=at)
+    dossiers = _lock(due, at=at, verb="lapse")
     lines = _last_rounds(dossiers)
-    for pk in _not_plain(dossiers, lines):
+    for pk in _paid(lines) | _being_paid(dossiers):
         del dossiers[pk]
     reservations = (moves.reservation_of(dossier, lines[pk]) for pk, dossier in dossiers.items())
     ledger.release_many([each for each in reservations if each], at=at, by=SYSTEM)
@@ -68,7 +70,7 @@ def lapse(due: Sequence[Due], at: datetime) -> set[int]:
         Dossier.objects.filter(pk__in=silent).update(silent_party=party)
         for pk in silent:
             dossiers[pk].silent_party = party
-    transitions = Transition.objects.bulk_create(
+    transitions = [
         moves.new_transition(
             dossiers[each.dossier_id],
             "lapse",
@@ -79,28 +81,39 @@ def lapse(due: Sequence[Due], at: datetime) -> set[int]:
             cause=each.kind,
         )
         for each in settled
-    )
-    Deadline.objects.filter(dossier__in=dossiers, closed_at__isnull=True).update(
-        closed_at=at, outcome=Deadline.Outcome.MISSED, next_reminder_at=None
-    )
-    teams = Teams()
-    for transition in transitions:
-        transition.dossier.state = State.LAPSED
-    outbox.write_many(
-        (
-            letter
-            for transition in transitions
-            for letter in announcements.letters_of(
-                transition.dossier,
-                transition,
-                lines=lines[transition.dossier_id],
-                team=teams.of(transition.dossier),
-                at=at,
-            )
-        ),
+    ]
+    _move(transitions, lines, outcome=Deadline.Outcome.MISSED, at=at)
+    return {each.clock_id for each in settled}
+
+
+@transaction.atomic
+def settle_absence(due: Sequence[Due], at: datetime) -> set[int]:
+    """As `training.settle_absence`."""
+    dossiers = _lock(due, at=at, verb="settle_absence")
+    ends = dict.fromkeys(dossiers, (Cause.NO_SHOW, None))
+    return _settle(
+        due,
+        dossiers,
+        ends,
+        "settle_absence",
+        State.NO_SHOW,
+        cause="late",
+        outcome=Deadline.Outcome.MISSED,
         at=at,
     )
-    return {each.clock_id for each in settled}
+
+
+@transaction.atomic
+def validate(due: Sequence[Due], at: datetime) -> set[int]:
+    """As `training.validate`, when nobody looks at the completion."""
+    dossiers = _lock(due, at=at, verb="validate")
+    looked_at = Control.objects.filter(dossier__in=dossiers, released_at__isnull=True)
+    for pk in set(looked_at.values_list("dossier_id", flat=True)):
+        del dossiers[pk]
+    made = Completion.objects.filter(dossier__in=dossiers).order_by("version")
+    # The last version stands.
+    ends = {each.dossier_id: (training.cause_of(each), training.rate_of(each)) for each in made}
+    return _settle(due, dossiers, ends, "validate", State.COMPLETION_VALIDATED, at=at)
 
 
 @transaction.atomic
@@ -144,8 +157,11 @@ def flag(due: Sequence[Due], at: datetime) -> set[int]:
 # --- What they are made of ---------------------------------------------------------------------------------
 
 
-def _lock(due: Sequence[Due], *, at: datetime) -> dict[UUID, Dossier]:
-    """The dossiers of these clocks that nobody else holds and whose clock is still over, under lock."""
+def _lock(due: Sequence[Due], *, at: datetime, verb: str = "") -> dict[UUID, Dossier]:
+    """The dossiers of these clocks that nobody else holds and whose clock is still over, under lock.
+
+    For a verb: those that it moves, without those that a funder gave for, since it is given back too.
+    """
     wanted = {each.dossier_id: each for each in due}
     found = (
         Dossier.objects.select_for_update(of=("self",), skip_locked=True)
@@ -159,7 +175,16 @@ def _lock(due: Sequence[Due], *, at: datetime) -> dict[UUID, Dossier]:
             pk__in=[each.clock_id for each in due], closed_at__isnull=True, due_at__lte=at
         ).values_list("pk", flat=True)
     )
-    return {pk: dossier for pk, dossier in found.items() if wanted[pk].clock_id in over}
+    found = {pk: dossier for pk, dossier in found.items() if wanted[pk].clock_id in over}
+    if not verb:
+        return found
+    helped = Transition.objects.filter(dossier__in=found, verb="grant_top_up")
+    left = set(helped.values_list("dossier_id", flat=True))
+    return {
+        pk: dossier
+        for pk, dossier in found.items()
+        if dossier.state in MOVES[verb].sources and pk not in left
+    }
 
 
 def _last_rounds(dossiers: Collection[UUID]) -> dict[UUID, list[FundingLine]]:
@@ -174,16 +199,91 @@ def _last_rounds(dossiers: Collection[UUID]) -> dict[UUID, list[FundingLine]]:
     return lines
 
 
-def _not_plain(dossiers: Mapping[UUID, Dossier], lines: Mapping[UUID, list[FundingLine]]) -> set[UUID]:
-    """Left to the verb: paid, being paid, helped by a funder, or not where their clock says."""
+def _paid(lines: Mapping[UUID, Sequence[FundingLine]]) -> set[UUID]:
+    """Those whose holder has paid: what is given back is owed by the bank too."""
     paid = FundingLine.Kind.PAYMENT
-    strange = {pk for pk, dossier in dossiers.items() if dossier.state not in MOVES["lapse"].sources}
-    strange |= {pk for pk in dossiers if any(line.kind == paid and line.reserved_id for line in lines[pk])}
+    return {pk for pk, mine in lines.items() if any(line.kind == paid and line.reserved_id for line in mine)}
+
+
+def _being_paid(dossiers: Collection[UUID]) -> set[UUID]:
+    """Those of which the bank may have said yes in time."""
     asked = CardPayment.objects.filter(dossier__in=dossiers, state__in=CardPayment.LIVE)
-    helped = Transition.objects.filter(dossier__in=dossiers, verb="grant_top_up")
-    return strange.union(
-        asked.values_list("dossier_id", flat=True), helped.values_list("dossier_id", flat=True)
+    return set(asked.values_list("dossier_id", flat=True))
+
+
+def _laws(dossiers: Collection[UUID]) -> dict[UUID, Rules]:
+    """As `moves.law_of`: each day's law is asked once."""
+    confirmed = Transition.objects.filter(dossier__in=dossiers, **moves.CONFIRMS).order_by("id")
+    days = {pk: workdays.paris_day(at) for pk, at in confirmed.values_list("dossier_id", "at")}
+    known = {day: rulebook.on(day) for day in set(days.values())}
+    return {pk: known[day] for pk, day in days.items()}
+
+
+def _settle(
+    due: Sequence[Due],
+    dossiers: dict[UUID, Dossier],
+    ends: Mapping[UUID, tuple[Cause, int | None]],
+    verb: str,
+    target: State,
+    *,
+    at: datetime,
+    cause: str = "",
+    outcome: Deadline.Outcome = Deadline.Outcome.MET,
+) -> set[int]:
+    """Every euro of these orders goes where the matrix says. `ends`: dossier → why it ends, and its rate."""
+    lines, laws = _last_rounds(dossiers), _laws(dossiers)
+    split = {
+        pk: settlement.split(moves.order_of(dossier, lines[pk]), ends[pk][1], ends[pk][0], laws[pk])
+        for pk, dossier in dossiers.items()
+    }
+    for pk, settled in split.items():
+        if settled.refunded_card_cents:
+            del dossiers[pk]
+    ledger.settle_many(
+        [moves.settlement_of(dossier, lines[pk], split[pk], ends[pk][0]) for pk, dossier in dossiers.items()],
+        at=at,
+        by=SYSTEM,
     )
+    done = [each for each in due if each.dossier_id in dossiers]
+    transitions = [
+        moves.new_transition(
+            dossiers[each.dossier_id],
+            verb,
+            target,
+            by=SYSTEM,
+            at=at,
+            request_id=each.request_id,
+            cause=cause,
+            details=moves.told(split[each.dossier_id], *ends[each.dossier_id]),
+        )
+        for each in done
+    ]
+    _move(transitions, lines, outcome=outcome, at=at)
+    return {each.clock_id for each in done}
+
+
+def _move(
+    transitions: Sequence[Transition],
+    lines: Mapping[UUID, Sequence[FundingLine]],
+    *,
+    outcome: Deadline.Outcome,
+    at: datetime,
+) -> None:
+    """Write them (their trigger moves the dossiers), stop whatever runs, tell people. They end there."""
+    Transition.objects.bulk_create(transitions)
+    moved = [transition.dossier_id for transition in transitions]
+    Deadline.objects.filter(dossier__in=moved, closed_at__isnull=True).update(
+        closed_at=at, outcome=outcome, next_reminder_at=None
+    )
+    teams = Teams()
+    letters: list[Letter] = []
+    for transition in transitions:
+        dossier = transition.dossier
+        dossier.state = transition.to_state
+        letters += announcements.letters_of(
+            dossier, transition, lines=lines[dossier.pk], team=teams.of(dossier), at=at
+        )
+    outbox.write_many(letters, at=at)
 
 
 def _close_missed(due: Sequence[Due], dossiers: Collection[UUID], *, at: datetime) -> set[int]:

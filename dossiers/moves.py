@@ -217,11 +217,12 @@ def order_of(dossier: Dossier, lines: Sequence[FundingLine]) -> settlement.Order
     )
 
 
+CONFIRMS = {"to_state": State.ACCEPTED, "verb__in": ("accept", "confirm_payment")}
+
+
 def law_of(dossier: Dossier) -> Rules:
     """The law an order is settled by: that of the day it was confirmed (docs/decisions.md, 13)."""
-    confirmed = Transition.objects.filter(
-        dossier=dossier, to_state=State.ACCEPTED, verb__in=("accept", "confirm_payment")
-    ).latest("id")
+    confirmed = Transition.objects.filter(dossier=dossier, **CONFIRMS).latest("id")
     return rulebook.on(workdays.paris_day(confirmed.at))
 
 
@@ -231,34 +232,43 @@ def settle(
     """Every euro of the order goes where the matrix says; what went where, as a transition keeps it."""
     lines = lines_of(dossier)
     settled = settlement.split(order_of(dossier, lines), completion, cause, law_of(dossier))
-    ledger.settle(
-        [
-            ledger.Part(
-                pocket_id=pocket_id,
-                returned=share.returned,
-                credited=share.credited,
-                forfeited=share.forfeited,
-                provider=share.provider,
-                to_funder=cause in settlement.TOO_LATE and share.line.kind in FUNDED_KINDS,
-            )
-            for line, share in zip(lines, settled.shares, strict=True)
-            if line.amount_cents and (pocket_id := line.spent_id or line.reserved_id)
-        ],
-        organisation_id=dossier.provider_id,
-        key=f"settle:{dossier.pk}:{last_round(dossier)}",
-        at=at,
-        by=by,
-        reason=_("Dossier %s") % dossier.number,
-    )
+    ledger.settle_many([settlement_of(dossier, lines, settled, cause)], at=at, by=by)
     if settled.refunded_card_cents:
         refunds.owe_released(
             dossier,
-            round_number=last_round(dossier),
+            round_number=lines[0].round,
             amount_cents=settled.refunded_card_cents,
             reason=settled.reason,
             at=at,
         )
     return told(settled, cause, completion)
+
+
+def settlement_of(
+    dossier: Dossier,
+    lines: Sequence[FundingLine],
+    settled: settlement.Settlement,
+    cause: settlement.Cause,
+) -> ledger.Settlement:
+    """What the ledger does of it, once."""
+    parts = [
+        ledger.Part(
+            pocket_id=pocket_id,
+            returned=share.returned,
+            credited=share.credited,
+            forfeited=share.forfeited,
+            provider=share.provider,
+            to_funder=cause in settlement.TOO_LATE and share.line.kind in FUNDED_KINDS,
+        )
+        for line, share in zip(lines, settled.shares, strict=True)
+        if line.amount_cents and (pocket_id := line.spent_id or line.reserved_id)
+    ]
+    return ledger.Settlement(
+        parts=parts,
+        organisation_id=dossier.provider_id,
+        key=f"settle:{dossier.pk}:{lines[0].round if lines else 0}",
+        reason=_("Dossier %s") % dossier.number,
+    )
 
 
 def told(settled: settlement.Settlement, cause: settlement.Cause, completion: int | None) -> dict[str, Any]:

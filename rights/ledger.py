@@ -12,7 +12,7 @@ for lack of money is refused before anything is written; the database would refu
 import json
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import wraps
@@ -771,8 +771,6 @@ def release_many(releases: Sequence[Release], *, at: datetime, by: Actor) -> lis
     movements = [movement for key, lines in wanted if key not in done for movement in lines]
     _check_full(movements, held)
     released = _post(movements)
-    in_order = iter(released)
-    done |= {key: [next(in_order) for _line in lines] for key, lines in wanted if key not in done}
     _pass_on(
         {
             movement: MovementKind.EXPIRY
@@ -783,7 +781,7 @@ def release_many(releases: Sequence[Release], *, at: datetime, by: Actor) -> lis
         at=at,
         by=by,
     )
-    return [done[key] for key, _lines in wanted]
+    return _by_key_of(wanted, done, released)
 
 
 @_in_transaction
@@ -872,10 +870,19 @@ class Part:
         return self.returned + self.credited + self.forfeited + self.provider
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settlement:
+    """How the money of one dossier ends, under one key."""
+
+    parts: Sequence[Part]
+    organisation_id: uuid.UUID
+    key: str
+    reason: str
+
+
 FORFEITED = Place(None, PocketKind.FORFEITED.value, Unit.EUR_CENT.value)
 
 
-@_in_transaction
 def settle(
     parts: Sequence[Part],
     *,
@@ -891,56 +898,74 @@ def settle(
     `release`. ValueError: a part is not all that its pocket holds. NothingReserved: one is already empty.
     KeyReused. LookupError: one was never filled.
     """
+    wanted = Settlement(parts=parts, organisation_id=organisation_id, key=key, reason=reason)
+    return settle_many([wanted], at=at, by=by)[0]
+
+
+@_in_transaction
+def settle_many(settlements: Sequence[Settlement], *, at: datetime, by: Actor) -> list[list[Movement]]:
+    """End the money of a lot of dossiers, in a handful of statements; the movements of each.
+
+    As `settle`; each key is replayed alone. A fault in one is a fault of the lot: nothing is written.
+    """
+    parts = [part for each in settlements for part in each.parts]
+    today = paris_day(at)
     origins = _origins([part.pocket_id for part in parts])
     world = _opened({FORFEITED} if any(part.forfeited for part in parts) else set())
-    due = _what_is_due(organisation_id) if any(part.provider for part in parts) else None
+    dues = _what_is_due(
+        {each.organisation_id for each in settlements if any(part.provider for part in each.parts)}
+    )
     credits = _credit_purses([part.pocket_id for part in parts if part.credited])
     is_recalled = any(part.to_funder and part.returned for part in parts)
     held = _lock_with_envelopes(
-        [*origins, *origins.values(), *credits.values(), *([due] if due else [])],
-        ended_by=None if is_recalled else paris_day(at),
+        [*origins, *origins.values(), *credits.values(), *dues.values()],
+        ended_by=None if is_recalled else today,
     )
-    movements: list[Movement] = []
-    on_to: dict[int, MovementKind] = {}
-    for part in parts:
-        origin = origins[part.pocket_id]
-        ways = (
-            (MovementKind.RELEASE if origin in held else MovementKind.REFUND, origin, part.returned),
-            (MovementKind.CREDIT_NOTE, credits.get(part.pocket_id), part.credited),
-            (MovementKind.FORFEIT, world.get(FORFEITED), part.forfeited),
-            (MovementKind.PAY, due, part.provider),
-        )
-        for kind, target, amount in ways:
-            if not amount or target is None:
-                continue
-            if kind == MovementKind.RELEASE:
-                if part.to_funder and held[origin].kind in FUNDED_KINDS:
-                    on_to[len(movements)] = MovementKind.RECALL
-                elif _has_ended(held[origin], on=paris_day(at)):
-                    on_to[len(movements)] = MovementKind.EXPIRY
-            movements.append(
-                _movement(
-                    kind,
-                    source=part.pocket_id,
-                    target=target,
-                    amount=amount,
-                    key=_line_key(key, len(movements) + 1),
-                    at=at,
-                    by=by,
-                    reason=reason,
-                )
+    wanted: list[tuple[str, list[Movement]]] = []
+    on_to: dict[str, MovementKind] = {}
+    for each in settlements:
+        movements: list[Movement] = []
+        for part in each.parts:
+            origin = origins[part.pocket_id]
+            ways = (
+                (MovementKind.RELEASE if origin in held else MovementKind.REFUND, origin, part.returned),
+                (MovementKind.CREDIT_NOTE, credits.get(part.pocket_id), part.credited),
+                (MovementKind.FORFEIT, world.get(FORFEITED), part.forfeited),
+                (MovementKind.PAY, dues.get(each.organisation_id), part.provider),
             )
-    if (done := _again(key, movements)) is not None:
-        return done
-    for part in parts:
-        pocket = held[part.pocket_id]
-        if not pocket.balance:
-            raise NothingReserved(pocket)
-        if part.whole != pocket.balance:
-            raise ValueError(f"the parts make {part.whole}, the pocket holds {pocket.balance}")
-    settled = _post(movements)
-    _pass_on({settled[position]: kind for position, kind in on_to.items()}, held, at=at, by=by)
-    return settled
+            for kind, target, amount in ways:
+                if not amount or target is None:
+                    continue
+                line_key = _line_key(each.key, len(movements) + 1)
+                if kind == MovementKind.RELEASE:
+                    if part.to_funder and held[origin].kind in FUNDED_KINDS:
+                        on_to[line_key] = MovementKind.RECALL
+                    elif _has_ended(held[origin], on=today):
+                        on_to[line_key] = MovementKind.EXPIRY
+                movements.append(
+                    _movement(
+                        kind,
+                        source=part.pocket_id,
+                        target=target,
+                        amount=amount,
+                        key=line_key,
+                        at=at,
+                        by=by,
+                        reason=each.reason,
+                    )
+                )
+        wanted.append((each.key, movements))
+    done = _again_many(wanted)
+    for each in settlements:
+        for part in each.parts if each.key not in done else ():
+            pocket = held[part.pocket_id]
+            if not pocket.balance:
+                raise NothingReserved(pocket)
+            if part.whole != pocket.balance:
+                raise ValueError(f"the parts make {part.whole}, the pocket holds {pocket.balance}")
+    settled = _post([movement for key, lines in wanted if key not in done for movement in lines])
+    _pass_on({each: on_to[each.key] for each in settled if each.key in on_to}, held, at=at, by=by)
+    return _by_key_of(wanted, done, settled)
 
 
 def due_to(organisation_id: uuid.UUID) -> int:
@@ -1126,6 +1151,16 @@ def _again_many(wanted: Sequence[tuple[str, Sequence[Movement]]]) -> dict[str, l
     return done
 
 
+def _by_key_of(
+    wanted: Sequence[tuple[str, Sequence[Movement]]],
+    done: dict[str, list[Movement]],
+    written: Sequence[Movement],
+) -> list[list[Movement]]:
+    """The movements of each key, done before or just now, in the order wanted."""
+    in_order = iter(written)
+    return [done[key] if key in done else [next(in_order) for _line in lines] for key, lines in wanted]
+
+
 def _by_key(keys: Iterable[str]) -> dict[str, Movement]:
     found = Movement.objects.raw("SELECT * FROM rights_movement WHERE key = ANY(%s)", [list(keys)])
     return {movement.key: movement for movement in found}
@@ -1229,15 +1264,23 @@ def _credit_purses(pockets: Sequence[uuid.UUID]) -> dict[uuid.UUID, uuid.UUID]:
     return {pocket_id: opened[places[holder_id]] for pocket_id, holder_id in holders.items()}
 
 
-def _what_is_due(organisation_id: uuid.UUID) -> uuid.UUID:
-    """The pocket of what is due to this organisation, opened now where it is missing."""
-    mine = Pocket.objects.filter(kind=PocketKind.PROVIDER, organisation_id=organisation_id)
-    if found := mine.first():
-        return found.pk
-    Pocket.objects.bulk_create(
-        [Pocket(kind=PocketKind.PROVIDER, organisation_id=organisation_id, balance=0)], ignore_conflicts=True
-    )
-    return mine.get().pk
+def _what_is_due(organisations: Collection[uuid.UUID]) -> dict[uuid.UUID, uuid.UUID]:
+    """The pocket of what is due to each organisation, opened now where it is missing."""
+    if not organisations:
+        return {}
+    due = Pocket.objects.filter(kind=PocketKind.PROVIDER, organisation_id__in=organisations)
+    found = dict(due.values_list("organisation_id", "pk"))
+    # In one order, so that two lots never wait for each other.
+    if missing := sorted(set(organisations) - found.keys()):
+        Pocket.objects.bulk_create(
+            [
+                Pocket(kind=PocketKind.PROVIDER, organisation_id=organisation_id, balance=0)
+                for organisation_id in missing
+            ],
+            ignore_conflicts=True,
+        )
+        found = dict(due.values_list("organisation_id", "pk"))
+    return found
 
 
 def _opened(wanted: set[Place]) -> dict[Place, uuid.UUID]:

@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.actors import SYSTEM
 from dossiers import clocks, deadlines, lots, workflow
-from dossiers.models import Deadline, Dossier, FundingLine, Refund, Transition
+from dossiers.models import Control, Deadline, Dossier, FundingLine, Refund, Transition
 from dossiers.states import ClockKind, State
 from notices.models import Notice
 from rights import integrity, ledger
@@ -149,6 +149,8 @@ def test_a_lot_leaves_the_very_rows_that_the_verb_leaves(monkeypatch):
         ("accepted", lots.end_withdrawal, ClockKind.WITHDRAWAL),
         ("ended", lots.tell_late, ClockKind.COMPLETION),
         ("claimed", lots.flag, ClockKind.CLAIM),
+        ("absent", lots.settle_absence, ClockKind.ABSENCE),
+        ("completion_declared", lots.validate, ClockKind.VALIDATION),
     ],
 )
 def test_a_lot_takes_as_many_statements_for_few_as_for_many(trait, settle, kind):
@@ -165,7 +167,14 @@ def test_a_lot_takes_as_many_statements_for_few_as_for_many(trait, settle, kind)
     assert statements(others) == statements([first]) <= MOST[settle]
 
 
-MOST = {lots.lapse: 22, lots.end_withdrawal: 9, lots.tell_late: 9, lots.flag: 5}
+MOST = {
+    lots.lapse: 22,
+    lots.end_withdrawal: 9,
+    lots.tell_late: 9,
+    lots.flag: 5,
+    lots.settle_absence: 24,
+    lots.validate: 26,
+}
 """Statements of one lot, savepoint included."""
 
 
@@ -194,3 +203,14 @@ def test_what_is_not_plain_is_left_to_the_verb():
         for each, kind in ((paid, ClockKind.PAYMENT), (helped, ClockKind.HOLDER_ANSWER))
     ]
     assert lots.lapse(due, LATER) == set()
+
+
+def test_a_completion_that_is_looked_at_is_left():
+    looked_at, plain = (DossierFactory(at=ASKED, completion_declared=True) for _number in range(2))
+    kind = ClockKind.VALIDATION
+    due = [lots.Due(clocks.running(each, kind).pk, each.pk, kind) for each in (looked_at, plain)]
+    at = clocks.running(looked_at, kind).opened_at
+    Control.objects.create(
+        dossier=looked_at, opened_as="holder", opened_by=looked_at.holder.user, opened_at=at, words="Non."
+    )
+    assert lots.validate(due, LATER) == {due[1].clock_id}
