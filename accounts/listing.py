@@ -23,5 +23,6 @@ def roles_of(user: User) -> list[Actor]:
 
 
 def people_of(organisation: Organisation) -> list[User]:
-    """Those who may act for it and can sign in, by e-mail. One query."""
-    return list(User.objects.filter(memberships__organisation=organisation, is_active=True).order_by("email"))
+    """Those who may act for it and can sign in, by e-mail. One query; of each, who and which address."""
+    people = User.objects.filter(memberships__organisation=organisation, is_active=True)
+    return list(people.only("email").order_by("email"))

@@ -317,9 +317,10 @@ def entitlements_of(
     """(certification, SIRET) → the roles of that SIRET on it, in one query."""
     found: dict[tuple[str, str], tuple[EntitlementFacts, ...]] = {}
     rows = Habilitation.objects.filter(certification__in=codes, siret__in=sirets).order_by("pk")
-    for row in rows if codes else ():
-        facts = EntitlementFacts(role=row.role, is_active=row.is_active, active_from=row.active_from)
-        found[row.certification_id, row.siret] = (*found.get((row.certification_id, row.siret), ()), facts)
+    names = ("certification_id", "siret", "role", "is_active", "active_from")
+    for code, siret, role, is_active, active_from in rows.values_list(*names) if codes else ():
+        facts = EntitlementFacts(role=role, is_active=is_active, active_from=active_from)
+        found[code, siret] = (*found.get((code, siret), ()), facts)
     return found
 
 

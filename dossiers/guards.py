@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
+from django.db.models import Count, Q
 from django.utils.translation import gettext as _
 
 from accounts.actors import Actor
@@ -44,6 +45,9 @@ def check_in_time(dossier: Dossier, *, at: datetime) -> None:
     """The answer the dossier waits for is not overdue. The job may not have passed yet: this judges."""
     kind = CLOCK_OF.get(State(dossier.state))
     if kind not in ANSWER_CLOCKS:
+        return
+    if dossier.past is not None:
+        check_due(dossier.past.due.get(kind), at=at)
         return
     clock = Deadline.objects.filter(dossier=dossier, kind=kind, closed_at__isnull=True).first()
     check_due(clock.due_at if clock else None, at=at)
@@ -94,6 +98,15 @@ class Judged:
     asked: Mapping[str, Any]
     due_at: datetime | None
     closed: Sequence[eligibility.Reason]
+
+
+def judge(dossier: Dossier, *, on: date, rules: Rules) -> Judged:
+    """For the one dossier of a verb, whose past was read under its lock."""
+    if dossier.past is None:
+        raise ValueError("moves.begin reads the past of a dossier")
+    closed = eligibility.refusals(eligibility.facts_of(dossier.offer), on=on, rules=rules)
+    running = (dossier.past.due.get(CLOCK_OF[state]) for state in TO_ANSWER)
+    return Judged(dossier.past.asked, next(filter(None, running), None), closed)
 
 
 def judge_each(dossiers: Iterable[Dossier], *, on: date, rules: Rules) -> dict[UUID, Judged]:
@@ -253,15 +266,24 @@ def check_year(day: date, *, on: date, field: str) -> None:
         )
 
 
-def check_request_count(dossier: Dossier, *, rules: Rules) -> None:
-    """At most so many requests waiting for one training action (docs/decisions.md, 4). Holder is locked."""
-    waiting = Dossier.objects.filter(
-        holder_id=dossier.holder_id, offer_id=dossier.offer_id, state=State.REQUESTED
-    ).count()
-    if waiting >= rules.simultaneous_requests_max:
+def check_counts(dossier: Dossier, *, at: datetime, rules: Rules) -> None:
+    """So many requests waiting for one training action (docs/decisions.md, 4), so many sent in a day: each is
+    a mail to every member of an organisation. Holder is locked."""
+    is_waiting = Q(offer_id=dossier.offer_id, state=State.REQUESTED)
+    is_recent = Q(transitions__at__gt=at - timedelta(days=1), transitions__at__lte=at)
+    counts = Dossier.objects.filter(holder_id=dossier.holder_id).aggregate(
+        waiting=Count("pk", filter=is_waiting, distinct=True),
+        sent=Count("transitions", filter=is_recent & Q(transitions__verb="submit")),
+    )
+    if counts["waiting"] >= rules.simultaneous_requests_max:
         raise Refused(
             _("Vous avez déjà %(count)s demandes en attente pour cette formation. Attendez une réponse.")
-            % {"count": waiting}
+            % {"count": counts["waiting"]}
+        )
+    if counts["sent"] >= SENDS_A_DAY_MAX:
+        raise Refused(
+            _("Vous avez envoyé %(count)s demandes en un jour. Vous pourrez reprendre demain.")
+            % {"count": counts["sent"]}
         )
 
 
@@ -273,8 +295,8 @@ def check_enrolled_once(dossier: Dossier) -> None:
         state__in=[State.AWAITING_PAYMENT, State.ACCEPTED, State.ABSENT, State.IN_TRAINING],
         starts_on=dossier.starts_on,
     ).exclude(pk=dossier.pk)
-    if first := same.order_by("created_at", "id").first():
-        raise Refused(_("Vous êtes déjà inscrit à cette session par le dossier %s.") % first.number)
+    if number := same.order_by("created_at", "id").values_list("number", flat=True).first():
+        raise Refused(_("Vous êtes déjà inscrit à cette session par le dossier %s.") % number)
 
 
 def check_draft_count(dossier: Dossier) -> None:
@@ -282,18 +304,6 @@ def check_draft_count(dossier: Dossier) -> None:
     if Dossier.objects.filter(holder=dossier.holder, state=State.DRAFT).count() >= DRAFTS_MAX:
         raise Refused(
             _("Vous avez déjà %s brouillons. Envoyez-en ou supprimez-en dans « Mes dossiers ».") % DRAFTS_MAX
-        )
-
-
-def check_sends_today(dossier: Dossier, *, at: datetime) -> None:
-    """Each request is a mail to every member of an organisation. Holder is locked."""
-    sent = Transition.objects.filter(
-        dossier__holder_id=dossier.holder_id, verb="submit", at__gt=at - timedelta(days=1), at__lte=at
-    ).count()
-    if sent >= SENDS_A_DAY_MAX:
-        raise Refused(
-            _("Vous avez envoyé %(count)s demandes en un jour. Vous pourrez reprendre demain.")
-            % {"count": sent}
         )
 
 

@@ -5,8 +5,13 @@ cannot be written by hand.
 """
 
 import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from functools import reduce
 from operator import or_
+from typing import Any
+from uuid import UUID
 
 import pgtrigger
 from django.db import models
@@ -34,6 +39,17 @@ EVIDENCE_FOLDER = "dossiers"
 
 def evidence_path(evidence: "Evidence", name: str) -> str:
     return drawn_path(EVIDENCE_FOLDER)
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """`requests`: the verb of each request. `asked`: as in `terms`, once it was sent. `due`: of each running
+    clock. `last_round`: of its funding lines, 0 when there is none."""
+
+    requests: Mapping[UUID, str]
+    asked: Mapping[str, Any]
+    due: Mapping[str, datetime]
+    last_round: int
 
 
 class Dossier(models.Model):
@@ -97,6 +113,9 @@ class Dossier(models.Model):
         _("demande de création"), unique=True, help_text=_("Un double clic ne crée qu’un dossier.")
     )
     removed_from_list_at = models.DateTimeField(_("retiré de la liste le"), null=True, blank=True)
+
+    # What has happened to it, as read under its lock; None: not read, or something has happened since.
+    past: "Past | None" = None
 
     class Meta:
         verbose_name = _("dossier")

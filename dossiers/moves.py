@@ -12,8 +12,7 @@ from django.utils.translation import gettext as _
 
 import rulebook
 from accounts.actors import Actor
-from accounts.models import HolderProfile
-from dossiers import announcements, clocks, permissions, refunds, settlement
+from dossiers import announcements, clocks, locking, permissions, refunds, settlement
 from dossiers.models import Deadline, Dossier, FundingLine, Transition
 from dossiers.states import CLOCK_OF, FINAL_STATES, MOVES, THEN, ClockKind, State
 from rights import ledger
@@ -23,14 +22,7 @@ from ui.refusals import Refused, StalePage
 
 
 def lock(dossier_id: UUID) -> Dossier:
-    dossier = (
-        Dossier.objects.select_for_update(of=("self",))
-        .select_related(
-            "holder__user", "provider__organisation", "offer__certification", "offer__provider", "session"
-        )
-        .filter(pk=dossier_id)
-        .first()
-    )
+    dossier = locking.lock(dossier_id)
     if dossier is None:
         raise Refused(_("Ce brouillon a été supprimé."))
     return dossier
@@ -39,19 +31,16 @@ def lock(dossier_id: UUID) -> Dossier:
 def lock_holder(dossier: Dossier) -> None:
     """What counts a holder's other dossiers waits for its turn; so does a freeze of their account, and
     what this verb then judges is the account as it is under the lock."""
-    dossier.holder = (
-        HolderProfile.objects.select_for_update(of=("self",), no_key=True)
-        .select_related("user")
-        .get(pk=dossier.holder_id)
-    )
+    locking.lock_holder(dossier)
 
 
 def begin(verb: str, dossier_id: UUID, *, by: Actor, request_id: UUID) -> tuple[Dossier, bool]:
     """Lock the dossier, check who acts, and tell whether the same request came before."""
     dossier = lock(dossier_id)
     permissions.check_may(verb, dossier, by)
-    done = Transition.objects.filter(dossier=dossier, request_id=request_id).first()
-    if done is not None and done.verb != verb:
+    dossier.past = locking.past_of(dossier)
+    done = dossier.past.requests.get(request_id)
+    if done is not None and done != verb:
         raise StalePage
     return dossier, done is not None
 
@@ -84,7 +73,7 @@ def make(
         details=details,
     )
     transition.save(force_insert=True)
-    dossier.state = target
+    dossier.state, dossier.past = target, None
     if target in FINAL_STATES:
         _give_back_to_funder(dossier, by=by, at=at)
     clock = None
@@ -166,6 +155,8 @@ def new_clock(dossier: Dossier, kind: ClockKind, *, at: datetime, rules: Rules) 
 
 
 def last_round(dossier: Dossier) -> int:
+    if dossier.past is not None:
+        return dossier.past.last_round
     last = FundingLine.objects.filter(dossier=dossier).order_by("-round").first()
     return last.round if last else 0
 

@@ -157,8 +157,7 @@ def submit(
             guards.check_earliest_start(dossier.wished_start, on=today, rules=rules, field="wished_start")
             guards.check_year(dossier.wished_start, on=today, field="wished_start")
         guards.check_project(dossier)
-        guards.check_request_count(dossier, rules=rules)
-        guards.check_sends_today(dossier, at=at)
+        guards.check_counts(dossier, at=at, rules=rules)
         price = dossier.offer.price_cents
         if seen_price_cents is not None and seen_price_cents != price:
             raise Refused(_("Le prix a changé depuis l’affichage de cette page. Relisez-le avant d’envoyer."))
@@ -220,7 +219,7 @@ def propose(
         offered = terms.of(price_cents, starts_on, ends_on)
         guards.check_proposal(
             dossier,
-            guards.judge_each([dossier], on=today, rules=rules)[dossier.pk],
+            guards.judge(dossier, on=today, rules=rules),
             price_cents=price_cents,
             starts_on=starts_on,
             ends_on=ends_on,
@@ -836,9 +835,14 @@ def plan_for(dossier: Dossier, *, at: datetime, rules: Rules, lock: bool = False
             starts_on=dossier.starts_on or dossier.session.starts_on or dossier.wished_start,
         ),
         # Only after the organisation's answer may it have been activated.
-        with_state_top_up=dossier.state not in TO_ANSWER | {State.DRAFT}
-        and Transition.objects.filter(dossier=dossier, verb="activate_top_up").exists(),
+        with_state_top_up=dossier.state not in TO_ANSWER | {State.DRAFT} and _has_activated(dossier),
     )
+
+
+def _has_activated(dossier: Dossier) -> bool:
+    if dossier.past is not None:
+        return "activate_top_up" in dossier.past.requests.values()
+    return Transition.objects.filter(dossier=dossier, verb="activate_top_up").exists()
 
 
 def training_of(offer: Offer, *, starts_on: date | None = None) -> funding.Training:
@@ -998,6 +1002,7 @@ def _reserve(dossier: Dossier, plan: funding.Plan, *, by: Actor, at: datetime) -
             )
         )
     FundingLine.objects.bulk_create(lines)
+    dossier.past = None
 
 
 def _reserve_again(dossier: Dossier, *, by: Actor, at: datetime) -> None:

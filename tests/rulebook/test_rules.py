@@ -1,6 +1,8 @@
 from datetime import date, timedelta
 
 import pytest
+from django.db import transaction
+from django.db.backends.postgresql.psycopg_any import DateRange
 
 import rulebook
 from rulebook import loading
@@ -54,3 +56,38 @@ def test_the_last_day_of_a_period_is_the_day_before_its_end():
 def test_the_law_survives_the_flush_of_a_transactional_test(turn):
     """The second turn runs after the first one's flush emptied every table."""
     assert rulebook.on(date(2026, 11, 21)).withdrawal_days == 14
+
+
+def test_a_rule_added_or_closed_is_in_the_next_answer(django_assert_num_queries):
+    """What this process has read before never hides what the table says now."""
+    day, later = date(2031, 3, 1), date(2031, 6, 1)
+    before = rulebook.on(day).withdrawal_days
+    with pytest.raises(ZeroDivisionError), transaction.atomic():
+        _from(day, before + 1)
+        assert rulebook.on(day).withdrawal_days == before + 1
+        1 / 0  # noqa: B018
+    assert rulebook.on(day).withdrawal_days == before
+    _from(day, before + 2)
+    with django_assert_num_queries(1):
+        assert rulebook.on(day).withdrawal_days == before + 2
+    assert rulebook.on(day) is rulebook.on(day)
+    # Read, then closed in the very transaction that added it.
+    assert rulebook.on(later).withdrawal_days == before + 2
+    _from(later, before + 3)
+    assert rulebook.on(later).withdrawal_days == before + 3
+
+
+def _from(day, value):
+    """The withdrawal takes so many days from this day on."""
+    old = Parameter.objects.get(name="withdrawal_days", in_force__contains=day)
+    old.in_force = DateRange(old.in_force.lower, day)
+    old.save()
+    Parameter.objects.create(
+        name=old.name,
+        label=old.label,
+        value=value,
+        unit=old.unit,
+        in_force=DateRange(day, None),
+        legal_reference=old.legal_reference,
+        is_core_law=old.is_core_law,
+    )
