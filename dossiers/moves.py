@@ -38,11 +38,13 @@ def begin(verb: str, dossier_id: UUID, *, by: Actor, request_id: UUID) -> tuple[
     """Lock the dossier, check who acts, and tell whether the same request came before."""
     dossier = lock(dossier_id)
     permissions.check_may(verb, dossier, by)
-    dossier.past = locking.past_of(dossier)
-    done = dossier.past.requests.get(request_id)
-    if done is not None and done != verb:
-        raise StalePage
-    return dossier, done is not None
+    past = locking.past_of(dossier)
+    if (done := past.requests.get(request_id)) is not None:
+        if done != verb:
+            raise StalePage
+        return dossier, True
+    dossier.past = past
+    return dossier, False
 
 
 def make(

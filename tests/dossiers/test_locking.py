@@ -37,8 +37,8 @@ def test_one_statement_gives_all_that_verbs_read(django_assert_num_queries):
 
 def test_a_holder_without_sign_in_and_an_offer_without_certification_are_read_too():
     made = DossierFactory()
-    made.holder.user = None
-    made.holder.save(update_fields=["user"])
+    made.holder.user, made.holder.activated_at = None, None
+    made.holder.save(update_fields=["user", "activated_at"])
     made.offer.certification = None
     made.offer.kind = "vae"
     made.offer.portal_code = "200"
