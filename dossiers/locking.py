@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib.postgres.search import SearchVectorField
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import BinaryField, Field, Model, TextField
 
 from accounts.models import HolderProfile, Organisation, User
@@ -67,7 +67,9 @@ _FIELDS = {name: [each.attname for each in _read(model)] for name, model, _key i
 
 
 def lock(dossier_id: UUID) -> Dossier | None:
-    """None: there is no such dossier (any more)."""
+    """None: there is no such dossier (any more). TransactionManagementError: outside a transaction."""
+    if not connection.in_atomic_block:
+        raise transaction.TransactionManagementError("a lock lasts as long as its transaction")
     found = prepared.rows(_LOCK, [dossier_id])
     if not found:
         return None
