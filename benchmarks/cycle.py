@@ -8,7 +8,8 @@ row, nothing judged. Turn about, on one database; a check counts that both leave
     python3 dev.py run benchmarks/cycle.py [--rounds 5] [--cycles 240] [--pages 48] [--processes 8]
 
 Goals: the verbs do a quarter of the cycles of pgbench; through the pages, with session, CSRF and journal, one
-twentieth. Ends with 1 below one of them. Prints the statements of each verb, by what they are.
+twentieth. Neither was reached when last measured, on a busy machine. Ends with 1 below one of them. Prints
+the statements of each verb, by what they are.
 """
 
 import argparse
