@@ -507,8 +507,9 @@ class Word(models.Model):
 
 class SessionQuerySet(models.QuerySet):
     def with_dossiers(self):
-        """Those that people have a dossier on: their dates do not change under them."""
-        return self.filter(dossiers__isnull=False).distinct()
+        """Those that people have a dossier on, or were offered instead of theirs: their dates do not change
+        under them."""
+        return self.filter(Q(dossiers__isnull=False) | Q(postponements__isnull=False)).distinct()
 
     def obtainable(self, day: date, rules: Rules):
         """`Session.earliest_start` exists, in SQL: recruiting, and far enough to be accepted in time."""

@@ -41,11 +41,12 @@ from dossiers.models import (
     Message,
     MessageReport,
     Payment,
+    Postponement,
     ReadMark,
     Relief,
     Transition,
 )
-from dossiers.states import VERB_WORDS, ClaimState, State
+from dossiers.states import MOVES, VERB_WORDS, ClaimState, State
 from dossiers.workflow import NotAllowed
 from ui import french
 from ui.admin import DoneFilter, Moves, ReadOnly, ReadOnlyTable, act_page, say
@@ -115,6 +116,14 @@ class CompletionInline(ReadOnlyTable):
 
     def get_queryset(self, request):
         return super().get_queryset(request).select_related("declared_by")
+
+
+class PostponementInline(ReadOnlyTable):
+    model = Postponement
+    fields = ["proposed_at", "was_starts_on", "was_ends_on", "starts_on", "ends_on", "session", "reason"]
+
+    def get_queryset(self, request):
+        return super().get_queryset(request).select_related("session__offer")
 
 
 class WordsForm(forms.Form):
@@ -238,7 +247,14 @@ class DossierAdmin(ReadOnly, admin.ModelAdmin):
     ]
     list_select_related = ["holder", "provider__organisation", "offer"]
     date_hierarchy = "created_at"
-    inlines = [TransitionInline, DeadlineInline, FundingLineInline, PaymentInline, CompletionInline]
+    inlines = [
+        TransitionInline,
+        DeadlineInline,
+        PostponementInline,
+        FundingLineInline,
+        PaymentInline,
+        CompletionInline,
+    ]
     change_form_template = "dossiers/agent/dossier.html"
     exclude = ["asked_price_cents", "price_cents"]
     actions = ["propose_relief"]
@@ -303,7 +319,7 @@ class DossierAdmin(ReadOnly, admin.ModelAdmin):
             "grant": self.has_act_permission(request) and dossier.state == State.FUNDER_REVIEW,
             "deny": self.has_act_permission(request) and dossier.state == State.FUNDER_REVIEW,
             "funder": self.has_act_permission(request)
-            and dossier.state in (State.AWAITING_PAYMENT, State.ACCEPTED),
+            and dossier.state in MOVES["call_off_for_funder"].sources,
         }
         return [act for act, is_open in open_now.items() if is_open]
 
@@ -564,6 +580,17 @@ class ControlAdmin(ReadOnly, admin.ModelAdmin):
     list_select_related = ["dossier", "opened_by", "released_by"]
     search_fields = ["dossier__number", "words"]
     search_help_text = gettext_lazy("Numéro du dossier, ou mots de la contestation")
+
+
+@admin.register(Postponement)
+class PostponementAdmin(ReadOnly, admin.ModelAdmin):
+    """Other dates that were proposed; what became of them stands in the dossier's history."""
+
+    list_display = ["proposed_at", "dossier", "was_starts_on", "starts_on", "ends_on", "reason"]
+    list_filter = ["proposed_at"]
+    list_select_related = ["dossier"]
+    search_fields = ["dossier__number", "reason"]
+    search_help_text = gettext_lazy("Numéro du dossier, ou mots de la raison")
 
 
 @admin.register(Completion)

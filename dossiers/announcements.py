@@ -5,7 +5,7 @@ so that a mail says who, what, until when and how much without signing in.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from django.urls import reverse
@@ -55,6 +55,11 @@ NOTICES: dict[str, dict[Role, Kind]] = {
         HOLDER: Kind.DOSSIER_CANCELLED_BY_PROVIDER,
         PROVIDER: Kind.DOSSIER_CANCELLED_BY_PROVIDER,
     },
+    "postpone": {HOLDER: Kind.POSTPONEMENT_PROPOSED},
+    "keep_dates": {HOLDER: Kind.POSTPONEMENT_TAKEN_BACK},
+    "agree_to_dates": {HOLDER: Kind.POSTPONEMENT_AGREED, PROVIDER: Kind.POSTPONEMENT_AGREED},
+    "leave_free": {HOLDER: Kind.POSTPONEMENT_LEFT, PROVIDER: Kind.POSTPONEMENT_LEFT},
+    "undo_unanswered": {HOLDER: Kind.POSTPONEMENT_UNANSWERED, PROVIDER: Kind.POSTPONEMENT_UNANSWERED},
     "enter": {HOLDER: Kind.TRAINING_ENTERED},
     "annul_entry": {HOLDER: Kind.ENTRY_ANNULLED, PROVIDER: Kind.ENTRY_ANNULLED},
     "report_absence": {HOLDER: Kind.ABSENCE_REPORTED},
@@ -72,11 +77,16 @@ NOTICES: dict[str, dict[Role, Kind]] = {
 }
 
 # After these, a sum may come back to a purse that has ended: its holder is told how much.
-GIVES_BACK = frozenset({"cancel", "withdraw", "call_off", "call_off_for_funder", "lapse"})
+GIVES_BACK = frozenset(
+    {"cancel", "withdraw", "call_off", "call_off_for_funder", "lapse", "leave_free", "undo_unanswered"}
+)
+# Whose details say which dates are left, and which are taken.
+MOVES_DATES = frozenset({"postpone", "agree_to_dates"})
 
 WHO_READS_A_CLOCK: dict[ClockKind, Role] = {
     **SILENT_PARTY,
     ClockKind.WITHDRAWAL: HOLDER,
+    ClockKind.POSTPONEMENT: HOLDER,
     ClockKind.ABSENCE: HOLDER,
     ClockKind.ENTRY: PROVIDER,
     ClockKind.EXIT: PROVIDER,
@@ -111,6 +121,9 @@ def letters_of(
             "granted": french.euros(granted) if granted else "",
             "was_silent": transition.role == Role.SYSTEM,
         }
+    if transition.verb in MOVES_DATES:
+        names = ("starts_on", "ends_on", "was_starts_on", "was_ends_on")
+        facts |= {name: french.day(date.fromisoformat(transition.details[name])) for name in names}
     if transition.verb in GIVES_BACK:
         lines = listing.funding_lines(dossier) if lines is None else lines
         lost = listing.lost_cents(lines, at=at)

@@ -145,6 +145,7 @@ def _deadline(dossier: Dossier, kind: ClockKind) -> Entry:
         ClockKind.FUNDER_ANSWER: _("Réponse attendue du financeur"),
         ClockKind.PAYMENT: _("Dernière heure pour payer"),
         ClockKind.WITHDRAWAL: _("Fin de l’annulation sans frais"),
+        ClockKind.POSTPONEMENT: _("Dernière heure pour répondre à un report"),
         ClockKind.ABSENCE: _("Dernière heure pour expliquer une absence"),
     }
     titles = {
@@ -154,6 +155,7 @@ def _deadline(dossier: Dossier, kind: ClockKind) -> Entry:
         ClockKind.FUNDER_ANSWER: _("Réponse attendue du financeur : %(training)s"),
         ClockKind.PAYMENT: _("Dernière heure pour payer : %(training)s"),
         ClockKind.WITHDRAWAL: _("Fin de l’annulation sans frais : %(training)s"),
+        ClockKind.POSTPONEMENT: _("Dernière heure pour répondre à un report : %(training)s"),
         ClockKind.ABSENCE: _("Dernière heure pour expliquer une absence : %(training)s"),
     }
     texts = {
@@ -175,6 +177,10 @@ def _deadline(dossier: Dossier, kind: ClockKind) -> Entry:
             "Payez ce qui reste jusqu’au %(due)s. Sans paiement, vos droits vous sont rendus."
         ),
         ClockKind.WITHDRAWAL: _("Vous pouvez annuler sans frais jusqu’au %(due)s."),
+        ClockKind.POSTPONEMENT: _(
+            "%(organisation)s propose d’autres dates. Acceptez-les ou partez sans frais jusqu’au %(due)s. "
+            "Sans réponse, l’inscription est défaite et tout vous est rendu."
+        ),
         ClockKind.ABSENCE: _(
             "%(organisation)s déclare votre absence au premier jour. Une force majeure ? "
             "Dites-le jusqu’au %(due)s. Sans explication, vos droits réservés seront perdus."

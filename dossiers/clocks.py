@@ -5,7 +5,7 @@
 
 from datetime import UTC, date, datetime, time, timedelta
 
-from dossiers.models import Deadline, Dossier, Relief
+from dossiers.models import Deadline, Dossier, Postponement, Relief
 from dossiers.states import ANSWER_CLOCKS, DECLARATION_CLOCKS, ClockKind
 from rulebook import Rules, workdays
 
@@ -41,10 +41,8 @@ def new_clock(
     Once the training has begun nothing is agreed, paid or given back freely any more: no clock of those
     outlasts its eve.
     """
-    if period is None:
-        period = period_of(kind, at=at, rules=rules, starts_on=dossier.starts_on)
-    elif kind in BEFORE_THE_START:
-        period = until_start_at_most(period, starts_on=dossier.starts_on)
+    period = period or workdays.period(at, *rules.term(kind))
+    period = until_start_at_most(period, starts_on=never_after(dossier, kind))
     clock = Deadline(
         dossier=dossier,
         kind=kind,
@@ -56,6 +54,16 @@ def new_clock(
     )
     clock.next_reminder_at = next_reminder(clock, after=at, rules=rules)
     return clock
+
+
+def never_after(dossier: Dossier, kind: ClockKind) -> date | None:
+    """The first day of training that a clock of this kind never outlasts; None: another kind of clock.
+
+    An answer to other dates may be waited for on the day that nobody keeps any more, not on the new one.
+    """
+    if kind == ClockKind.POSTPONEMENT:
+        return Postponement.objects.filter(dossier=dossier).latest("id").starts_on
+    return dossier.starts_on if kind in BEFORE_THE_START else None
 
 
 def period_of(kind: ClockKind, *, at: datetime, rules: Rules, starts_on: date | None) -> workdays.Period:

@@ -20,7 +20,7 @@ from django.db.models import Q
 import rulebook
 from accounts.actors import SYSTEM
 from accounts.permissions import NotAllowed
-from dossiers import announcements, clocks, lots, training, workflow
+from dossiers import announcements, clocks, lots, postponement, training, workflow
 from dossiers.lots import Due, Settle
 from dossiers.models import Deadline, Dossier
 from dossiers.states import MOVES, ClockKind
@@ -213,6 +213,7 @@ WHEN_MISSED: dict[ClockKind, Callable[..., Dossier]] = {
     ClockKind.HOLDER_ANSWER: workflow.lapse,
     ClockKind.FUNDER_ANSWER: workflow.grant_top_up,
     ClockKind.PAYMENT: workflow.lapse,
+    ClockKind.POSTPONEMENT: postponement.undo_unanswered,
     ClockKind.ABSENCE: training.settle_absence,
     ClockKind.VALIDATION: training.validate,
 }

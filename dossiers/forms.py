@@ -4,13 +4,15 @@ from uuid import UUID
 
 from django import forms
 from django.utils.text import format_lazy
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.validators import french_phone
-from catalog.models import Offer
+from catalog.models import Offer, Session
 from dossiers import bulk, guards, inbox
 from dossiers.models import Batch, Dossier, Motive
 from dossiers.states import CompletionCause, ExitReason, State
+from ui import french
 from ui.documents import SIZE_MAX
 from ui.fields import EurosField, FilesField, NumberField, WordsField, day_field
 
@@ -110,6 +112,12 @@ class FunderForm(forms.Form):
     )
 
 
+class AgreementForm(forms.Form):
+    """A yes to other dates: which proposal was shown."""
+
+    seen_postponement = forms.IntegerField(widget=forms.HiddenInput)
+
+
 class CancelLateForm(ReasonForm):
     """A cancellation that costs: what its holder was shown that they would lose."""
 
@@ -154,6 +162,79 @@ class ContestForm(forms.Form):
         rows=4,
         error_messages={"required": _("Dites ce qui n’est pas exact.")},
     )
+
+
+class PostponementForm(forms.Form):
+    """Other dates for a confirmed registration: those of another session, or typed. `told()` once valid.
+
+    `sessions`: as `postponement.sessions_to_offer` gives them.
+    """
+
+    OTHER_DAYS = "autres"
+
+    session = forms.ChoiceField(
+        label=_("Quelles dates proposez-vous ?"),
+        widget=forms.RadioSelect,
+        error_messages={
+            "required": _("Choisissez les dates que vous proposez."),
+            "invalid_choice": _("Cette session n’est plus proposée : choisissez dans la liste."),
+        },
+    )
+    starts_on = day_field(label=_("Nouveau premier jour"), required=False)
+    ends_on = day_field(label=_("Nouveau dernier jour"), required=False)
+    reason = WordsField(
+        label=_("Pourquoi ce report ?"),
+        help_text=_("Le titulaire lira cette raison."),
+        max_length=1000,
+        rows=3,
+        error_messages={"required": _("Dites pourquoi : le titulaire lira cette raison.")},
+    )
+
+    def __init__(self, *args, dossier: Dossier, sessions, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.dossier = dossier
+        self.sessions = {str(session.pk): session for session, _places in sessions}
+        choices = [(str(session.pk), _session_in_words(session, places)) for session, places in sessions]
+        self.fields["session"].choices = [
+            *choices,
+            (self.OTHER_DAYS, _("D’autres dates, dans la même session")),
+        ]
+        if not choices:
+            self.fields["session"].initial = self.OTHER_DAYS
+            self.fields["session"].widget = forms.HiddenInput()
+
+    def clean(self):
+        given = super().clean()
+        session = self.sessions.get(given.get("session", ""))
+        if session is not None:
+            given["starts_on"], given["ends_on"] = session.starts_on, session.ends_on
+        elif "session" in given:
+            for name in ("starts_on", "ends_on"):
+                if given.get(name) is None and name not in self.errors:
+                    self.add_error(name, forms.ValidationError(_("Donnez cette date."), code="required"))
+        return given
+
+    def told(self) -> dict:
+        """As `postponement.postpone` wants it."""
+        given = self.cleaned_data
+        session = self.sessions.get(given["session"], self.dossier.session)
+        days = {"starts_on": given["starts_on"], "ends_on": given["ends_on"]}
+        return {"session_id": session.pk, "reason": given["reason"]} | days
+
+
+def _session_in_words(session: Session, places: inbox.Places) -> str:
+    """« du lundi 4 mai 2026 au vendredi 8 mai 2026 · 3 places libres »."""
+    if session.starts_on == session.ends_on:
+        words = gettext("Le %s") % french.day(session.starts_on)
+    else:
+        days = {"starts": french.day(session.starts_on), "ends": french.day(session.ends_on)}
+        words = gettext("Du %(starts)s au %(ends)s") % days
+    if places.left is None:
+        return words
+    if not places.left:
+        return gettext("%s · complète") % words
+    left = ngettext("%(n)d place libre", "%(n)d places libres", places.left) % {"n": places.left}
+    return f"{words} · {left}"
 
 
 class EntryForm(forms.Form):

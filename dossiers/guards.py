@@ -292,7 +292,13 @@ def check_enrolled_once(dossier: Dossier) -> None:
     same = Dossier.objects.filter(
         holder_id=dossier.holder_id,
         session_id=dossier.session_id,
-        state__in=[State.AWAITING_PAYMENT, State.ACCEPTED, State.ABSENT, State.IN_TRAINING],
+        state__in=[
+            State.AWAITING_PAYMENT,
+            State.ACCEPTED,
+            State.POSTPONED,
+            State.ABSENT,
+            State.IN_TRAINING,
+        ],
         starts_on=dossier.starts_on,
     ).exclude(pk=dossier.pk)
     if number := same.order_by("created_at", "id").values_list("number", flat=True).first():
@@ -438,6 +444,9 @@ def check_evidence_count(files: int, *, field: str = "evidence") -> None:
 
 
 def check_not_started(dossier: Dossier, *, on: date) -> None:
+    """Its first day is still to come. Nobody begins on dates that are being moved (docs/decisions.md, 58)."""
+    if dossier.state == State.POSTPONED:
+        return
     if dossier.starts_on is not None and on >= dossier.starts_on:
         raise Refused(_("La formation a commencé : cette action n’est plus possible."))
 

@@ -1,12 +1,13 @@
 """What an organisation reads of its dossiers: the inbox, its counts, places, what comes next."""
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
 from django.db import models
-from django.db.models import Case, Count, F, Min, Q, QuerySet, Value, When
+from django.db.models import Case, Count, F, Min, OuterRef, Q, QuerySet, Subquery, Value, When
 from django.db.models.functions import Coalesce, NullIf
 from django.utils.translation import gettext_lazy as _
 
@@ -14,15 +15,24 @@ from accounts.actors import Actor
 from accounts.matching import name_key
 from catalog.models import Offer, Session
 from dossiers.listing import with_clock
-from dossiers.models import Dossier
+from dossiers.models import Dossier, Postponement
 from dossiers.permissions import visible_dossiers
 from dossiers.states import ANSWER_CLOCKS, CLOCK_OF, FINAL_STATES, OPEN_ENDED, TO_ANSWER, State
 from rulebook import workdays
 
 TIMED = [state for state, kind in CLOCK_OF.items() if kind in ANSWER_CLOCKS]
 """The states in which silence ends the dossier."""
-SEATED = [State.ACCEPTED, State.AWAITING_PAYMENT, State.IN_TRAINING, State.ENDED, State.COMPLETION_DECLARED]
+SEATED = [
+    State.ACCEPTED,
+    State.POSTPONED,
+    State.AWAITING_PAYMENT,
+    State.IN_TRAINING,
+    State.ENDED,
+    State.COMPLETION_DECLARED,
+]
 """Those that keep a seat of a session taken."""
+WAITING_FOR_A_YES = [State.PROPOSED, State.FUNDER_REVIEW, State.AWAITING_PAYMENT, State.POSTPONED]
+"""Those to which the organisation has made a proposal."""
 _SHOWN_NAME = Coalesce(NullIf("holder__used_name_key", Value("")), "holder__birth_name_key")
 
 
@@ -115,7 +125,7 @@ def _views(*, at: datetime) -> dict[View, Q]:
     )
     return {
         View.TO_ANSWER: Q(state__in=TO_ANSWER) & ~overdue,
-        View.PROPOSED: Q(state__in=[State.PROPOSED, State.FUNDER_REVIEW, State.AWAITING_PAYMENT]) & ~overdue,
+        View.PROPOSED: Q(state__in=WAITING_FOR_A_YES) & ~overdue,
         View.CONFIRMED: Q(state=State.ACCEPTED),
         View.COMING: Q(state=State.ACCEPTED, starts_on__gt=today),
         View.TO_DECLARE: to_declare,
@@ -177,7 +187,8 @@ class Places:
 
 
 def places_of(sessions: Iterable[Session], *, at: datetime) -> dict[UUID, Places]:
-    """By key: seats taken (confirmed, being paid) and offered (proposals that still run). One query."""
+    """By key: seats taken (confirmed, being paid) and offered (proposals that still run, other dates for a
+    confirmed registration among them). Two queries."""
     sessions = list(sessions)
     going_on = with_clock(Dossier.objects.filter(session__in=sessions)).exclude(
         state__in=TIMED, due_at__lte=at
@@ -192,14 +203,31 @@ def places_of(sessions: Iterable[Session], *, at: datetime) -> dict[UUID, Places
         )
     )
     known = {row["session_id"]: row for row in totals}
+    coming = Counter(_coming_from_another(sessions, at=at))
     return {
         session.pk: Places(
             session.places,
             known.get(session.pk, {}).get("taken", 0),
-            known.get(session.pk, {}).get("offered", 0),
+            known.get(session.pk, {}).get("offered", 0) + coming[session.pk],
         )
         for session in sessions
     }
+
+
+def _coming_from_another(sessions: list[Session], *, at: datetime) -> QuerySet[Dossier, UUID]:
+    """For each registration that waits with a seat in one of these sessions instead of its own: which one."""
+    last = Postponement.objects.filter(dossier=OuterRef("pk")).order_by("-id")
+    moving = with_clock(Dossier.objects.filter(state=State.POSTPONED, postponements__session__in=sessions))
+    return (
+        moving.select_related(None)
+        .order_by()
+        .filter(due_at__gt=at)
+        .annotate(to=Subquery(last.values("session_id")[:1]))
+        .filter(to__in=[session.pk for session in sessions])
+        .exclude(session_id=F("to"))
+        .distinct()
+        .values_list("to", flat=True)
+    )
 
 
 # --- Home ------------------------------------------------------------------------------------------

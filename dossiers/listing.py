@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 from django.db import models
 from django.db.models import Case, Count, F, OuterRef, Q, QuerySet, Subquery, Value, When
@@ -25,6 +25,7 @@ from dossiers.states import (
 )
 from rights.kinds import PocketKind
 from rulebook import workdays
+from ui import french
 
 # Where the state they lead to does not say what happened.
 SAID_BY_THE_VERB = frozenset(
@@ -38,6 +39,10 @@ SAID_BY_THE_VERB = frozenset(
         "correct_completion",
         "grant_top_up",
         "refuse_top_up",
+        "keep_dates",
+        "agree_to_dates",
+        "leave_free",
+        "undo_unanswered",
     }
 )
 
@@ -213,6 +218,9 @@ def _title(move: Transition) -> str:
         return _("Abondement de l’État activé")
     if move.verb == "confirm_payment":
         return _("Paiement reçu : inscription confirmée")
+    if move.verb == "postpone":
+        days = {name: french.day(date.fromisoformat(move.details[name])) for name in ("starts_on", "ends_on")}
+        return _("Report proposé : du %(starts_on)s au %(ends_on)s") % days
     if move.verb in SAID_BY_THE_VERB:
         return str(VERB_WORDS[move.verb])
     if move.verb == "reinstate":

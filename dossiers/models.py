@@ -148,7 +148,24 @@ class Dossier(models.Model):
                 func="RAISE EXCEPTION 'dossier_starts_as_a_draft';",
             ),
             pgtrigger.ReadOnly(
-                name="dossier_keeps_its_parties", fields=["number", "holder", "provider", "offer", "session"]
+                name="dossier_keeps_its_parties", fields=["number", "holder", "provider", "offer"]
+            ),
+            pgtrigger.Trigger(
+                name="dossier_changes_session_when_postponed",
+                operation=pgtrigger.UpdateOf("session_id"),
+                when=pgtrigger.Before,
+                condition=pgtrigger.Q(old__session__df=pgtrigger.F("new__session")),
+                func="""
+                    IF OLD.state <> 'postponed' OR NOT EXISTS (
+                        SELECT FROM dossiers_postponement AS proposed
+                        JOIN catalog_session AS session ON session.id = proposed.session_id
+                        WHERE proposed.dossier_id = NEW.id AND proposed.session_id = NEW.session_id
+                            AND session.offer_id = NEW.offer_id
+                    ) THEN
+                        RAISE EXCEPTION 'dossier_changes_session_when_postponed: only to one proposed';
+                    END IF;
+                    RETURN NEW;
+                """,
             ),
         ]
 
@@ -477,6 +494,54 @@ class Completion(models.Model):
 
     def __str__(self):
         return f"{self.rate} % · {self.get_cause_display()}"
+
+
+class Postponement(models.Model):
+    """Other dates that an organisation proposes for a confirmed registration. Of a postponed dossier, the
+    last one waits for its holder; what became of it is told by the transitions.
+
+    `session`: where the seat would be; its own dates, unless the days were agreed apart from them.
+    """
+
+    dossier = models.ForeignKey(
+        "dossiers.Dossier", on_delete=models.PROTECT, related_name="postponements", verbose_name=_("dossier")
+    )
+    session = models.ForeignKey(
+        "catalog.Session",
+        on_delete=models.PROTECT,
+        related_name="postponements",
+        verbose_name=_("nouvelle session"),
+    )
+    starts_on = models.DateField(_("nouveau début"))
+    ends_on = models.DateField(_("nouvelle fin"))
+    was_starts_on = models.DateField(_("début d’avant"))
+    was_ends_on = models.DateField(_("fin d’avant"))
+    reason = models.TextField(_("pourquoi"))
+    proposed_at = models.DateTimeField(_("proposé le"))
+
+    class Meta:
+        verbose_name = _("report proposé")
+        verbose_name_plural = _("reports proposés")
+        ordering = ["id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(ends_on__gte=models.F("starts_on")),
+                name="postponement_ends_after_it_starts",
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(starts_on=models.F("was_starts_on"), ends_on=models.F("was_ends_on")),
+                name="postponement_changes_dates",
+            ),
+            models.CheckConstraint(condition=~models.Q(reason=""), name="postponement_says_why"),
+        ]
+        triggers = [
+            pgtrigger.Protect(
+                name="postponement_is_never_changed", operation=pgtrigger.Update | pgtrigger.Delete
+            )
+        ]
+
+    def __str__(self):
+        return f"{self.dossier.number} · {french.short_day(self.starts_on)}"
 
 
 class Evidence(models.Model):

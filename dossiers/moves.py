@@ -1,10 +1,10 @@
 """What every verb is made of: lock, begin, money back or settled, make the move.
 
-The verbs are in workflow.py, force_majeure.py and training.py.
+The verbs are in workflow.py, postponement.py, force_majeure.py and training.py.
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -149,6 +149,10 @@ def new_clock(dossier: Dossier, kind: ClockKind, *, at: datetime, rules: Rules) 
         if dossier.free_until is not None and dossier.free_until <= at:
             return new_clock(dossier, THEN[kind], at=at, rules=rules)
         period = clocks.free_period(accepted_at=at, starts_on=dossier.starts_on, rules=rules)
+        if dossier.free_until is not None and dossier.free_until != period.expires_at:
+            # What was promised before other dates were: the clock says what the dossier says.
+            last_day = workdays.paris_day(dossier.free_until - timedelta(microseconds=1))
+            period = workdays.Period(last_day, dossier.free_until, ())
     elif kind == ClockKind.ENTRY and dossier.starts_on is not None:
         period = workdays.period(dossier.starts_on, *rules.term(kind))
     elif kind == ClockKind.EXIT and dossier.ends_on is not None:

@@ -25,6 +25,7 @@ WAY_OUT = {
     State.PROPOSED: "decline",
     State.AWAITING_PAYMENT: "cancel",
     State.ACCEPTED: "withdraw",
+    State.POSTPONED: "leave_free",
 }
 # The picture, in its own units: how long it is, how high, and how short a part that exists may be.
 LENGTH, HEIGHT, SHORTEST = 480, 120, 48

@@ -82,7 +82,7 @@ def _paid(dossier: Dossier) -> Payment | None:
 
 
 def _stage(dossier: Dossier, line: FundingLine, attempt: CardPayment | None, *, at: datetime) -> Stage:
-    if dossier.state == State.ACCEPTED:
+    if dossier.state in (State.ACCEPTED, State.POSTPONED):
         return Stage.PAID
     if dossier.state == State.LAPSED:
         return Stage.EXPIRED

@@ -107,8 +107,7 @@ def extend(dossier_id: UUID, *, relief: Relief, by: Actor, at: datetime) -> None
         today = workdays.paris_day(at)
         rules = rulebook.on(today)
         period = workdays.period(max(clock.last_day, today), relief.extra_days)
-        if kind in clocks.BEFORE_THE_START:
-            period = clocks.until_start_at_most(period, starts_on=dossier.starts_on)
+        period = clocks.until_start_at_most(period, starts_on=clocks.never_after(dossier, kind))
         if period.expires_at <= max(clock.due_at, at):
             raise Refused(_("Ce délai ne peut pas aller plus loin que le début de la formation."))
         clocks.close_clock(dossier, kind, at=at, outcome=Deadline.Outcome.MOOT)

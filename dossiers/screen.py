@@ -8,8 +8,28 @@ from django.utils.translation import gettext as _
 
 import rulebook
 from accounts.actors import Actor, Role
-from dossiers import clocks, funding, guards, listing, moves, outlook, permissions, threads, workflow
-from dossiers.models import Claim, Completion, Control, Deadline, Dossier, FundingLine, Transition
+from dossiers import (
+    clocks,
+    funding,
+    guards,
+    listing,
+    moves,
+    outlook,
+    permissions,
+    postponement,
+    threads,
+    workflow,
+)
+from dossiers.models import (
+    Claim,
+    Completion,
+    Control,
+    Deadline,
+    Dossier,
+    FundingLine,
+    Postponement,
+    Transition,
+)
 from dossiers.outlook import IfCancelled
 from dossiers.states import (
     ANSWER_CLOCKS,
@@ -32,8 +52,12 @@ FORECAST_STATES = frozenset(TO_ANSWER | {State.DRAFT, State.PROPOSED, State.FUND
 SETTLING = frozenset({"cancel_late", "grant_claim", "reject_claim", "settle_absence", "validate"})
 # Those that may have something declared, claimed or contested.
 WITH_A_FILE = frozenset(OPEN_ENDED | {State.COMPLETION_VALIDATED, State.NO_SHOW, State.CANCELLED_BY_HOLDER})
-AGREED = frozenset(WITH_A_FILE - {State.CANCELLED_BY_HOLDER} | {State.ACCEPTED, State.AWAITING_PAYMENT})
-NOT_FOR_ALL = frozenset({State.PREREQUISITES_CHECK, State.FUNDER_REVIEW, State.AWAITING_PAYMENT})
+AGREED = frozenset(
+    WITH_A_FILE - {State.CANCELLED_BY_HOLDER} | {State.ACCEPTED, State.POSTPONED, State.AWAITING_PAYMENT}
+)
+NOT_FOR_ALL = frozenset(
+    {State.PREREQUISITES_CHECK, State.FUNDER_REVIEW, State.AWAITING_PAYMENT, State.POSTPONED}
+)
 ENDED_BADLY = FINAL_STATES - {State.COMPLETION_VALIDATED}
 # A clock that is nobody's business until its day has come.
 WAITS_FOR_ITS_DAY = frozenset({ClockKind.ENTRY, ClockKind.EXIT})
@@ -83,6 +107,9 @@ class Screen:
     settled_reason: str = ""
     # What is due to the organisation, for its own eyes and the holder's.
     provider_cents: int = 0
+    # Other dates that wait for their holder, and until when leaving stays free if they agree.
+    postponement: Postponement | None = None
+    free_until_if_agreed: datetime | None = None
     claim: Claim | None = None
     completion: Completion | None = None
     control: Control | None = None
@@ -113,6 +140,7 @@ def of(dossier: Dossier, *, actor: Actor, at: datetime) -> Screen:
         price_cents=dossier.current_price_cents,
         thread=threads.summary(dossier, actor),
     )
+    _show_postponement(screen)
     _show_training(screen, actor)
     settling = (
         Transition.objects.filter(dossier=dossier, verb__in=SETTLING).last()
@@ -156,11 +184,35 @@ def _verbs(dossier: Dossier, actor: Actor, clock: Deadline | None, *, at: dateti
         "withdraw": is_free,
         "cancel_late": not is_free and not has_begun,
         "claim": not is_over if dossier.state == State.ABSENT else not is_free and not has_begun,
-        "call_off": not has_begun,
+        "postpone": not has_begun,
+        "keep_dates": not is_over and _may_keep_dates(dossier, at=at),
+        "agree_to_dates": not is_over,
+        "call_off": not has_begun or dossier.state == State.POSTPONED,
         "enter": has_begun,
         "report_absence": has_begun and dossier.starts_on != today,
     }
     return {verb for verb in MOVES if permissions.can(verb, dossier, actor) and allowed.get(verb, True)}
+
+
+def _may_keep_dates(dossier: Dossier, *, at: datetime) -> bool:
+    if dossier.state != State.POSTPONED:
+        return False
+    try:
+        postponement.free_until_if_kept(dossier, at=at, rules=rulebook.on(workdays.paris_day(at)))
+    except Refused:
+        return False
+    return True
+
+
+def _show_postponement(screen: Screen) -> None:
+    """The dates that are proposed instead, and what a yes would do to the free time."""
+    dossier, at = screen.dossier, screen.at
+    if dossier.state != State.POSTPONED:
+        return
+    screen.postponement = postponement.waiting(dossier)
+    screen.free_until_if_agreed = postponement.free_until_if_agreed(
+        dossier, screen.postponement, at=at, rules=rulebook.on(workdays.paris_day(at))
+    )
 
 
 def _show_training(screen: Screen, actor: Actor) -> None:
@@ -327,6 +379,14 @@ def sentence(dossier: Dossier, *, due_at: datetime | None, is_overdue: bool, at:
         )
         if dossier.starts_on is None or dossier.starts_on > workdays.paris_day(at)
         else _("La formation devait commencer le %(starts)s. %(organisation)s doit déclarer l’entrée."),
+        State.POSTPONED: _(
+            "%(organisation)s propose d’autres dates. %(holder)s les accepte, ou part sans frais, "
+            "au plus tard le %(due)s."
+        )
+        if due_at and at < due_at
+        else _(
+            "Sans réponse de %(holder)s au report, l’inscription est défaite sans frais : tout est rendu."
+        ),
         State.ABSENT: _(
             "%(organisation)s déclare l’absence de %(holder)s au premier jour. "
             "Une force majeure peut être expliquée jusqu’au %(due)s."
@@ -353,7 +413,9 @@ def sentence(dossier: Dossier, *, due_at: datetime | None, is_overdue: bool, at:
         State.REFUSED_BY_PROVIDER: _("%(organisation)s a refusé cette demande."),
         State.REFUSED_BY_HOLDER: _("%(holder)s a refusé la proposition."),
         State.CANCELLED_BY_HOLDER: _("%(holder)s a annulé. Ce dossier est clos."),
-        State.CANCELLED_BY_PROVIDER: _("%(organisation)s a annulé. Tout ce qui était réservé a été rendu."),
+        State.CANCELLED_BY_PROVIDER: _(
+            "Annulée du fait de %(organisation)s. Tout ce qui était réservé a été rendu."
+        ),
         State.CLOSED_BY_PLATFORM: _("Le portail a clos ce dossier : la formation n’est plus ouverte."),
     }
     if state == State.LAPSED:
@@ -436,10 +498,12 @@ def coming_steps(dossier: Dossier, *, at: datetime) -> list[str]:
         State.FUNDER_REVIEW: [ClockKind.HOLDER_ANSWER.label],
         State.PROPOSED: [State.ACCEPTED.label],
         State.AWAITING_PAYMENT: [State.ACCEPTED.label],
+        State.POSTPONED: [State.ACCEPTED.label],
     }
     titles = [str(title) for title in ahead.get(state, [])]
     today = workdays.paris_day(at)
-    starts_on, ends_on = _days(dossier)
+    # Dates that are being moved are nobody's next step.
+    starts_on, ends_on = (None, None) if state == State.POSTPONED else _days(dossier)
     if starts_on and starts_on >= today:
         titles.append(_("Premier jour de la formation : %(day)s") % {"day": french.day(starts_on)})
     if ends_on and ends_on >= today and ends_on != starts_on:
@@ -493,6 +557,7 @@ def track(state: State) -> list[tuple[str, str]]:
         State.FUNDER_REVIEW: _("Réponse du financeur"),
         State.PROPOSED: _("Votre validation"),
         State.AWAITING_PAYMENT: _("Paiement"),
+        State.POSTPONED: _("Nouvelles dates"),
         State.ACCEPTED: _("Premier jour"),
     }
     if state in OPEN_ENDED:

@@ -21,6 +21,7 @@ class State(models.TextChoices):
     FUNDER_REVIEW = "funder_review", _("En attente du financeur")
     AWAITING_PAYMENT = "awaiting_payment", _("Paiement en cours")
     ACCEPTED = "accepted", _("Inscription confirmée")
+    POSTPONED = "postponed", _("Report proposé")
     ABSENT = "absent", _("Absence au premier jour")
     CLAIMED = "claimed", _("Force majeure à l’examen")
     IN_TRAINING = "in_training", _("En formation")
@@ -71,18 +72,27 @@ MOVES: dict[str, Move] = {
         [Role.HOLDER],
     ),
     "call_off": _move(
-        [S.PROPOSED, S.FUNDER_REVIEW, S.AWAITING_PAYMENT, S.ACCEPTED],
+        [S.PROPOSED, S.FUNDER_REVIEW, S.AWAITING_PAYMENT, S.ACCEPTED, S.POSTPONED],
         [S.CANCELLED_BY_PROVIDER],
         [Role.PROVIDER],
     ),
     "withdraw": _move([S.ACCEPTED], [S.CANCELLED_BY_HOLDER], [Role.HOLDER]),
     "cancel_late": _move([S.ACCEPTED], [S.CANCELLED_BY_HOLDER], [Role.HOLDER]),
     # A funder acts through the administration, until it has a door of its own.
-    "call_off_for_funder": _move([S.AWAITING_PAYMENT, S.ACCEPTED], [S.CANCELLED_BY_FUNDER], [Role.ADMIN]),
+    "call_off_for_funder": _move(
+        [S.AWAITING_PAYMENT, S.ACCEPTED, S.POSTPONED], [S.CANCELLED_BY_FUNDER], [Role.ADMIN]
+    ),
     # An organisation that can no longer act would keep money for ever: two persons give it back.
     "give_all_back": _move(
-        [S.ACCEPTED, S.ABSENT, S.IN_TRAINING, S.ENDED], [S.CANCELLED_BY_PROVIDER], [Role.ADMIN]
+        [S.ACCEPTED, S.POSTPONED, S.ABSENT, S.IN_TRAINING, S.ENDED], [S.CANCELLED_BY_PROVIDER], [Role.ADMIN]
     ),
+    # An organisation cannot hold its dates: it proposes others, and until its holder has answered nothing
+    # else can cost them anything. Their silence undoes the registration, free of charge.
+    "postpone": _move([S.ACCEPTED], [S.POSTPONED], [Role.PROVIDER]),
+    "keep_dates": _move([S.POSTPONED], [S.ACCEPTED], [Role.PROVIDER]),
+    "agree_to_dates": _move([S.POSTPONED], [S.ACCEPTED], [Role.HOLDER]),
+    "leave_free": _move([S.POSTPONED], [S.CANCELLED_BY_PROVIDER], [Role.HOLDER]),
+    "undo_unanswered": _move([S.POSTPONED], [S.CANCELLED_BY_PROVIDER], [Role.SYSTEM]),
     # The first day, and what kept somebody from it.
     "enter": _move([S.ACCEPTED, S.ABSENT], [S.IN_TRAINING], [Role.PROVIDER]),
     "annul_entry": _move([S.IN_TRAINING], [S.ACCEPTED], [Role.ADMIN]),
@@ -130,6 +140,11 @@ VERB_WORDS = {
     "cancel_late": _("Annulation tardive du titulaire"),
     "call_off_for_funder": _("Annulation du financeur"),
     "give_all_back": _("Annulation à la place de l’organisme"),
+    "postpone": _("Report proposé par l’organisme"),
+    "keep_dates": _("Report repris : les dates d’avant tiennent"),
+    "agree_to_dates": _("Nouvelles dates acceptées"),
+    "leave_free": _("Départ sans frais du titulaire, faute des dates convenues"),
+    "undo_unanswered": _("Report resté sans réponse"),
     "enter": _("Entrée en formation déclarée"),
     "annul_entry": _("Entrée en formation annulée"),
     "report_absence": _("Absence déclarée par l’organisme"),
@@ -155,6 +170,7 @@ WHOSE_TURN: dict[State, Role | None] = {
     S.FUNDER_REVIEW: Role.ADMIN,
     S.AWAITING_PAYMENT: Role.HOLDER,
     S.ACCEPTED: Role.PROVIDER,
+    S.POSTPONED: Role.HOLDER,
     S.ABSENT: Role.HOLDER,
     S.CLAIMED: Role.ADMIN,
     S.IN_TRAINING: Role.PROVIDER,
@@ -173,6 +189,7 @@ class ClockKind(models.TextChoices):
     FUNDER_ANSWER = "funder_answer", _("Réponse du financeur")
     PAYMENT = "payment", _("Paiement")
     WITHDRAWAL = "withdrawal", _("Rétractation")
+    POSTPONEMENT = "postponement", _("Réponse à un report")
     ENTRY = "entry", _("Déclaration d’entrée en formation")
     ABSENCE = "absence", _("Explication de l’absence")
     CLAIM = "claim", _("Décision sur la force majeure")
@@ -188,6 +205,7 @@ CLOCK_OF: dict[State, ClockKind] = {
     S.FUNDER_REVIEW: ClockKind.FUNDER_ANSWER,
     S.AWAITING_PAYMENT: ClockKind.PAYMENT,
     S.ACCEPTED: ClockKind.WITHDRAWAL,
+    S.POSTPONED: ClockKind.POSTPONEMENT,
     S.ABSENT: ClockKind.ABSENCE,
     S.CLAIMED: ClockKind.CLAIM,
     S.IN_TRAINING: ClockKind.EXIT,
@@ -208,7 +226,12 @@ ANSWER_CLOCKS = frozenset(
 )
 """Once one of these is over, the dossier is without follow-up, whatever the job has had time to do."""
 
-DATES_OF_A_HOLDER = ANSWER_CLOCKS | {ClockKind.FUNDER_ANSWER, ClockKind.WITHDRAWAL, ClockKind.ABSENCE}
+DATES_OF_A_HOLDER = ANSWER_CLOCKS | {
+    ClockKind.FUNDER_ANSWER,
+    ClockKind.WITHDRAWAL,
+    ClockKind.POSTPONEMENT,
+    ClockKind.ABSENCE,
+}
 """The clocks whose end a holder counts with."""
 
 SILENT_PARTY: dict[ClockKind, Role] = {

@@ -11,6 +11,7 @@ from dossiers.views import (
     messages,
     payment,
     payment_events,
+    postponement,
     provider,
     training,
 )
@@ -31,6 +32,12 @@ urlpatterns = [
     path("mes-dossiers/<uuid:dossier_id>/se-retracter", holder.dossier_withdraw, name="dossier_withdraw"),
     path(
         "mes-dossiers/<uuid:dossier_id>/annuler-tard", holder.dossier_cancel_late, name="dossier_cancel_late"
+    ),
+    path("mes-dossiers/<uuid:dossier_id>/report/accepter", postponement.dossier_agree, name="dossier_agree"),
+    path(
+        "mes-dossiers/<uuid:dossier_id>/report/partir",
+        postponement.dossier_leave_free,
+        name="dossier_leave_free",
     ),
     path("mes-dossiers/<uuid:dossier_id>/force-majeure", claims.dossier_claim, name="dossier_claim"),
     path("mes-dossiers/<uuid:dossier_id>/contester", claims.dossier_contest, name="dossier_contest"),
@@ -120,6 +127,12 @@ urlpatterns = [
     path("demandes/<uuid:dossier_id>/proposer", provider.provider_propose, name="provider_propose"),
     path("demandes/<uuid:dossier_id>/refuser", provider.provider_refuse, name="provider_refuse"),
     path("demandes/<uuid:dossier_id>/annuler", provider.provider_call_off, name="provider_call_off"),
+    path("demandes/<uuid:dossier_id>/reporter", postponement.provider_postpone, name="provider_postpone"),
+    path(
+        "demandes/<uuid:dossier_id>/reporter/reprendre",
+        postponement.provider_keep_dates,
+        name="provider_keep_dates",
+    ),
     path("demandes/<uuid:dossier_id>/entree", training.provider_enter, name="provider_enter"),
     path("demandes/<uuid:dossier_id>/absence", training.provider_absence, name="provider_absence"),
     path("demandes/<uuid:dossier_id>/fin", training.provider_end, name="provider_end"),

@@ -1,7 +1,7 @@
 """What people do with a dossier: one verb each, whoever does it.
 
-Here, until the registration is confirmed, and how one leaves it; force_majeure.py and training.py go on from
-there, moves.py is what all are made of.
+Here, until the registration is confirmed, and how one leaves it; postponement.py, force_majeure.py and
+training.py go on from there, moves.py is what all are made of.
 
 Every public verb has the same six steps in this order: lock · same request again? · guards ·
 money · move · return. It is done by `by`, at the moment `at`; the same `request_id` returns the

@@ -42,6 +42,7 @@ PERSONAL = {
     "dossiers.CardPayment": "dossier",
     "dossiers.Claim": "dossier",
     "dossiers.Completion": "dossier",
+    "dossiers.Postponement": "dossier",
     "dossiers.Control": "dossier",
     "dossiers.Deadline": "dossier",
     "dossiers.Dossier": "",

@@ -110,6 +110,8 @@ class Rules(CreditingRules):
     prerequisites_unit: Unit
     funder_answer_days: int
     funder_answer_unit: Unit
+    postponement_days: int
+    postponement_unit: Unit
     entry_days: int
     entry_unit: Unit
     absence_days: int
@@ -247,6 +249,7 @@ class Rules(CreditingRules):
             "payment": Term(self.payment_days, self.payment_unit),
             "prerequisites": Term(self.prerequisites_days, self.prerequisites_unit),
             "funder_answer": Term(self.funder_answer_days, self.funder_answer_unit),
+            "postponement": Term(self.postponement_days, self.postponement_unit),
             "entry": Term(self.entry_days, self.entry_unit),
             "absence": Term(self.absence_days, self.absence_unit),
             "claim": Term(self.claim_days, self.claim_unit),

@@ -42,6 +42,7 @@ def facts_of(rules: Rules) -> dict[str, str]:
         "provider_answer",
         "holder_answer",
         "withdrawal",
+        "postponement",
         "payment",
         "earliest_start",
         "free_cancellation",

@@ -554,7 +554,22 @@ QUESTIONS: dict[Subject, tuple[Question, ...]] = {
                 _("Sa raison est écrite dans votre dossier."),
             ),
             links=(DOSSIERS_LINK, SEARCH_LINK),
-            keywords=_("annulée annulation école ferme reportée session"),
+            keywords=_("annulée annulation école ferme session"),
+        ),
+        Question(
+            "organisme-reporte",
+            _("L’organisme reporte la formation. Que puis-je faire ?"),
+            (
+                _("Vous choisissez : accepter les nouvelles dates, ou partir sans frais."),
+                _(
+                    "Vous avez {postponement} pour répondre. Sans réponse, l’inscription est défaite, "
+                    "et tout vous est rendu."
+                ),
+                _("Tant que vous n’avez pas répondu, rien ne peut vous être pris, même à la veille."),
+                _("Si vous acceptez, le prix ne change pas, et un nouveau délai sans frais s’ouvre."),
+            ),
+            links=(DOSSIERS_LINK,),
+            keywords=_("report reportée décalée déplacée autres dates session repoussée"),
         ),
     ),
     Subject.DELAYS: (

@@ -218,6 +218,9 @@ class Year:
             if leaves < 0.2:
                 self._settle(life, "call_off", State.CANCELLED_BY_PROVIDER, Cause.CANCELLED_BY_PROVIDER)
                 return None
+            if leaves < 0.25:
+                self._go(life, "postpone", State.POSTPONED)
+                return self._some_day(day, self._wait(ClockKind.POSTPONEMENT, day))
             return life.starts_on
         if self.luck.random() < 0.1 and day > life.starts_on:
             self._go(life, "report_absence", State.ABSENT)
@@ -227,6 +230,21 @@ class Year:
         self._go(life, "enter", State.IN_TRAINING)
         life.money["spent"] += life.money.pop("reserved", 0)
         return life.ends_on + timedelta(days=self.luck.randrange(0, 6))
+
+    def _in_postponed(self, life: Life, day: date) -> date | None:
+        verb = self.luck.choices(["agree_to_dates", "leave_free", "undo_unanswered"], [70, 20, 10])[0]
+        if verb != "agree_to_dates":
+            self._settle(life, verb, State.CANCELLED_BY_PROVIDER, Cause.CANCELLED_BY_PROVIDER)
+            return None
+        self._go(life, verb, State.ACCEPTED)
+        rules = rules_on(day)
+        life.starts_on = workdays.earliest_start(day, rules.earliest_start_days) + timedelta(
+            days=self.luck.randrange(0, 60)
+        )
+        life.free_until = clocks.free_period(
+            accepted_at=_noon(day), starts_on=life.starts_on, rules=rules
+        ).expires_at
+        return self._some_day(day, life.starts_on)
 
     def _leave(self, life: Life, day: date) -> date | None:
         if life.free_until is not None and _noon(day) < life.free_until:

@@ -23,7 +23,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 import rulebook
 from accounts.permissions import holder_required
 from catalog.models import Offer, Session
-from dossiers import calendar, guards, listing, refunds, screen, threads, workflow
+from dossiers import calendar, guards, listing, postponement, refunds, screen, threads, workflow
 from dossiers.forms import (
     CancelLateForm,
     ContestForm,
@@ -132,7 +132,7 @@ def dossier_edit(request: HttpRequest, dossier_id: UUID) -> HttpResponse:
     if not form.is_valid():
         return answer(request, found, request_form=form, status=422)
     edit = partial(workflow.edit, found.pk, by=request.actor, fields=form.cleaned_data)
-    return _do(request, found, edit, said=_("Votre brouillon est enregistré."), request_form=form)
+    return do(request, found, edit, said=_("Votre brouillon est enregistré."), request_form=form)
 
 
 @holder_required
@@ -143,7 +143,7 @@ def dossier_discard(request: HttpRequest, dossier_id: UUID) -> HttpResponse:
     said = _("Le brouillon est supprimé. Rien n’avait été envoyé.")
     try:
         found = visible_dossier(request, dossier_id)
-        return _do(
+        return do(
             request, found, partial(workflow.discard, found.pk, by=request.actor), said=said, to_list=True
         )
     except Http404:
@@ -175,7 +175,7 @@ def dossier_send(request: HttpRequest, dossier_id: UUID) -> HttpResponse:
         )
 
     said = _("Votre demande est envoyée. Nous vous écrirons dès que l’organisme aura répondu.")
-    return _do(request, found, send, said=said, request_form=form, send_form=send_form)
+    return do(request, found, send, said=said, request_form=form, send_form=send_form)
 
 
 @holder_required
@@ -222,7 +222,7 @@ def dossier_accept(request: HttpRequest, dossier_id: UUID) -> HttpResponse:
             seen_plan=seen_plan,
         )
 
-    return _do(request, found, accept, said=_("C’est noté : vos droits sont réservés pour cette formation."))
+    return do(request, found, accept, said=_("C’est noté : vos droits sont réservés pour cette formation."))
 
 
 @holder_required
@@ -237,7 +237,7 @@ def dossier_top_up(request: HttpRequest, dossier_id: UUID) -> HttpResponse:
         )
 
     said = _("L’abondement de l’État est activé. Relisez ce que vous payez, puis validez votre inscription.")
-    return _do(request, found, activate, said=said)
+    return do(request, found, activate, said=said)
 
 
 @holder_required
@@ -258,23 +258,21 @@ def dossier_ask_funder(request: HttpRequest, dossier_id: UUID) -> HttpResponse:
             amount_cents=form.cleaned_data["amount"],
         )
 
-    return _do(
-        request, found, ask, said=_("Votre demande d’aide est envoyée au financeur."), funder_form=form
-    )
+    return do(request, found, ask, said=_("Votre demande d’aide est envoyée au financeur."), funder_form=form)
 
 
 @holder_required
 @require_POST
 def dossier_decline(request: HttpRequest, dossier_id: UUID) -> HttpResponse:
     found = visible_dossier(request, dossier_id)
-    return _do_with_reason(request, found, workflow.decline, said=_("Vous avez refusé la proposition."))
+    return do_with_reason(request, found, workflow.decline, said=_("Vous avez refusé la proposition."))
 
 
 @holder_required
 @require_POST
 def dossier_cancel(request: HttpRequest, dossier_id: UUID) -> HttpResponse:
     found = visible_dossier(request, dossier_id)
-    return _do_with_reason(
+    return do_with_reason(
         request, found, workflow.cancel, said=_("Votre demande est annulée, sans frais. Rien n’est débité.")
     )
 
@@ -285,7 +283,7 @@ def dossier_withdraw(request: HttpRequest, dossier_id: UUID) -> HttpResponse:
     found = visible_dossier(request, dossier_id)
     # To which purse each sum went back, and which can still be used, stands on the page.
     said = _("Votre inscription est annulée, sans frais. Le détail de ce qui vous est rendu est ci-dessous.")
-    return _do_with_reason(request, found, workflow.withdraw, said=said)
+    return do_with_reason(request, found, postponement.or_free(workflow.withdraw), said=said)
 
 
 @holder_required
@@ -298,7 +296,7 @@ def dossier_cancel_late(request: HttpRequest, dossier_id: UUID) -> HttpResponse:
         return answer(request, found, reason_form=form, status=422)
 
     def cancel() -> Dossier:
-        return workflow.cancel_late(
+        return postponement.or_free(workflow.cancel_late)(
             found.pk,
             by=request.actor,
             at=timezone.now(),
@@ -307,7 +305,7 @@ def dossier_cancel_late(request: HttpRequest, dossier_id: UUID) -> HttpResponse:
         )
 
     said = _("Votre inscription est annulée. Ce que chaque somme est devenue est ci-dessous.")
-    return _do(request, found, cancel, said=said, reason_form=form)
+    return do(request, found, cancel, said=said, reason_form=form)
 
 
 @holder_required
@@ -316,7 +314,7 @@ def dossier_remove(request: HttpRequest, dossier_id: UUID) -> HttpResponse:
     found = visible_dossier(request, dossier_id)
     remove = partial(workflow.remove_from_list, found.pk, by=request.actor, at=timezone.now())
     said = _("Le dossier %(number)s n’est plus dans votre liste.") % {"number": found.number}
-    return _do(request, found, remove, said=said, to_list=True)
+    return do(request, found, remove, said=said, to_list=True)
 
 
 # --- The four moves ------------------------------------------------------------------------------
@@ -333,7 +331,7 @@ def _discard_proof(request: HttpRequest, dossier_id: UUID) -> str:
     return Signer(salt=DISCARD_SALT).signature(f"{request.actor.holder_id}:{dossier_id}")
 
 
-def _do_with_reason(request: HttpRequest, found: Dossier, verb: Callable, *, said: str) -> HttpResponse:
+def do_with_reason(request: HttpRequest, found: Dossier, verb: Callable, *, said: str) -> HttpResponse:
     form = ReasonForm(request.POST)
     if not form.is_valid():
         return answer(request, found, reason_form=form, status=422)
@@ -347,10 +345,10 @@ def _do_with_reason(request: HttpRequest, found: Dossier, verb: Callable, *, sai
             reason=form.cleaned_data["reason"],
         )
 
-    return _do(request, found, leave, said=said, reason_form=form)
+    return do(request, found, leave, said=said, reason_form=form)
 
 
-def _do(
+def do(
     request: HttpRequest,
     found: Dossier,
     call: Callable[[], Dossier | None],

@@ -21,12 +21,13 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.permissions import provider_required
-from dossiers import answers, bulk, inbox, listing, screen, threads, workflow
+from dossiers import answers, bulk, inbox, listing, postponement, screen, threads, workflow
 from dossiers.forms import (
     BatchForm,
     EntryForm,
     ExitForm,
     InboxForm,
+    PostponementForm,
     ProposalForm,
     ReasonForm,
     RefusalForm,
@@ -45,6 +46,7 @@ ROWS_A_PAGE = 25
 PANEL = "panneau"
 DENSITY_COOKIE = "density"
 A_YEAR = 60 * 60 * 24 * 365
+TO_ANSWER_BY = {*inbox.TIMED, State.POSTPONED}
 
 
 # --- The inbox -------------------------------------------------------------------------------------
@@ -209,7 +211,7 @@ def _file_rows(found: Iterator[Dossier], *, at: datetime) -> Iterator[list[str]]
     for row in found:
         is_overdue = listing.is_overdue(row, at=at)
         ends_on = row.ends_on or row.session.ends_on
-        is_timed = row.due_at and row.state in inbox.TIMED
+        is_timed = row.due_at and row.state in TO_ANSWER_BY
         yield [
             spreadsheet.text(row.number),
             spreadsheet.text(row.holder.display_name),
@@ -332,6 +334,7 @@ def answer(
     entry_form: EntryForm | None = None,
     absence_form: ReasonForm | None = None,
     exit_form: ExitForm | None = None,
+    postpone_form: PostponementForm | None = None,
     status: int = 200,
 ) -> HttpResponse:
     """The page of a dossier, or its panel, as it is now."""
@@ -349,6 +352,7 @@ def answer(
         entry_form=entry_form or EntryForm(prefix="entry", initial={"entered_on": found.starts_on}),
         absence_form=absence_form or ReasonForm(prefix="absence"),
         exit_form=exit_form or ExitForm(prefix="exit", initial={"exited_on": found.ends_on}),
+        postpone_form=_postpone_form(found, postpone_form, shown.verbs, at=at),
         findings=_findings(found, proposal_form, initial, at=at) if can_propose else [],
         following=inbox.next_to_answer(request.actor, at=at, after=found),
         answered=_answered(request, found),
@@ -362,6 +366,20 @@ def answer(
         ],
     )
     return page_or_fragment(request, PAGE, FRAGMENT, context, status=status)
+
+
+def postpone_form(found: Dossier, data: QueryDict | None = None, *, at: datetime) -> PostponementForm:
+    """The other dates that could be proposed today."""
+    sessions = postponement.sessions_to_offer(found, at=at)
+    return PostponementForm(data, prefix="postpone", dossier=found, sessions=sessions)
+
+
+def _postpone_form(
+    found: Dossier, sent: PostponementForm | None, verbs: set[str], *, at: datetime
+) -> PostponementForm | None:
+    if "postpone" not in verbs:
+        return None
+    return sent or postpone_form(found, at=at)
 
 
 def _facts(found: Dossier) -> list[tuple[str, str]]:

@@ -17,7 +17,7 @@ import rulebook
 from accounts.actors import SYSTEM, Actor, Role
 from accounts.models import HolderProfile, User
 from catalog.models import Certification, Offer, Session
-from dossiers import clocks, force_majeure, training, workflow
+from dossiers import clocks, force_majeure, postponement, training, workflow
 from dossiers.models import Dossier
 from dossiers.states import CLOCK_OF, MOVES, CompletionCause, ExitReason, State
 from portal.demo import facts
@@ -54,6 +54,7 @@ STORIES = [
     Story("requested", "camille", "LICES-06", "submit", 0.1, "Comprendre cette technique pour mon équipe."),
     Story("proposed", "camille", "CANAL-01", "submit propose", 1.1),
     Story("accepted", "camille", "LICES-03", "submit propose accept", 4, "Créer le site de mon association."),
+    Story("postponed", "noemie", "LICES-03", f"{CONFIRMED} postpone", 6, "Tenir le site de mon quartier."),
     Story("refused", "camille", "GARONNE-03", "submit refuse", 8),
     Story("lapsed-by-provider", "camille", "PHARE-02", "submit lapse", 20),
     Story("withdrawn", "camille", "BOUSSOLE-01", "submit propose accept withdraw", 12),
@@ -86,6 +87,7 @@ REASONS = {
     "decline": "J'ai trouvé une formation plus proche de chez moi.",
     "cancel": "Je me suis trompée de formation.",
     "withdraw": "Mon employeur me propose la même formation.",
+    "postpone": "La salle est inondée, et aucune autre n'est libre à ces dates.",
     "report_absence": "Aucune nouvelle, malgré deux appels.",
     "call_off_for_funder": "La convention avec le financeur a pris fin.",
 }
@@ -198,7 +200,7 @@ ITS_DAY: dict[str, Callable[[Dossier], date]] = {
 }
 VERBS = {
     verb: getattr(module, verb)
-    for module in (force_majeure, training, workflow)
+    for module in (force_majeure, postponement, training, workflow)
     for verb in MOVES
     if hasattr(module, verb)
 }
@@ -244,6 +246,10 @@ def _told(verb: str, dossier: Dossier, *, at: datetime, lasts: int, is_short: bo
         rules = rulebook.on(workdays.paris_day(at))
         missing = workflow.plan_for(dossier, at=at, rules=rules).remainder_cents
         return {"amount_cents": min(missing, rules.funder_top_up_max_cents)}
+    if verb == "postpone":
+        starts_on = workdays.add_workdays(dossier.starts_on, 10)
+        days = {"starts_on": starts_on, "ends_on": starts_on + (dossier.ends_on - dossier.starts_on)}
+        return {"session_id": dossier.session_id, "reason": REASONS[verb]} | days
     if verb == "enter":
         return {"entered_on": dossier.starts_on}
     if verb == "end":

@@ -66,6 +66,7 @@ def _silence(state: State) -> str:
         return _("Sans réponse, le dossier s’arrête et rien n’est perdu.")
     return {
         State.FUNDER_REVIEW: _("Sans réponse du financeur, l’aide est accordée."),
+        State.POSTPONED: _("Sans réponse, l’inscription est défaite sans frais : tout est rendu."),
         State.ABSENT: _("Sans explication, l’absence compte comme une annulation tardive."),
         State.COMPLETION_DECLARED: _("Sans contestation, le service fait est validé."),
         State.IN_TRAINING: _("En retard, l’organisme est relancé ; rien ne se règle."),

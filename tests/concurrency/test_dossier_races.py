@@ -16,8 +16,8 @@ from django.db import connection
 import rulebook
 from accounts.actors import SYSTEM
 from catalog.models import Session
-from dossiers import clocks, workflow
-from dossiers.models import Deadline, Dossier, FundingLine, Transition
+from dossiers import clocks, postponement, workflow
+from dossiers.models import Deadline, Dossier, FundingLine, Postponement, Transition
 from dossiers.states import ClockKind, State
 from rights import integrity, ledger
 from rights.models import Movement
@@ -25,7 +25,15 @@ from rulebook import workdays
 from tests.concurrency.crowd import together
 from tests.factories.accounts import HolderFactory
 from tests.factories.catalog import SessionFactory
-from tests.factories.dossiers import DossierFactory, act, holder_actor, in_business_days, propose_as_asked
+from tests.factories.dossiers import (
+    DossierFactory,
+    act,
+    holder_actor,
+    in_business_days,
+    propose_as_asked,
+    provider_actor,
+    put_off,
+)
 from tests.factories.rights import CreditFactory
 from ui.refusals import Refused
 
@@ -171,6 +179,68 @@ def test_accepting_declining_and_lapsing_at_once_end_in_one_state(at):
             act("withdraw", dossier, at=at)
         assert [purse.balance for purse in ledger.purses(holder, at=at)] == [100_000]
     assert integrity.check() == []
+
+
+def test_agreeing_leaving_taking_back_and_silence_at_once_are_one_answer(at):
+    """Whatever comes first, the registration has one end and its money one place."""
+    holder = HolderFactory(status="job_seeker")
+    CreditFactory(holder=holder, amount=100_000, at=at)
+    ends = Counter()
+    for _round in range(ROUNDS):
+        dossier = DossierFactory(at=at, holder=holder, postponed=True, balance_cents=0, price_cents=60_000)
+        due_at = clocks.running(dossier, ClockKind.POSTPONEMENT).due_at
+        together(
+            [
+                partial(act, "agree_to_dates", dossier, at=at),
+                partial(act, "leave_free", dossier, at=at),
+                partial(act, "keep_dates", dossier, at=at),
+                partial(act, "undo_unanswered", dossier, at=due_at),
+            ]
+        )
+        dossier.refresh_from_db()
+        ends[dossier.state] += 1
+        assert Transition.objects.filter(dossier=dossier, from_state=State.POSTPONED).count() == 1
+        if dossier.state == State.ACCEPTED:
+            act("withdraw", dossier, at=at)
+        reserved = FundingLine.objects.get(dossier=dossier, kind="purse").reserved
+        assert Movement.objects.filter(source=reserved, kind="release").count() == 1
+        assert [purse.balance for purse in ledger.purses(holder, at=at)] == [100_000]
+    assert set(ends) <= {State.ACCEPTED, State.CANCELLED_BY_PROVIDER}
+    assert Deadline.objects.filter(closed_at__isnull=True).count() == 0
+    assert integrity.check() == []
+
+
+def test_ten_registrations_and_one_last_seat_are_one_proposal(at):
+    dossiers = [DossierFactory(at=at, accepted=True)]
+    dossiers += [DossierFactory(at=at, accepted=True, session=dossiers[0].session) for _ in range(9)]
+    day = in_business_days(at, 60)
+    new = SessionFactory(offer=dossiers[0].offer, starts_on=day, ends_on=day, places=1)
+    move = {"session_id": new.pk, "starts_on": day, "ends_on": day}
+    provider_actor(dossiers[0].provider)
+    outcomes = together([partial(put_off, dossier, at=at, **move) for dossier in dossiers])
+    assert Counter(type(outcome) for outcome in outcomes) == {Dossier: 1, Refused: 9}
+    assert Postponement.objects.count() == 1
+
+
+def test_without_its_lock_the_last_seat_is_offered_more_than_once(at, monkeypatch):
+    """The negative control: everyone has counted the seats before anyone writes."""
+    dossiers = [DossierFactory(at=at, accepted=True)]
+    dossiers += [DossierFactory(at=at, accepted=True, session=dossiers[0].session) for _ in range(4)]
+    day = in_business_days(at, 60)
+    new = SessionFactory(offer=dossiers[0].offer, starts_on=day, ends_on=day, places=1)
+    move = {"session_id": new.pk, "starts_on": day, "ends_on": day}
+    provider_actor(dossiers[0].provider)
+    all_have_counted = Barrier(len(dossiers), timeout=60)
+    check_session = postponement.check_session
+
+    def check_and_wait(*args, **kwargs):
+        check_session(*args, **kwargs)
+        all_have_counted.wait()
+
+    monkeypatch.setattr(postponement, "check_session", check_and_wait)
+    monkeypatch.setattr(postponement, "lock_session", lambda dossier, session_id: new)
+    outcomes = together([partial(put_off, dossier, at=at, **move) for dossier in dossiers])
+    assert Counter(type(outcome) for outcome in outcomes) == {Dossier: 5}
 
 
 def awaiting_payment(holder, session, *, at):

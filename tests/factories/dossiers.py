@@ -12,7 +12,7 @@ from factory.django import DjangoModelFactory
 import rulebook
 from accounts.actors import SYSTEM, Actor, Role
 from accounts.models import HolderProfile, Membership
-from dossiers import clocks, force_majeure, training, workflow
+from dossiers import clocks, force_majeure, postponement, training, workflow
 from dossiers.models import Dossier
 from dossiers.states import CLOCK_OF, MOVES, ClockKind, CompletionCause, ExitReason, State
 from rights import ledger
@@ -24,7 +24,7 @@ from tests.factories.rights import CreditFactory
 PARIS = ZoneInfo("Europe/Paris")
 RICH_CENTS = 500_000
 FAR = date(2099, 12, 31)
-VERB_MODULES = (workflow, force_majeure, training)
+VERB_MODULES = (workflow, force_majeure, postponement, training)
 
 
 def holder_actor(holder) -> Actor:
@@ -49,7 +49,7 @@ def in_business_days(at: datetime, days: int) -> date:
 
 STEPS = (
     *("requested", "proposed", "awaiting_payment", "accepted", "refused", "lapsed", "in_training", "ended"),
-    *("completion_declared", "completion_validated", "absent", "claimed", "no_show"),
+    *("completion_declared", "completion_validated", "absent", "claimed", "no_show", "postponed"),
 )
 
 
@@ -72,6 +72,7 @@ class DossierFactory(DjangoModelFactory):
     absent = False
     claimed = False
     no_show = False
+    postponed = False
     at = factory.LazyFunction(timezone.now)
     holder = factory.SubFactory(HolderFactory)
     session = factory.LazyAttribute(
@@ -131,6 +132,7 @@ def bring(dossier: Dossier, state: State, *, at: datetime) -> Dossier:
         State.LAPSED: State.REQUESTED,
         State.CLOSED_BY_PLATFORM: State.REQUESTED,
         State.CANCELLED_BY_FUNDER: State.ACCEPTED,
+        State.POSTPONED: State.ACCEPTED,
         State.ABSENT: State.ACCEPTED,
         State.CLAIMED: State.ABSENT,
         State.NO_SHOW: State.ABSENT,
@@ -182,6 +184,12 @@ def least(verb: str, *, at: datetime) -> dict:
         "refuse_top_up": {"reason": "x"},
         "reinstate": {"reason": "x"},
         "give_all_back": {"reason": "x"},
+        "postpone": {
+            "session_id": uuid.UUID(int=0),
+            "starts_on": at.date(),
+            "ends_on": at.date(),
+            "reason": "x",
+        },
         "enter": {"entered_on": at.date()},
         "annul_entry": {"reason": "x"},
         "claim": {"words": "x", "files": [a_proof()]},
@@ -214,6 +222,10 @@ def meant(verb: str, dossier: Dossier, *, at: datetime, percent: int, agent: Act
     if verb == "propose":
         days = {"starts_on": dossier.session.starts_on, "ends_on": dossier.session.ends_on}
         return {"price_cents": dossier.asked_price_cents} | days
+    if verb == "postpone":
+        starts_on = in_business_days(at, 11 + percent)
+        days = {"starts_on": starts_on, "ends_on": starts_on + timedelta(days=percent % 5)}
+        return {"session_id": dossier.session_id, "reason": "Formateur souffrant."} | days
     if verb == "ask_funder":
         return {"amount_cents": 1 + percent * 10}
     if verb == "refuse_top_up":
@@ -240,6 +252,18 @@ def propose_as_asked(dossier: Dossier, *, at: datetime, **changes) -> Dossier:
         "change_reason": "",
     } | changes
     return act("propose", dossier, at=at, **terms)
+
+
+def put_off(dossier: Dossier, *, at: datetime, **changes) -> Dossier:
+    """The organisation proposes the same session, twenty business days later."""
+    starts_on = workdays.add_workdays(dossier.starts_on, 20)
+    terms = {
+        "session_id": dossier.session_id,
+        "starts_on": starts_on,
+        "ends_on": starts_on + (dossier.ends_on - dossier.starts_on),
+        "reason": "Le formateur est souffrant.",
+    }
+    return act("postpone", dossier, at=at, **terms | changes)
 
 
 def _lapse(dossier: Dossier, at: datetime) -> Dossier:
@@ -323,6 +347,7 @@ _STEPS = {
     State.CANCELLED_BY_FUNDER: lambda dossier, at: act(
         "call_off_for_funder", dossier, at=at, reason="Convention rompue."
     ),
+    State.POSTPONED: lambda dossier, at: put_off(dossier, at=at),
     State.ABSENT: lambda dossier, at: act("report_absence", dossier, at=the_day_after(dossier, at=at)),
     State.CLAIMED: lambda dossier, at: act(
         "claim", dossier, at=the_day_after(dossier, at=at), words="Hospitalisation.", files=[a_proof()]

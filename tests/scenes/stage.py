@@ -64,6 +64,7 @@ from tests.factories.dossiers import (
     holder_actor,
     in_business_days,
     provider_actor,
+    put_off,
 )
 from tests.factories.dotations import EnvelopeFactory, GrantFactory
 from tests.factories.messages import MessageFactory, ReportFactory
@@ -97,6 +98,8 @@ AGENT = "agent@exemple.invalid"
 TEACHING = "atelier-de-couture@exemple.invalid"
 CONTESTING = "conteste@exemple.invalid"
 TOO_LATE = "trop-tard@exemple.invalid"
+TO_POSTPONE = "a-reporter@exemple.invalid"
+POSTPONED = "reportee@exemple.invalid"
 TALKING = "bavarde@exemple.invalid"
 ANSWERING = "repond@exemple.invalid"
 SILENCED = "gele-et-bavard@exemple.invalid"
@@ -494,6 +497,15 @@ def _trainings() -> None:
     controls.open_control(
         contested.pk, by=holder_actor(contested.holder), at=at, words="J’étais présente toute la semaine."
     )
+    # Its session cannot be held: others could be, one of them full; somebody is asked already.
+    for days, places in ((40, 12), (61, 1), (90, None)):
+        start = in_business_days(at, days)
+        SessionFactory(offer=offer, starts_on=start, ends_on=start + timedelta(days=10), places=places)
+    full = offer.sessions.get(places=1)
+    taken = HolderFactory(first_names="Élodie", birth_name="Marchand")
+    DossierFactory(holder=taken, session=full, at=at, accepted=True)
+    learner(TO_POSTPONE, "Okonkwo", starts=20, accepted=True)
+    put_off(learner(POSTPONED, "Lindqvist", starts=24, accepted=True), at=at)
     # Asked today: where prerequisites are looked at, and where something is missing.
     careful = OfferFactory(
         title="Soudure à l’arc", has_prerequisites=True, provider=offer.provider, sessions=0

@@ -5,7 +5,7 @@ from django.urls import reverse
 from dossiers.models import Claim
 from dossiers.states import ClaimState, State
 from tests.scenes import ADMIN, Scene, fill, page, send
-from tests.scenes.stage import CONTESTING, NEW_ORGANISATION, TEACHING, TOO_LATE
+from tests.scenes.stage import CONTESTING, NEW_ORGANISATION, POSTPONED, TEACHING, TO_POSTPONE, TOO_LATE
 
 NOEMIE = "stagiaire@exemple.invalid"
 
@@ -28,6 +28,15 @@ def an_act(name: str, state: State):
 
 def open_the_way_out(shown) -> None:
     shown.locator("[popovertarget=annuler]").first.click()
+
+
+def open_the_postponement(shown) -> None:
+    shown.locator("summary", has_text="Reporter").click()
+
+
+def postpone_to_nothing(shown) -> None:
+    open_the_postponement(shown)
+    send(shown, "form[action$='/reporter']")
 
 
 def declare_an_impossible_entry(shown) -> None:
@@ -85,6 +94,19 @@ SCENES = [
     Scene(
         "training/holder-absent", NOEMIE, mine(NOEMIE, state=State.ABSENT), shows=("Expliquer mon absence",)
     ),
+    Scene(
+        "training/holder-postponed",
+        POSTPONED,
+        mine(POSTPONED),
+        shows=("Dates convenues", "Dates proposées", "Accepter ces dates"),
+    ),
+    Scene(
+        "training/holder-postponed-leaving",
+        POSTPONED,
+        mine(POSTPONED),
+        shows=("Partir et tout récupérer",),
+        then=open_the_way_out,
+    ),
     Scene("training/holder-claimed", NOEMIE, mine(NOEMIE, state=State.CLAIMED), shows=("certificat.pdf",)),
     Scene("training/holder-no-show", NOEMIE, mine(NOEMIE, state=State.NO_SHOW), shows=("Droits perdus",)),
     Scene("training/holder-funder-cancelled", NOEMIE, mine(NOEMIE, state=State.CANCELLED_BY_FUNDER)),
@@ -122,6 +144,27 @@ SCENES = [
         shows=("Demander une aide à France Travail",),
     ),
     # --- The organisation
+    Scene(
+        "training/provider-postpone",
+        TEACHING,
+        theirs(holder__user__email=TO_POSTPONE),
+        shows=("Quelles dates proposez-vous",),
+        then=open_the_postponement,
+    ),
+    Scene(
+        "training/provider-postpone-nothing",
+        TEACHING,
+        theirs(holder__user__email=TO_POSTPONE),
+        shows=("Dites pourquoi",),
+        status=422,
+        then=postpone_to_nothing,
+    ),
+    Scene(
+        "training/provider-postponed",
+        TEACHING,
+        theirs(holder__user__email=POSTPONED),
+        shows=("Votre report attend une réponse",),
+    ),
     Scene(
         "training/provider-acknowledge",
         TEACHING,

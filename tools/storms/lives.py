@@ -34,7 +34,7 @@ BEGINS = datetime(2026, 1, 5, 9, tzinfo=UTC)
 DAY = timedelta(days=1)
 PRICES = (30_000, 85_000, 120_000, 260_000)
 ONE_IN_DAYS = 6  # a dossier that somebody can act on is acted on about once in so many days
-NEVER = {"submit", "propose", "lapse", "close", "settle_absence", "validate", "reinstate"}
+NEVER = {"submit", "propose", "lapse", "close", "settle_absence", "validate", "undo_unanswered", "reinstate"}
 WEATHER = {"calm": 68, "killed": 12, "off": 8, "twice": 6, "behind": 6}
 """How the worker does on a day, in percent."""
 

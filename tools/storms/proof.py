@@ -165,7 +165,7 @@ def _money_follows_states():
         .distinct()
     ):
         yield f"rights still reserved for a dossier that is over: {dossier_id}"
-    living = reserved.filter(dossier__state__in=[State.ACCEPTED, State.AWAITING_PAYMENT])
+    living = reserved.filter(dossier__state__in=[State.ACCEPTED, State.POSTPONED, State.AWAITING_PAYMENT])
     for line in living.exclude(kind=FundingLine.Kind.PAYMENT).select_related("reserved"):
         if line.reserved.balance != line.amount_cents:
             yield f"{line.dossier_id}: {line.reserved.balance} reserved instead of {line.amount_cents}"
