@@ -37,7 +37,7 @@ def provider_postpone(request: HttpRequest, dossier_id: UUID) -> HttpResponse:
 def provider_keep_dates(request: HttpRequest, dossier_id: UUID) -> HttpResponse:
     """« Reprendre ma proposition »: the dates agreed before stand again."""
     found = visible_dossier(request, dossier_id)
-    said = _("Votre report est repris. %(name)s est prévenu : les dates d’avant tiennent.")
+    said = _("Votre report est repris : les dates convenues tiennent. %(name)s reçoit un e-mail.")
     return provider.do(request, found, postponement.keep_dates, said=said, goes_on=False)
 
 
