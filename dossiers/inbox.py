@@ -188,7 +188,7 @@ class Places:
 
 def places_of(sessions: Iterable[Session], *, at: datetime) -> dict[UUID, Places]:
     """By key: seats taken (confirmed, being paid) and offered (proposals that still run, other dates for a
-    confirmed registration among them). Two queries."""
+    confirmed registration among them where the size is given). One query, two where one has a size."""
     sessions = list(sessions)
     going_on = with_clock(Dossier.objects.filter(session__in=sessions)).exclude(
         state__in=TIMED, due_at__lte=at
@@ -203,7 +203,7 @@ def places_of(sessions: Iterable[Session], *, at: datetime) -> dict[UUID, Places
         )
     )
     known = {row["session_id"]: row for row in totals}
-    coming = Counter(_coming_from_another(sessions, at=at))
+    coming = Counter(_coming_from_another([each for each in sessions if each.places], at=at))
     return {
         session.pk: Places(
             session.places,

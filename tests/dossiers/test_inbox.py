@@ -66,7 +66,7 @@ def test_each_dossier_stands_in_the_tabs_where_one_looks_for_it(every_state, at)
     }
     assert tabs == {
         inbox.View.TO_ANSWER: {State.REQUESTED, State.PREREQUISITES_CHECK},
-        inbox.View.PROPOSED: {State.PROPOSED, State.FUNDER_REVIEW, State.AWAITING_PAYMENT},
+        inbox.View.PROPOSED: set(inbox.WAITING_FOR_A_YES),
         inbox.View.CONFIRMED: {State.ACCEPTED},
         inbox.View.COMING: {State.ACCEPTED},
         inbox.View.TO_DECLARE: {State.ENDED},
