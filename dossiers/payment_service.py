@@ -31,6 +31,8 @@ TIMEOUT_SECONDS = 10
 SIGNATURE_SECONDS = 300
 # A refund is among the few of its own payment.
 REFUNDS_READ = 100
+# The bank's last answer beside the payment: of it, only its moment is read.
+WITH_THE_ANSWER: Any = {"expand": ["latest_charge"]}
 
 
 class ServiceError(Exception):
@@ -75,6 +77,7 @@ class Stand(StrEnum):
 class Intent:
     """A payment as the service tells it. Cents; `attempt`: our row's id, as we gave it.
 
+    `happened_at`: when the bank answered; None: it has not, or nobody said when.
     `client_secret` lets a browser authenticate this one payment; it is neither kept nor logged.
     """
 
@@ -84,6 +87,7 @@ class Intent:
     currency: str
     attempt: str = ""
     failure_code: str = ""
+    happened_at: datetime | None = None
     customer: str = ""
     client_secret: str = field(default="", repr=False)
 
@@ -139,15 +143,14 @@ def prepare(*, attempt: str, amount_cents: int, token: str, dossier_number: str)
 def confirm(service_id: str) -> Intent:
     """Ask the bank. CardRefused, Impossible, Unreachable (then the money may have moved: `retrieve`)."""
     with _outside():
-        return _intent(
-            _plain(_client().v1.payment_intents.confirm(service_id, {}, _once(f"{service_id}:ask")))
-        )
+        options = _once(f"{service_id}:ask")
+        return _intent(_plain(_client().v1.payment_intents.confirm(service_id, WITH_THE_ANSWER, options)))
 
 
 def retrieve(service_id: str) -> Intent:
     """The truth about this payment."""
     with _outside():
-        return _intent(_plain(_client().v1.payment_intents.retrieve(service_id)))
+        return _intent(_plain(_client().v1.payment_intents.retrieve(service_id, WITH_THE_ANSWER)))
 
 
 def cancel(service_id: str) -> Intent:
@@ -263,9 +266,15 @@ def _intent(told: dict[str, Any]) -> Intent:
         currency=str(told["currency"]),
         attempt=str((told.get("metadata") or {}).get("attempt", "")),
         failure_code=_failure_code(told),
+        happened_at=_moment_of(told.get("latest_charge")),
         customer=str(told.get("customer") or ""),
         client_secret=str(told.get("client_secret") or ""),
     )
+
+
+def _moment_of(answer: Any) -> datetime | None:
+    """When the bank gave this answer; None where only its number is told, or there is none."""
+    return datetime.fromtimestamp(int(answer["created"]), UTC) if isinstance(answer, dict) else None
 
 
 def _failure_code(told: dict[str, Any]) -> str:

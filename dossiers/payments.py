@@ -143,9 +143,11 @@ def settle(payment_id: UUID, told: Intent, *, at: datetime) -> PaymentEvent.Outc
     """Give what the service says its effect, once, in any order. By the system.
 
     Succeeded: the registration is confirmed; where it cannot be any more, the money is owed back and its
-    holder told. An amount or a currency that is not ours moves nothing and waits for a person. `at`: the
-    moment it happened there; lateness is judged at that moment.
+    holder told. An amount or a currency that is not ours moves nothing and waits for a person. Lateness is
+    judged at the moment it happened there, however and whenever we hear of it.
     """
+    # A clock of theirs that is ahead makes nobody early; ours that is late makes nobody late.
+    happened_at = min(at, told.happened_at or at)
     dossier_id = CardPayment.objects.values_list("dossier_id", flat=True).get(pk=payment_id)
     with transaction.atomic():
         dossier = moves.lock(dossier_id)
@@ -153,12 +155,12 @@ def settle(payment_id: UUID, told: Intent, *, at: datetime) -> PaymentEvent.Outc
         if payment.service_id is None and told.service_id:
             payment.service_id = told.service_id
         if told.stand == Stand.SUCCEEDED:
-            return _came_in(payment, dossier, told, at=at)
+            return _came_in(payment, dossier, told, at=at, paid_at=happened_at)
         if payment.state not in CardPayment.LIVE:
             return End.ALREADY
         if told.stand == Stand.FAILED:
             _close(payment, Try.FAILED, at=at, failure=told.failure_code)
-            _tell_refusal(payment, told.failure_code, at=at)
+            _tell_refusal(payment, told.failure_code, at=happened_at)
             return End.REFUSED
         if told.stand == Stand.CANCELLED:
             _close(payment, Try.ABANDONED, at=at)
@@ -169,7 +171,9 @@ def settle(payment_id: UUID, told: Intent, *, at: datetime) -> PaymentEvent.Outc
         return End.IGNORED
 
 
-def _came_in(payment: CardPayment, dossier: Dossier, told: Intent, *, at: datetime) -> PaymentEvent.Outcome:
+def _came_in(
+    payment: CardPayment, dossier: Dossier, told: Intent, *, at: datetime, paid_at: datetime
+) -> PaymentEvent.Outcome:
     if payment.state in PAID_OR_GIVEN_BACK:
         return End.ALREADY
     if told.service_id != payment.service_id:
@@ -191,6 +195,7 @@ def _came_in(payment: CardPayment, dossier: Dossier, told: Intent, *, at: dateti
                 dossier.pk,
                 by=SYSTEM,
                 at=at,
+                paid_at=paid_at,
                 request_id=_name(payment, "confirm"),
                 reference=told.service_id,
                 amount_cents=told.amount_cents,
@@ -311,8 +316,7 @@ def _settle_intent(told: Intent, event: PaymentEvent, *, at: datetime) -> tuple[
     if known is None:
         is_money = told.stand == Stand.SUCCEEDED
         return (End.SET_ASIDE, _("Aucun essai ne porte ce numéro.")) if is_money else (End.IGNORED, "")
-    # A clock of theirs that is ahead makes nobody early; ours that is late makes nobody late.
-    outcome = settle(known, _stand_of(event, told), at=min(at, event.created_at))
+    outcome = settle(known, replace(_stand_of(event, told), happened_at=event.created_at), at=at)
     note = CardPayment.objects.values_list("trouble", flat=True).get(pk=known)
     return outcome, note if outcome == End.SET_ASIDE else ""
 

@@ -481,8 +481,8 @@ def confirm_payment(
 ) -> Dossier:
     """The remainder came in. By an admin (a transfer) or the system. `reference`: the bank's, used once.
 
-    `paid_at`: when the bank says it was paid, which is what the payment clock judges; the registration is
-    confirmed at `at` all the same, and its free period runs from there (docs/decisions.md, 2).
+    `paid_at`: when the bank says it was paid, which is what the payment clock and the first day judge; the
+    registration is confirmed at `at` all the same, and its free period runs from there (docs/decisions.md, 2).
 
     Effects: the payment is reserved beside the rights; ACCEPTED; `free_until` frozen; notices.
     """
@@ -496,7 +496,7 @@ def confirm_payment(
         guards.check_move(dossier, "confirm_payment")
         guards.check_not_own(dossier, by)
         guards.check_in_time(dossier, at=paid_at or at)
-        guards.check_not_started(dossier, on=workdays.paris_day(at))
+        guards.check_not_started(dossier, on=workdays.paris_day(paid_at or at))
         if not reference.strip() or Payment.objects.filter(reference=reference).exists():
             raise Refused(_("Cette référence de paiement est vide ou a déjà servi."), field="reference")
         line = remainder_line(dossier)

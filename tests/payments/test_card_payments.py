@@ -123,6 +123,40 @@ def test_abandoning_what_the_bank_has_paid_meanwhile_is_paying(dossier, cards, a
     assert (payment.state, state_of(dossier)) == ("succeeded", "accepted")
 
 
+@pytest.fixture(params=["look", "ask_again"])
+def hear_of_it(request, dossier):
+    """We learn what the bank said because somebody asks: its holder, or the clock."""
+
+    def hear(payment, *, at):
+        if request.param == "look":
+            payments.look(payment.pk, by=holder_actor(dossier.holder), at=at)
+        else:
+            payments.ask_again(at=at)
+
+    return hear
+
+
+def test_a_payment_made_in_time_counts_though_we_ask_late(dossier, cards, at, hear_of_it):
+    payment, intent = pay(dossier, cards, at=at, card=AUTHENTICATED)
+    cards.authenticate(intent, agrees=True)
+    late = clocks.running(dossier, ClockKind.PAYMENT).due_at + timedelta(hours=1)
+    hear_of_it(payment, at=late)
+    assert (state_of(dossier), Refund.objects.count()) == ("accepted", 0)
+    confirmed = Dossier.objects.get(pk=dossier.pk).transitions.get(verb="confirm_payment")
+    assert confirmed.at == late, "the free period runs from the confirmation"
+
+
+def test_a_payment_made_too_late_is_sent_back_though_we_ask_later(
+    dossier, cards, at, hear_of_it, monkeypatch
+):
+    payment, intent = pay(dossier, cards, at=at, card=AUTHENTICATED)
+    cards.authenticate(intent, agrees=True)
+    due_at = clocks.running(dossier, ClockKind.PAYMENT).due_at
+    monkeypatch.setattr(payment_service, "_moment_of", lambda answer: due_at)
+    hear_of_it(payment, at=due_at + timedelta(hours=1))
+    assert (state_of(dossier), Refund.objects.count()) == ("awaiting_payment", 1)
+
+
 def test_nobody_pays_or_looks_for_another(dossier, cards, at, other_holder):
     with pytest.raises(NotAllowed):
         pay(dossier, cards, at=at, by=holder_actor(other_holder))
