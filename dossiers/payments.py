@@ -518,9 +518,13 @@ def check_can_pay(dossier: Dossier, *, at: datetime) -> None:
 
 
 def _write_number(payment_id: UUID, made: Intent, *, at: datetime) -> bool:
-    """The service's number, before any money can move. False: the try was given up meanwhile."""
+    """The service's number, before any money can move. False: the try was given up meanwhile.
+
+    An event may have told this same number before the service answered us.
+    """
+    told_already = Q(state=Try.PROCESSING, service_id=made.service_id)
     return bool(
-        CardPayment.objects.filter(pk=payment_id, state=Try.CREATED).update(
+        CardPayment.objects.filter(Q(state=Try.CREATED) | told_already, pk=payment_id).update(
             state=Try.PROCESSING, service_id=made.service_id, service_customer=made.customer, asked_at=at
         )
     )

@@ -19,6 +19,9 @@ from tests.card_service import (
     DECLINED_AT_ONCE,
     DECLINED_LATE,
     GOOD,
+    about_intent,
+    an_event,
+    deliver,
 )
 from tests.factories.dossiers import DossierFactory, act, holder_actor
 from ui.refusals import Refused
@@ -228,6 +231,30 @@ def test_an_answer_that_is_lost_is_asked_for_again(dossier, cards, at, away):
     assert payments.ask_again(at=at + timedelta(seconds=30)).done == 0, "not at once: the events come first"
     assert payments.ask_again(at=at + payments.ASK_EVERY).done == 1
     assert state_of(dossier) == "accepted"
+
+
+def test_an_event_that_comes_before_our_own_number_takes_no_try_over(
+    client, settings, dossier, cards, at, monkeypatch
+):
+    """The service tells that it has made the payment while we still wait for its answer."""
+    real = payment_service.prepare
+
+    def prepare(**asked):
+        made = real(**asked)
+        about = about_intent(
+            made.service_id,
+            "requires_confirmation",
+            amount=asked["amount_cents"],
+            metadata={"attempt": asked["attempt"]},
+        )
+        deliver(client, settings, an_event("payment_intent.created", about))
+        payments.handle_events(at=at + timedelta(minutes=1))
+        return made
+
+    monkeypatch.setattr(payment_service, "prepare", prepare)
+    payment, _intent = pay(dossier, cards, at=at)
+    assert (payment.state, state_of(dossier)) == ("succeeded", "accepted")
+    assert payment.service_customer, "its card can be forgotten"
 
 
 def test_killed_before_the_bank_is_asked_nothing_is_paid(dossier, cards, at, monkeypatch):
