@@ -1,7 +1,8 @@
 """Transfers that the bank says we received: read, matched, confirmed when nothing is in doubt.
 
 Only a reference that holds, on a dossier that waits for exactly this amount, confirms a registration by
-itself. Everything else waits for a person, with what it may be. The same transfer read twice counts once.
+itself; one that came in time confirms though its file comes after the silence was settled. Everything else
+waits for a person, with what it may be. The same transfer read twice counts once.
 
 Locks: the dossier, then the transfer (docs/locks.md).
 """
@@ -23,8 +24,8 @@ from catalog.imports import reading, values
 from catalog.imports.reading import Source, Unusable
 from catalog.imports.values import Wrong
 from dossiers import announcements, guards, moves, payment_references, workflow
-from dossiers.models import BankTransfer, CardPayment, Dossier, FundingLine, Refund
-from dossiers.states import State
+from dossiers.models import BankTransfer, CardPayment, Deadline, Dossier, FundingLine, Refund
+from dossiers.states import ClockKind, State
 from rulebook import workdays
 from ui import french
 from ui.refusals import Refused
@@ -245,7 +246,9 @@ def match(line: Line) -> Guess:
         return Guess(S.NEAR, None, _("Le libellé nomme plusieurs dossiers."))
     if sure:
         [dossier] = sure
-        if dossier.state != State.AWAITING_PAYMENT:
+        if dossier.state != State.AWAITING_PAYMENT and not _lapsed_though_paid(
+            dossier, _last_instant(line.booked_on)
+        ):
             return Guess(S.NEAR, dossier, _("Ce dossier n’attend pas de paiement."))
         wanted = workflow.remainder_line(dossier).amount_cents
         if wanted != line.amount_cents:
@@ -293,17 +296,43 @@ def _words(text: str) -> set[str]:
 def _confirm(
     dossier: Dossier, bank_id: str, amount_cents: int, booked_on: date, *, by: Actor, at: datetime
 ) -> None:
-    # The day the bank gives it counts, whenever the file is read; a day to come makes nobody early.
-    paid_at = min(at, workdays.midnight_after(booked_on) - INSTANT)
-    workflow.confirm_payment(
-        dossier.pk,
-        by=by,
-        at=at,
-        paid_at=paid_at,
-        request_id=uuid5(NAMESPACE_URL, f"bank-transfer:{bank_id}"),
-        reference=bank_id,
-        amount_cents=amount_cents,
+    """Book it; a dossier that lapsed before we knew is brought back in the same transaction."""
+    # A day to come makes nobody early.
+    paid_at = min(at, _last_instant(booked_on))
+    with transaction.atomic():
+        dossier = moves.lock(dossier.pk)
+        if _lapsed_though_paid(dossier, paid_at):
+            workflow.reinstate(
+                dossier.pk,
+                by=by,
+                at=at,
+                request_id=uuid5(NAMESPACE_URL, f"bank-transfer:{bank_id}:reinstate"),
+                reason=_("Votre virement était arrivé dans le délai."),
+            )
+        workflow.confirm_payment(
+            dossier.pk,
+            by=by,
+            at=at,
+            paid_at=paid_at,
+            request_id=uuid5(NAMESPACE_URL, f"bank-transfer:{bank_id}"),
+            reference=bank_id,
+            amount_cents=amount_cents,
+        )
+
+
+def _last_instant(booked_on: date) -> datetime:
+    """The day the bank gives a transfer counts, to its end, whenever its file is read."""
+    return workdays.midnight_after(booked_on) - INSTANT
+
+
+def _lapsed_though_paid(dossier: Dossier, paid_at: datetime) -> bool:
+    """It is without follow-up for want of a payment that had come in time (docs/decisions.md, 59)."""
+    if dossier.state != State.LAPSED:
+        return False
+    clock = Deadline.objects.filter(dossier=dossier, outcome=Deadline.Outcome.MISSED).latest(
+        "closed_at", "id"
     )
+    return clock.kind == ClockKind.PAYMENT and paid_at < clock.due_at
 
 
 # --- Deciding ----------------------------------------------------------------------------------------

@@ -481,8 +481,8 @@ def confirm_payment(
 ) -> Dossier:
     """The remainder came in. By an admin (a transfer) or the system. `reference`: the bank's, used once.
 
-    `paid_at`: when the bank says it was paid, which is what the payment clock and the first day judge; the
-    registration is confirmed at `at` all the same, and its free period runs from there (docs/decisions.md, 2).
+    `paid_at`: when the bank says it was paid, by which the payment clock and the first day are judged; it is
+    confirmed at `at` all the same, and its free period runs from there (docs/decisions.md, 2).
 
     Effects: the payment is reserved beside the rights; ACCEPTED; `free_until` frozen; notices.
     """

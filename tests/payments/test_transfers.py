@@ -10,13 +10,14 @@ from django.utils import timezone
 from accounts.models import JournalEntry
 from accounts.permissions import NotAllowed
 from catalog.imports import reading
-from dossiers import clocks, payment_references, transfers
+from dossiers import clocks, deadlines, payment_references, transfers
 from dossiers.models import BankTransfer, Dossier, FundingLine, Payment, Refund
 from dossiers.states import ClockKind
 from notices.models import Notice
+from rights import integrity
 from rights.models import Movement
 from tests.factories.accounts import HolderFactory
-from tests.factories.dossiers import DossierFactory, act, admin_actor, holder_actor
+from tests.factories.dossiers import DossierFactory, act, admin_actor, holder_actor, noon
 from tests.factories.payments import BankTransferFactory
 from ui.refusals import Refused
 
@@ -144,6 +145,65 @@ def test_the_day_of_the_bank_counts_though_the_file_is_read_later(dossier, agent
     in_time = line(dossier, at=at, booked_on=clock.last_day)
     assert transfers.take_in(in_time, bank_id="BQ1", by=agent, at=later) == "matched"
     assert state_of(dossier) == "accepted"
+
+
+def lapsed(dossier):
+    """Its time to pay is over, and the clock has passed; the last day it could be paid."""
+    clock = clocks.running(dossier, ClockKind.PAYMENT)
+    deadlines.settle_overdue(at=clock.due_at)
+    assert state_of(dossier) == "lapsed"
+    return clock.last_day, clock.due_at + timedelta(hours=9)
+
+
+def test_a_transfer_of_the_last_day_brings_back_what_lapsed_before_its_file_came(dossier, agent, at):
+    last_day, next_morning = lapsed(dossier)
+    in_time = line(dossier, at=at, booked_on=last_day)
+    assert transfers.take_in(in_time, bank_id="BQ1", by=agent, at=next_morning) == "matched"
+    assert state_of(dossier) == "accepted"
+    moves = Dossier.objects.get(pk=dossier.pk).transitions.order_by("id").values_list("verb", flat=True)
+    assert list(moves)[-3:] == ["lapse", "reinstate", "confirm_payment"]
+    assert Dossier.objects.get(pk=dossier.pk).silent_party == ""
+    assert transfers.take_in(in_time, bank_id="BQ1", by=agent, at=next_morning) is None
+    assert not integrity.check()
+
+
+@pytest.mark.parametrize("late", [1, 30])
+def test_a_transfer_booked_after_the_last_day_brings_nothing_back(dossier, agent, at, late):
+    last_day, next_morning = lapsed(dossier)
+    too_late = line(dossier, at=at, booked_on=last_day + timedelta(days=late))
+    assert transfers.take_in(too_late, bank_id="BQ1", by=agent, at=next_morning) == "near"
+    assert (state_of(dossier), Movement.objects.filter(kind="payment").count()) == ("lapsed", 0)
+
+
+def test_an_agent_who_attaches_a_transfer_in_time_brings_its_dossier_back_in_one_act(dossier, agent, at):
+    last_day, next_morning = lapsed(dossier)
+    assert (
+        transfers.take_in(
+            line(dossier, at=at, booked_on=last_day, text="formation"),
+            bank_id="BQ1",
+            by=agent,
+            at=next_morning,
+        )
+        == "unknown"
+    )
+    transfer = BankTransfer.objects.get()
+    transfers.attach(transfer.pk, number=dossier.number, reason="Elle a appelé.", by=agent, at=next_morning)
+    transfer.refresh_from_db()
+    assert (state_of(dossier), transfer.state) == ("accepted", "matched")
+
+
+def test_what_cannot_be_brought_back_waits_for_a_person_and_nothing_has_moved(dossier, agent, at):
+    last_day, _next_morning = lapsed(dossier)
+    in_time = line(dossier, at=at, booked_on=last_day)
+    first_day = noon(Dossier.objects.get(pk=dossier.pk).starts_on, at=at)
+    assert transfers.take_in(in_time, bank_id="BQ1", by=agent, at=first_day) == "near"
+    assert (state_of(dossier), Movement.objects.filter(kind="payment").count()) == ("lapsed", 0)
+    assert "commenc" in BankTransfer.objects.get().note
+
+
+def test_a_dossier_that_lapsed_for_another_reason_is_not_brought_back(agent, at):
+    dossier = DossierFactory(lapsed=True, at=at)
+    assert not transfers._lapsed_though_paid(dossier, at)
 
 
 def test_a_transfer_of_the_day_after_is_too_late(dossier, agent, at):
