@@ -37,10 +37,17 @@ class ReasonForm(forms.Form):
 
 
 class ReferenceForm(forms.Form):
-    reason = forms.CharField(
+    reference = forms.CharField(
         label=gettext_lazy("Référence donnée par notre banque"),
         max_length=100,
         help_text=gettext_lazy("Faites d’abord le virement à la banque, puis recopiez sa référence."),
+    )
+
+
+class SentBackForm(ReferenceForm):
+    sent_on = forms.DateField(
+        label=gettext_lazy("Jour du renvoi"),
+        widget=forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"}),
     )
 
 
@@ -228,10 +235,6 @@ def retry(refund_id, *, reason: str, by: Actor, at) -> None:
     journal.record(by=by, action="refund_retried", subject=refund.dossier, at=at, details={"reason": reason})
 
 
-def sent_by_hand(refund_id, *, reason: str, by: Actor, at) -> None:
-    transfers.mark_refund_sent(refund_id, reference=reason, by=by, at=at)
-
-
 @admin.register(Refund)
 class RefundAdmin(Acts, admin.ModelAdmin):
     list_display = ["due_at", "dossier", "amount", "way", "state", "trouble", "sent_at"]
@@ -255,7 +258,7 @@ class RefundAdmin(Acts, admin.ModelAdmin):
         "envoye": (
             gettext_lazy("Dire que c’est envoyé par virement"),
             ReferenceForm,
-            sent_by_hand,
+            transfers.mark_refund_sent,
             gettext_lazy("C’est noté, et le titulaire est prévenu."),
         ),
     }
@@ -296,7 +299,8 @@ class BankTransferAdmin(Acts, admin.ModelAdmin):
     date_hierarchy = "booked_on"
     fields = [
         *("acts", "amount", "booked_on", "text", "payer_name", "payer_iban", "state", "note", "guess"),
-        *("decision_reason", "decided_by", "decided_at", "bank_id", "imported_at", "imported_by"),
+        *("decision_reason", "decided_by", "decided_at", "sent_on", "sent_reference", "sent_by"),
+        *("bank_id", "imported_at", "imported_by"),
     ]
     readonly_fields = fields
     change_list_template = "dossiers/agent/transfers_list.html"
@@ -322,7 +326,7 @@ class BankTransferAdmin(Acts, admin.ModelAdmin):
         ),
         "renvoye": (
             gettext_lazy("Dire qu’il est renvoyé"),
-            ReferenceForm,
+            SentBackForm,
             transfers.mark_sent_back,
             gettext_lazy("C’est noté."),
         ),
@@ -334,6 +338,8 @@ class BankTransferAdmin(Acts, admin.ModelAdmin):
         return ["renvoye"] if row.state == BankTransfer.State.TO_SEND_BACK else []
 
     def initial(self, row, act):
+        if act == "renvoye":
+            return {"sent_on": timezone.localdate()}
         return {"number": row.dossier.number} if act == "rattacher" and row.dossier else {}
 
     def in_words(self, row):

@@ -342,6 +342,16 @@ class BankTransfer(models.Model):
         verbose_name=_("décidé par"),
     )
     decision_reason = models.CharField(_("raison de la décision"), max_length=255, blank=True)
+    sent_on = models.DateField(_("renvoyé le"), null=True, blank=True)
+    sent_reference = models.CharField(_("référence du renvoi"), max_length=100, blank=True)
+    sent_by = models.ForeignKey(
+        "accounts.User",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("renvoyé par"),
+    )
 
     class Meta:
         verbose_name = _("virement reçu")
@@ -354,6 +364,13 @@ class BankTransfer(models.Model):
             models.CheckConstraint(
                 condition=~models.Q(state="matched") | models.Q(dossier__isnull=False),
                 name="bank_transfer_that_matches_has_its_dossier",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(state="sent_back", sent_on__isnull=False, sent_by__isnull=False)
+                & ~models.Q(sent_reference="")
+                | ~models.Q(state="sent_back")
+                & models.Q(sent_on__isnull=True, sent_by__isnull=True, sent_reference=""),
+                name="bank_transfer_that_left_has_its_day_and_reference",
             ),
         ]
         indexes = [

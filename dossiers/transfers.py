@@ -15,6 +15,7 @@ from datetime import date, datetime, timedelta
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 from django.db import IntegrityError, transaction
+from django.db.models import Exists, OuterRef, QuerySet
 from django.utils.translation import gettext as _
 
 from accounts import journal, matching
@@ -378,35 +379,52 @@ def set_aside(transfer_id: int, *, reason: str, by: Actor, at: datetime) -> Bank
         return _decide(transfer, S.SET_ASIDE, reason=reason, action="transfer_set_aside", by=by, at=at)
 
 
-def mark_sent_back(transfer_id: int, *, reason: str, by: Actor, at: datetime) -> BankTransfer:
-    """It has left our bank; `reason`: the bank's reference. By an administrator.
+def mark_sent_back(
+    transfer_id: int, *, reference: str, sent_on: date, by: Actor, at: datetime
+) -> BankTransfer:
+    """It has left our bank, on that day, under that reference. By an administrator.
 
-    Effects: SENT_BACK; the refund that waited for it is sent, and its holder told.
+    Effects: SENT_BACK; the refund that waited for it is sent, and its holder told; a line of the journal.
     """
     _check_admin(by)
-    guards.check_reason(reason)
-    refund = Refund.objects.filter(
-        way=Refund.Way.TRANSFER, state=Refund.State.DUE, payment_reference__in=_reference(transfer_id)
-    ).first()
+    transfer = BankTransfer.objects.get(pk=transfer_id)
+    refund = waiting_refunds().filter(payment_reference=transfer.bank_id).first()
+    if refund is not None:
+        mark_refund_sent(refund.pk, reference=reference, sent_on=sent_on, by=by, at=at)
+        return BankTransfer.objects.get(pk=transfer_id)
     with transaction.atomic():
-        if refund is not None:
-            mark_refund_sent(refund.pk, reference=reason, by=by, at=at)
-            return BankTransfer.objects.get(pk=transfer_id)
         transfer = BankTransfer.objects.select_for_update().get(pk=transfer_id)
         if transfer.state == S.SENT_BACK:
             return transfer
         if transfer.state != S.TO_SEND_BACK:
             raise Refused(_("Ce virement n’est pas à renvoyer."))
-        return _decide(transfer, S.SENT_BACK, reason=reason, action="transfer_sent_back", by=by, at=at)
+        _leave(transfer, reference=reference, sent_on=sent_on, by=by, at=at)
+        details = {"reference": transfer.sent_reference, "day": sent_on.isoformat()}
+        journal.record(by=by, action="transfer_sent_back", subject=transfer, at=at, details=details)
+    return transfer
 
 
-def mark_refund_sent(refund_id: UUID, *, reference: str, by: Actor, at: datetime) -> Refund:
+def to_send_back() -> QuerySet[BankTransfer]:
+    """Transfers that a person must send back, and that no refund stands for."""
+    stands_for = waiting_refunds().filter(payment_reference=OuterRef("bank_id"))
+    return BankTransfer.objects.filter(~Exists(stands_for), state=S.TO_SEND_BACK)
+
+
+def waiting_refunds() -> QuerySet[Refund]:
+    """Refunds that a person makes at the bank: what is given back came by transfer."""
+    return Refund.objects.filter(way=Refund.Way.TRANSFER, state=Refund.State.DUE)
+
+
+def mark_refund_sent(
+    refund_id: UUID, *, reference: str, by: Actor, at: datetime, sent_on: date | None = None
+) -> Refund:
     """A refund left by transfer: one that came by transfer, or that no card would take. By an administrator.
 
-    Effects: SENT; the holder is told; a line of the journal. Refused: already sent, or the card's own.
+    `sent_on`: the day it left our bank; today unless told. Effects: SENT; the holder is told; a line of the
+    journal. Refused: already sent, or the card's own.
     """
     _check_admin(by)
-    guards.check_reason(reference)
+    guards.check_reason(reference, field="reference")
     dossier_id = Refund.objects.values_list("dossier_id", flat=True).get(pk=refund_id)
     with transaction.atomic():
         dossier = moves.lock(dossier_id)
@@ -422,9 +440,10 @@ def mark_refund_sent(refund_id: UUID, *, reference: str, by: Actor, at: datetime
                 state=CardPayment.State.REFUNDED
             )
         # The transfer it came by waits to be sent back by nobody else.
-        BankTransfer.objects.filter(bank_id=refund.payment_reference, state=S.TO_SEND_BACK).update(
-            state=S.SENT_BACK, decided_at=at, decided_by=by.user
-        )
+        came_by = BankTransfer.objects.filter(bank_id=refund.payment_reference, state=S.TO_SEND_BACK)
+        for transfer in came_by.select_for_update():
+            day = sent_on or workdays.paris_day(at)
+            _leave(transfer, reference=reference, sent_on=day, by=by, at=at)
         announcements.tell_refund(dossier, refund, at=at)
         journal.record(
             by=by,
@@ -434,6 +453,18 @@ def mark_refund_sent(refund_id: UUID, *, reference: str, by: Actor, at: datetime
             details={"reference": reference[:100], "amount": refund.amount_cents},
         )
     return refund
+
+
+def _leave(transfer: BankTransfer, *, reference: str, sent_on: date, by: Actor, at: datetime) -> None:
+    """Why it goes back was decided before, and by whom; this is that it went."""
+    guards.check_reason(reference, field="reference")
+    if not transfer.booked_on <= sent_on <= workdays.paris_day(at):
+        raise Refused(
+            _("Donnez le jour du renvoi : après sa réception, au plus tard aujourd’hui."), field="sent_on"
+        )
+    transfer.state, transfer.sent_on = S.SENT_BACK, sent_on
+    transfer.sent_reference, transfer.sent_by = reference.strip()[:100], by.user
+    transfer.save(update_fields=["state", "sent_on", "sent_reference", "sent_by"])
 
 
 def _undecided(transfer_id: int) -> BankTransfer:
@@ -456,10 +487,6 @@ def _decide(
         details["row"] = journal.subject_of(transfer.dossier)
     journal.record(by=by, action=action, subject=transfer, at=at, details=details)
     return transfer
-
-
-def _reference(transfer_id: int) -> list[str]:
-    return list(BankTransfer.objects.filter(pk=transfer_id).values_list("bank_id", flat=True))
 
 
 def _check_admin(by: Actor) -> None:

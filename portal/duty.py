@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 import redis
 from django.conf import settings
 from django.db.models import CharField, Count, DateTimeField, F, Max, Min, Q, QuerySet, Value
-from django.db.models.functions import Cast
+from django.db.models.functions import Cast, Coalesce
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -22,6 +22,7 @@ from accounts.models import HolderProfile, SignIn, User
 from admissions import listing as admissions
 from admissions.models import Measure
 from catalog.models import CatalogueImport, ImportRun
+from dossiers import transfers
 from dossiers.models import (
     BankTransfer,
     Claim,
@@ -453,6 +454,17 @@ SOURCES: dict[str, Source] = {
         permission="dossiers.change_banktransfer",
         rows=lambda user, at: BankTransfer.objects.filter(state__in=BankTransfer.WAITING),
         since=F("imported_at"),
+        until=NEVER,
+        related=(),
+        words=lambda row: f"{row} · {row.payer_name}",
+        url=lambda row: reverse("admin:dossiers_banktransfer_change", args=[row.pk]),
+    ),
+    "virement-a-renvoyer": Source(
+        label=gettext_lazy("Virement à renvoyer"),
+        permission="dossiers.change_banktransfer",
+        # One that a refund stands for waits there, with its holder.
+        rows=lambda user, at: transfers.to_send_back(),
+        since=Coalesce("decided_at", "imported_at"),
         until=NEVER,
         related=(),
         words=lambda row: f"{row} · {row.payer_name}",

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import IntegrityError
 from django.urls import reverse
 from django.utils import timezone
 
@@ -299,9 +300,12 @@ def test_an_agent_sends_back_or_sets_aside_with_a_reason(agent, at, verb):
 
 def test_nobody_else_decides(dossier, at):
     transfer = BankTransferFactory()
-    for verb in (transfers.send_back, transfers.set_aside, transfers.mark_sent_back):
+    by, sent = holder_actor(dossier.holder), {"reference": "VIR-1", "sent_on": timezone.localdate(at)}
+    for verb in (transfers.send_back, transfers.set_aside):
         with pytest.raises(NotAllowed):
-            verb(transfer.pk, reason="Pour moi.", by=holder_actor(dossier.holder), at=at)
+            verb(transfer.pk, reason="Pour moi.", by=by, at=at)
+    with pytest.raises(NotAllowed):
+        transfers.mark_sent_back(transfer.pk, **sent, by=by, at=at)
 
 
 def test_a_withdrawal_puts_the_transfer_among_those_to_send_back(dossier, agent, at):
@@ -309,11 +313,55 @@ def test_a_withdrawal_puts_the_transfer_among_those_to_send_back(dossier, agent,
     act("withdraw", dossier, at=at)
     transfer, refund = BankTransfer.objects.get(), Refund.objects.get()
     assert (transfer.state, refund.state, refund.way) == ("to_send_back", "due", "transfer")
-    transfers.mark_sent_back(transfer.pk, reason="VIR-SORTANT-9", by=agent, at=at)
+    assert not transfers.to_send_back(), "its refund stands in the queue for it"
+    today = timezone.localdate(at)
+    transfers.mark_sent_back(transfer.pk, reference="VIR-SORTANT-9", sent_on=today, by=agent, at=at)
     transfer.refresh_from_db()
     refund.refresh_from_db()
     assert (transfer.state, refund.state, refund.service_id) == ("sent_back", "sent", "VIR-SORTANT-9")
+    assert (transfer.sent_on, transfer.sent_reference, transfer.sent_by) == (
+        today,
+        "VIR-SORTANT-9",
+        agent.user,
+    )
     assert Notice.objects.filter(kind="refund_sent", user=dossier.holder.user).count() == 1
+
+
+def to_be_sent_back(agent, *, at, booked=3):
+    transfer = BankTransferFactory(booked_on=timezone.localdate(at) - timedelta(days=booked))
+    return transfers.send_back(transfer.pk, reason="Un loyer.", by=agent, at=at)
+
+
+def test_what_was_sent_back_has_its_day_its_reference_and_its_person_beside_the_decision(agent, at):
+    transfer, other, today = to_be_sent_back(agent, at=at), admin_actor(), timezone.localdate(at)
+    assert list(transfers.to_send_back()) == [transfer]
+    for _click in range(2):
+        transfers.mark_sent_back(transfer.pk, reference="SORTANT-9", sent_on=today, by=other, at=at)
+    transfer.refresh_from_db()
+    assert (transfer.state, transfer.sent_on, transfer.sent_reference) == ("sent_back", today, "SORTANT-9")
+    assert (transfer.sent_by, transfer.decided_by) == (other.user, agent.user)
+    assert transfer.decision_reason == "Un loyer."
+    assert not transfers.to_send_back()
+    details = JournalEntry.objects.get(action="transfer_sent_back").details
+    assert details == {"reference": "SORTANT-9", "day": today.isoformat()}
+
+
+@pytest.mark.parametrize(
+    ("reference", "days", "field"), [(" ", 0, "reference"), ("S-9", -4, "sent_on"), ("S-9", 1, "sent_on")]
+)
+def test_without_a_reference_or_on_a_day_that_cannot_be_nothing_was_sent(agent, at, reference, days, field):
+    transfer = to_be_sent_back(agent, at=at)
+    day = timezone.localdate(at) + timedelta(days=days)
+    with pytest.raises(Refused) as refusal:
+        transfers.mark_sent_back(transfer.pk, reference=reference, sent_on=day, by=agent, at=at)
+    assert refusal.value.field == field
+    assert list(transfers.to_send_back()) == [transfer]
+
+
+def test_the_database_keeps_no_transfer_that_left_without_its_day(agent, at):
+    transfer = to_be_sent_back(agent, at=at)
+    with pytest.raises(IntegrityError, match="bank_transfer_that_left_has_its_day"):
+        BankTransfer.objects.filter(pk=transfer.pk).update(state="sent_back")
 
 
 # --- The administration ------------------------------------------------------------------------------
@@ -348,3 +396,21 @@ def test_a_file_that_cannot_be_read_is_said_beside_the_field(client_for, adminis
     page = client_for(administrator).post(reverse("admin:dossiers_banktransfer_import"), {"file": file})
     assert page.status_code == 422
     assert "racine" in page.text
+
+
+def test_an_agent_finds_what_must_go_back_on_the_desk_and_says_that_it_went(
+    client_for, administrator, agent, at
+):
+    transfer = to_be_sent_back(agent, at=at)
+    client = client_for(administrator)
+    queue = reverse("admin:desk_decisions") + "?nature=virement-a-renvoyer"
+    [row] = client.get(queue).context["page"].object_list
+    assert row.url == reverse("admin:dossiers_banktransfer_change", args=[transfer.pk])
+    address = reverse("admin:dossiers_banktransfer_act", args=[transfer.pk, "renvoye"])
+    assert timezone.localdate().isoformat() in client.get(address).text
+    answer = client.post(address, {"reference": "SORTANT-9", "sent_on": "2020-01-01"})
+    assert answer.status_code == 422
+    assert "Donnez le jour du renvoi" in answer.text
+    said = {"reference": "SORTANT-9", "sent_on": timezone.localdate().isoformat()}
+    assert "SORTANT-9" in client.post(address, said, follow=True).text
+    assert client.get(queue).context["page"].paginator.count == 0
