@@ -72,7 +72,7 @@ MOVES: dict[str, Move] = {
         [Role.HOLDER],
     ),
     "call_off": _move(
-        [S.PROPOSED, S.FUNDER_REVIEW, S.AWAITING_PAYMENT, S.ACCEPTED, S.POSTPONED],
+        [S.PROPOSED, S.FUNDER_REVIEW, S.AWAITING_PAYMENT, S.ACCEPTED, S.CLAIMED, S.POSTPONED],
         [S.CANCELLED_BY_PROVIDER],
         [Role.PROVIDER],
     ),
@@ -80,7 +80,7 @@ MOVES: dict[str, Move] = {
     "cancel_late": _move([S.ACCEPTED], [S.CANCELLED_BY_HOLDER], [Role.HOLDER]),
     # A funder acts through the administration, until it has a door of its own.
     "call_off_for_funder": _move(
-        [S.AWAITING_PAYMENT, S.ACCEPTED, S.POSTPONED], [S.CANCELLED_BY_FUNDER], [Role.ADMIN]
+        [S.AWAITING_PAYMENT, S.ACCEPTED, S.CLAIMED, S.POSTPONED], [S.CANCELLED_BY_FUNDER], [Role.ADMIN]
     ),
     # An organisation that can no longer act would keep money for ever: two persons give it back.
     "give_all_back": _move(
@@ -267,6 +267,7 @@ class ClaimState(models.TextChoices):
     OPEN = "open", _("À examiner")
     GRANTED = "granted", _("Reconnue")
     REJECTED = "rejected", _("Non reconnue")
+    MOOT = "moot", _("Sans objet, tout est rendu")
 
 
 def known_pairs() -> list[tuple[str, str, str]]:

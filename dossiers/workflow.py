@@ -29,9 +29,9 @@ from accounts.permissions import NotAllowed
 from catalog import eligibility, promises
 from catalog.models import Offer, Session
 from dossiers import clocks, funding, guards, moves, permissions, terms
-from dossiers.models import CardPayment, Deadline, Dossier, FundingLine, Payment, Transition
+from dossiers.models import CardPayment, Claim, Deadline, Dossier, FundingLine, Payment, Transition
 from dossiers.settlement import Cause
-from dossiers.states import CLOCK_OF, SILENT_PARTY, TO_ANSWER, ClockKind, State
+from dossiers.states import CLOCK_OF, SILENT_PARTY, TO_ANSWER, ClaimState, ClockKind, State
 from rights import ledger
 from rights.kinds import FunderKind, Origin, PocketKind
 from rulebook import Rules, workdays
@@ -584,7 +584,8 @@ def cancel(dossier_id: UUID, *, by: Actor, at: datetime, request_id: UUID, reaso
 def call_off(dossier_id: UUID, *, by: Actor, at: datetime, request_id: UUID, reason: str) -> Dossier:
     """The organisation cancels, before the start, and says why. Everything goes back to the holder.
 
-    Effects: release; CANCELLED_BY_PROVIDER; a notice to the holder. By the organisation.
+    While a force majeure is looked at too: this gives the holder all that they ask. By the organisation.
+    Effects: release; the claim is moot; CANCELLED_BY_PROVIDER; a notice to the holder.
     """
     return _leave(
         "call_off",
@@ -602,7 +603,7 @@ def call_off_for_funder(
 ) -> Dossier:
     """A funder cancels, before the start. Everything goes back where it came from. By an admin, who says why.
 
-    Effects: release; CANCELLED_BY_FUNDER; notices to both sides.
+    Effects: release; a claim that is looked at is moot; CANCELLED_BY_FUNDER; notices to both sides.
     """
     return _leave(
         "call_off_for_funder",
@@ -922,6 +923,7 @@ def _leave(
             guards.check_not_own(dossier, by)
             guards.check_reason(reason)
             guards.check_not_started(dossier, on=workdays.paris_day(at))
+            _close_claim(dossier, at=at)
         moves.release(dossier, by=by, at=at)
         outcome = Deadline.Outcome.MET if verb == "decline" else Deadline.Outcome.MOOT
         moves.make(
@@ -936,6 +938,15 @@ def _leave(
             cause=cause,
         )
     return dossier
+
+
+def _close_claim(dossier: Dossier, *, at: datetime) -> None:
+    """What could only be won by a force majeure is given back without it: nobody decides any more."""
+    Claim.objects.filter(dossier=dossier, state=ClaimState.OPEN).update(
+        state=ClaimState.MOOT,
+        decided_at=at,
+        reason=_("L’inscription a été annulée avant la décision : tout est rendu."),
+    )
 
 
 def _freeze_free_until(dossier: Dossier, *, at: datetime, rules: Rules) -> None:

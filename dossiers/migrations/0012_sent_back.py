@@ -22,7 +22,7 @@ THOSE_THAT_LEFT = """
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("dossiers", "0010_undone_for_them"),
+        ("dossiers", "0011_postponed"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -281,6 +281,35 @@ def test_an_absence_explained_by_force_majeure_is_decided_too(accepted, at, verb
     assert integrity.check() == []
 
 
+@pytest.mark.parametrize(
+    ("verb", "state"),
+    [
+        ("call_off", State.CANCELLED_BY_PROVIDER),
+        ("call_off_for_funder", State.CANCELLED_BY_FUNDER),
+    ],
+)
+def test_whoever_cancels_while_a_claim_is_looked_at_gives_everything_back(far, verb, state):
+    moment = far.free_until
+    claimed(far, at=moment)
+    assert act(verb, far, at=moment, reason="Session supprimée.").state == state
+    assert (owned(far, at=moment) + 20_000, due(far)) == (PRICE, 0)
+    made = Claim.objects.get(dossier=far)
+    assert (made.state, made.decided_at, made.decided_by) == ("moot", moment, None)
+    assert made.reason
+    with pytest.raises(Refused):
+        act("reject_claim", far, at=moment, reason="Vu.")
+    assert integrity.check() == []
+
+
+@pytest.mark.parametrize("verb", ["call_off", "call_off_for_funder"])
+def test_nobody_cancels_an_absence_that_is_explained(accepted, at, verb):
+    """The training has begun: only the decision says what becomes of the money."""
+    waiting = bring(accepted, State.CLAIMED, at=at)
+    with pytest.raises(Refused, match="commenc"):
+        act(verb, waiting, at=the_day_after(accepted, at=at), reason="x")
+    assert Claim.objects.get(dossier=accepted).state == "open"
+
+
 @pytest.mark.parametrize("files", [0, 4])
 def test_force_majeure_is_proved_by_a_few_files(far, files):
     with pytest.raises(Refused) as refusal:
