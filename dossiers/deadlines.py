@@ -15,15 +15,15 @@ from functools import partial
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 from django.db import InterfaceError, OperationalError, connection, transaction
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 
 import rulebook
 from accounts.actors import SYSTEM
 from accounts.permissions import NotAllowed
-from dossiers import announcements, clocks, lots, postponement, training, workflow
+from dossiers import announcements, clocks, lots, moves, postponement, training, workflow
 from dossiers.lots import Due, Settle
 from dossiers.models import Deadline, Dossier
-from dossiers.states import MOVES, ClockKind
+from dossiers.states import MOVES, ClockKind, State
 from rulebook import workdays
 from ui import threads
 from ui.refusals import Refused
@@ -146,6 +146,34 @@ def close_ended_certifications(*, at: datetime) -> Report:
             report.settled += 1
         except Exception as error:
             _set_aside(report, dossier.pk, error)
+    return report
+
+
+def open_missing(*, at: datetime, limit: int = LOT) -> Report:
+    """Start the clock of entry that a confirmed registration waits for and does not have.
+
+    Those whose free period ended before there was such a clock: without it nobody would remind of them.
+    """
+    report = Report()
+    clocks_of = Deadline.objects.filter(dossier=OuterRef("pk"))
+    without = Dossier.objects.filter(
+        ~Exists(clocks_of.filter(Q(closed_at__isnull=True) | Q(kind=ClockKind.ENTRY))),
+        state=State.ACCEPTED,
+        free_until__lte=at,
+        starts_on__isnull=False,
+    )
+    rules = rulebook.on(workdays.paris_day(at))
+    for dossier_id in list(without.order_by("pk").values_list("pk", flat=True)[:limit]):
+        try:
+            with transaction.atomic():
+                dossier = without.select_for_update(skip_locked=True).filter(pk=dossier_id).first()
+                if dossier is None:
+                    report.skipped += 1
+                    continue
+                moves.open_clock(dossier, ClockKind.ENTRY, at=at, rules=rules)
+                report.settled += 1
+        except Exception as error:
+            _set_aside(report, dossier_id, error)
     return report
 
 

@@ -39,6 +39,13 @@ def close_ended_certifications():
 
 
 @shared_task
+def open_missing_clocks():
+    report = deadlines.open_missing(at=timezone.now())
+    if report != deadlines.Report():
+        log.info("opened %s, set aside %s", report.settled, len(report.set_aside))
+
+
+@shared_task
 def carry_out_batches():
     for batch_id in bulk.to_carry_out():
         try:

@@ -41,6 +41,11 @@ app.conf.beat_schedule = {
         "schedule": crontab(minute="10"),
         "options": {"expires": 3000},
     },
+    "open-missing-clocks": {
+        "task": "dossiers.tasks.open_missing_clocks",
+        "schedule": crontab(minute="25"),
+        "options": {"expires": 3000},
+    },
     "carry-out-batches": {
         "task": "dossiers.tasks.carry_out_batches",
         "schedule": 15.0,

@@ -48,6 +48,34 @@ def test_the_end_of_the_free_period_closes_its_clock_and_moves_nothing():
     assert (dossier.state, clock.outcome) == (State.ACCEPTED, "missed")
 
 
+def test_who_was_confirmed_before_there_was_a_clock_of_entry_gets_theirs():
+    """Their free period ended under a portal that opened nothing after it."""
+    old, today = DossierFactory(at=ASKED, accepted=True), DossierFactory(at=ASKED, accepted=True)
+    still_free, over = DossierFactory(at=ASKED, accepted=True), DossierFactory(at=ASKED, accepted=True)
+    after = max(dossier.free_until for dossier in (old, today))
+    still_free.free_until = after + timedelta(days=1)
+    still_free.save(update_fields=["free_until"])
+    act("cancel_late", over, at=after)
+    Deadline.objects.filter(dossier=old).update(closed_at=after, outcome="missed", next_reminder_at=None)
+    deadlines.settle_overdue(at=after)
+    expected = Deadline.objects.get(dossier=today, kind=ClockKind.ENTRY)
+    assert deadlines.open_missing(at=after - timedelta(microseconds=1)).settled == 0
+    assert deadlines.open_missing(at=after).settled == 1
+    assert deadlines.open_missing(at=after).settled == 0, "once"
+    clock = clocks.running(old, ClockKind.ENTRY)
+    assert (clock.last_day, clock.due_at) == (expected.last_day, expected.due_at)
+    assert clock.next_reminder_at is not None
+
+
+def test_a_late_declaration_is_told_once_though_no_clock_runs_after_it():
+    dossier = DossierFactory(at=ASKED, accepted=True)
+    deadlines.settle_overdue(at=dossier.free_until)
+    late = clocks.running(dossier, ClockKind.ENTRY).due_at
+    deadlines.settle_overdue(at=late)
+    assert clocks.running(dossier, ClockKind.ENTRY) is None
+    assert deadlines.open_missing(at=late + timedelta(days=30)).settled == 0
+
+
 def test_a_clock_that_refuses_is_set_aside_and_never_blocks_the_others(monkeypatch):
     broken = DossierFactory(at=ASKED, requested=True)
     fine = DossierFactory(at=ASKED, requested=True)
