@@ -308,7 +308,7 @@ def _confirm(
                 by=by,
                 at=at,
                 request_id=uuid5(NAMESPACE_URL, f"bank-transfer:{bank_id}:reinstate"),
-                reason=_("Votre virement était arrivé dans le délai."),
+                reason=_("Le virement était arrivé dans le délai."),
             )
         workflow.confirm_payment(
             dossier.pk,
@@ -460,7 +460,7 @@ def _leave(transfer: BankTransfer, *, reference: str, sent_on: date, by: Actor, 
     guards.check_reason(reference, field="reference")
     if not transfer.booked_on <= sent_on <= workdays.paris_day(at):
         raise Refused(
-            _("Donnez le jour du renvoi : après sa réception, au plus tard aujourd’hui."), field="sent_on"
+            _("Donnez le jour du renvoi : après sa réception, au plus tard aujourd’hui."), field="sent_on"
         )
     transfer.state, transfer.sent_on = S.SENT_BACK, sent_on
     transfer.sent_reference, transfer.sent_by = reference.strip()[:100], by.user

@@ -945,7 +945,7 @@ def _close_claim(dossier: Dossier, *, at: datetime) -> None:
     Claim.objects.filter(dossier=dossier, state=ClaimState.OPEN).update(
         state=ClaimState.MOOT,
         decided_at=at,
-        reason=_("L’inscription a été annulée avant la décision : tout est rendu."),
+        reason=_("L’inscription a été annulée avant la décision : tout est rendu."),
     )
 
 
