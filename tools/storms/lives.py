@@ -9,10 +9,11 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 from django.db import connections, transaction
+from django.db.models import Q, Sum
 
 from dossiers import controls, deadlines
 from dossiers.models import Control, Deadline, Dossier
-from dossiers.states import CLOCK_OF, FINAL_STATES, MOVES, State
+from dossiers.states import CLOCK_OF, DECLARATION_CLOCKS, FINAL_STATES, MOVES, State
 from rights import integrity
 from rights.kinds import PocketKind
 from rights.models import Movement, Pocket
@@ -33,7 +34,17 @@ from ui.refusals import Refused
 BEGINS = datetime(2026, 1, 5, 9, tzinfo=UTC)
 DAY = timedelta(days=1)
 PRICES = (30_000, 85_000, 120_000, 260_000)
-ONE_IN_DAYS = 6  # a dossier that somebody can act on is acted on about once in so many days
+HASTE = {State.REQUESTED: 0.6, State.PROPOSED: 0.4, State.AWAITING_PAYMENT: 0.4, State.ABSENT: 0.3, State.POSTPONED: 0.3}
+"""How likely somebody acts on a dossier on a day; in any other state, once in six days."""
+AT_EASE = 1 / 6
+MEANT_WELL = {
+    State.REQUESTED: ["propose"] * 8,
+    State.PROPOSED: ["accept"] * 6,
+    State.AWAITING_PAYMENT: ["confirm_payment"] * 4,
+    State.ACCEPTED: ["enter"] * 8,
+    State.COMPLETION_DECLARED: ["contest", "release"],
+}
+"""What people do more often than anything else that is possible; the last two are no moves."""
 NEVER = {"submit", "propose", "lapse", "close", "settle_absence", "validate", "undo_unanswered", "reinstate"}
 WEATHER = {"calm": 68, "killed": 12, "off": 8, "twice": 6, "behind": 6}
 """How the worker does on a day, in percent."""
@@ -79,7 +90,9 @@ class Year:
         starts_on = in_business_days(at, self.luck.randrange(13, 60))
         ends_on = starts_on + timedelta(days=self.luck.randrange(0, 40))
         session = SessionFactory(offer=offer, starts_on=starts_on, ends_on=ends_on)
-        holder = HolderFactory(status=self.luck.choice(["job_seeker", "private_employee"]))
+        # Nobody signs in here: a password takes longer to keep than all the rest of a day.
+        status = self.luck.choice(["job_seeker", "private_employee"])
+        holder = HolderFactory(status=status, user__password=None)
         rights = self.luck.randrange(1, 300_000)
         if self.luck.random() < 0.3:
             fields = {"kind": PocketKind.TOP_UP, "label": "Région", "funder_kind": "region"}
@@ -93,19 +106,11 @@ class Year:
     def people_act(self, at):
         living = Dossier.objects.exclude(state__in=FINAL_STATES).order_by("number")
         for dossier in living.select_related("holder", "provider", "session"):
-            if self.luck.random() > 1 / ONE_IN_DAYS:
+            state = State(dossier.state)
+            if self.luck.random() > HASTE.get(state, AT_EASE):
                 continue
-            verbs = [
-                verb for verb, move in MOVES.items() if dossier.state in move.sources and verb not in NEVER
-            ]
-            if dossier.state == State.REQUESTED:
-                verbs += ["propose"] * 8
-            if dossier.state == State.PROPOSED:
-                verbs += ["accept"] * 6
-            if dossier.state == State.ACCEPTED:
-                verbs += ["enter"] * 8
-            if dossier.state == State.COMPLETION_DECLARED:
-                verbs += ["contest", "release"]
+            verbs = [verb for verb, move in MOVES.items() if state in move.sources and verb not in NEVER]
+            verbs += MEANT_WELL.get(state, [])
             if not verbs:
                 continue
             self.do(
@@ -166,13 +171,12 @@ class Year:
 
     def breaches(self, at):
         found = [f"{each.rule}: {each.subject}" for each in integrity.check()]
-        came = gone = 0
-        for amount, source, target in Movement.objects.values_list(
-            "amount", "source__balance", "target__balance"
-        ):
-            came += amount if source is None else 0
-            gone += amount if target is None else 0
-        held = sum(Pocket.objects.exclude(balance=None).values_list("balance", flat=True))
+        outside = Movement.objects.aggregate(
+            came=Sum("amount", filter=Q(source__balance=None), default=0),
+            gone=Sum("amount", filter=Q(target__balance=None), default=0),
+        )
+        came, gone = outside["came"], outside["gone"]
+        held = Pocket.objects.aggregate(held=Sum("balance", default=0))["held"]
         if came - gone != held:
             found.append(f"{came} came, {gone} left, {held} are there")
         over = Dossier.objects.filter(state__in=FINAL_STATES)
@@ -181,10 +185,9 @@ class Year:
             found += [f"{number} is over and holds money" for number in left.values_list("number", flat=True)]
         ticking = Deadline.objects.filter(closed_at__isnull=True).values("dossier")
         looked_at = Control.objects.filter(released_at__isnull=True).values("dossier")
-        missed = Deadline.objects.filter(outcome=Deadline.Outcome.MISSED).values("dossier")
+        # Said once, and overdue: their organisation, or the administration, is waited for.
+        missed = Deadline.objects.filter(outcome=Deadline.Outcome.MISSED, kind__in=DECLARATION_CLOCKS)
         waiting = Dossier.objects.filter(state__in=CLOCK_OF).exclude(pk__in=ticking).exclude(pk__in=looked_at)
-        found += [
-            f"{number} waits for nothing"
-            for number in waiting.exclude(pk__in=missed).values_list("number", flat=True)
-        ]
+        nothing = waiting.exclude(pk__in=missed.values("dossier"))
+        found += [f"{number} waits for nothing" for number in nothing.values_list("number", flat=True)]
         return found
