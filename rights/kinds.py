@@ -213,7 +213,7 @@ _WAYS = " OR ".join(
 )
 
 # What can be wrong with a movement: SQL over m (the movement), s and t (its source and target pockets).
-FAULTS = {
+_FAULTS_OF_ITS_ENDS = {
     "movement_keeps_one_unit": "s.unit <> t.unit",
     "movement_keeps_one_holder": "s.holder_id <> t.holder_id",
     # What an envelope grants lies in purses of its own, so that what is left knows where to go back.
@@ -224,44 +224,74 @@ FAULTS = {
         OR t.kind = '{P.FUNDER.value}' AND (s.envelope_id IS NOT NULL OR t.label <> s.label))""",
     "envelope_keeps_its_funder": f"""m.kind IN ('{M.FUND.value}', '{M.PAY_BACK.value}')
         AND s.label <> t.label""",
+    "movement_follows_its_route": f"m.kind <> '{M.REVERSAL.value}' AND NOT ({_WAYS})",
+}
+# What movements of these kinds need, written before or with them: (kinds, query).
+_WITNESSES = {
     # Both halves are posted together: what leaves in one unit comes back in the other.
-    "conversion_comes_in_two_halves": f"""
-        m.kind IN ('{M.CONVERSION_OUT.value}', '{M.CONVERSION_IN.value}') AND NOT EXISTS (
-        SELECT FROM rights_movement half JOIN rights_pocket a ON a.id = half.source_id
+    "conversion_comes_in_two_halves": (
+        (M.CONVERSION_OUT, M.CONVERSION_IN),
+        f"""SELECT FROM rights_movement half JOIN rights_pocket a ON a.id = half.source_id
         JOIN rights_pocket b ON b.id = half.target_id
         WHERE half.key = CASE m.kind
             WHEN '{M.CONVERSION_OUT.value}' THEN regexp_replace(m.key, ':out$', ':in')
             ELSE regexp_replace(m.key, ':in$', ':out') END
         AND half.kind IN ('{M.CONVERSION_OUT.value}', '{M.CONVERSION_IN.value}') AND half.kind <> m.kind
         AND a.unit <> s.unit
-        AND coalesce(a.holder_id, b.holder_id) = coalesce(s.holder_id, t.holder_id))""",
-    "movement_follows_its_route": f"m.kind <> '{M.REVERSAL.value}' AND NOT ({_WAYS})",
+        AND coalesce(a.holder_id, b.holder_id) = coalesce(s.holder_id, t.holder_id)""",
+    ),
     # A release takes the way in backwards, whole or in part; what was spent comes from what was reserved.
-    "movement_returns_to_its_source": f"""m.kind IN ({_sql(GIVES_BACK)}) AND NOT EXISTS (
-        SELECT FROM rights_movement entry WHERE entry.kind IN ({_sql(INTO_RESERVED)})
+    "movement_returns_to_its_source": (
+        GIVES_BACK,
+        f"""SELECT FROM rights_movement entry WHERE entry.kind IN ({_sql(INTO_RESERVED)})
         AND entry.source_id = m.target_id AND entry.target_id = coalesce((
             SELECT spend.source_id FROM rights_movement spend
-            WHERE spend.kind = '{M.SPEND.value}' AND spend.target_id = m.source_id), m.source_id))""",  # noqa: S608
-    "entry_is_undone_as_it_was": f"""m.kind = '{M.UNSPEND.value}' AND NOT EXISTS (
-        SELECT FROM rights_movement spend WHERE spend.kind = '{M.SPEND.value}'
-        AND spend.target_id = m.source_id AND spend.source_id = m.target_id AND spend.amount = m.amount)""",
-    "credit_note_is_of_a_payment": f"""m.kind = '{M.CREDIT_NOTE.value}' AND NOT EXISTS (
-        SELECT FROM rights_movement entry WHERE entry.kind = '{M.PAYMENT.value}'
-        AND entry.target_id = m.source_id)""",
+            WHERE spend.kind = '{M.SPEND.value}' AND spend.target_id = m.source_id), m.source_id)""",  # noqa: S608
+    ),
+    "entry_is_undone_as_it_was": (
+        (M.UNSPEND,),
+        f"""SELECT FROM rights_movement spend WHERE spend.kind = '{M.SPEND.value}'
+        AND spend.target_id = m.source_id AND spend.source_id = m.target_id AND spend.amount = m.amount""",
+    ),
+    "credit_note_is_of_a_payment": (
+        (M.CREDIT_NOTE,),
+        f"""SELECT FROM rights_movement entry WHERE entry.kind = '{M.PAYMENT.value}'
+        AND entry.target_id = m.source_id""",
+    ),
     # Only credits: a reservation is undone through its dossier, which must know.
-    "movement_reverses_a_credit": f"""m.kind = '{M.REVERSAL.value}' AND NOT EXISTS (
-        SELECT FROM rights_movement original
+    "movement_reverses_a_credit": (
+        (M.REVERSAL,),
+        f"""SELECT FROM rights_movement original
         WHERE original.id = m.reverses_id AND original.kind = '{M.CREDIT.value}'
         AND original.source_id = m.target_id AND original.target_id = m.source_id
-        AND original.amount = m.amount)""",
+        AND original.amount = m.amount""",
+    ),
     # Its key names a proposal that another person confirmed, of this amount, on this pocket.
-    "movement_adjusts_by_two_persons": f"""m.kind IN ({_sql(ADJUSTMENTS)}) AND NOT EXISTS (
-        SELECT FROM rights_adjustment adjustment
+    "movement_adjusts_by_two_persons": (
+        ADJUSTMENTS,
+        f"""SELECT FROM rights_adjustment adjustment
         WHERE adjustment.id = CASE WHEN m.key ~ '^adjustment:[0-9]{{1,18}}$'
             THEN split_part(m.key, ':', 2)::bigint END
         AND adjustment.state = 'confirmed' AND adjustment.decided_by_id <> adjustment.proposed_by_id
         AND adjustment.direction = m.kind AND adjustment.amount = m.amount
         AND adjustment.pocket_id = CASE m.kind WHEN '{M.ADJUST_UP.value}'
-            THEN m.target_id ELSE m.source_id END)""",
+            THEN m.target_id ELSE m.source_id END""",
+    ),
 }
-FIRST_FAULT = "CASE " + " ".join(f"WHEN {fault} THEN '{name}'" for name, fault in FAULTS.items()) + " END"
+_FAULTS_OF_WITNESSES = {
+    name: f"m.kind IN ({_sql(kinds)}) AND NOT EXISTS ({witness})"
+    for name, (kinds, witness) in _WITNESSES.items()
+}
+FAULTS = _FAULTS_OF_ITS_ENDS | _FAULTS_OF_WITNESSES
+
+
+def _first(faults: dict[str, str]) -> str:
+    return "CASE " + " ".join(f"WHEN {fault} THEN '{name}'" for name, fault in faults.items()) + " END"
+
+
+# Two parts: every query named in an expression is made ready even where no row asks it.
+FAULT_OF_ITS_ENDS = _first(_FAULTS_OF_ITS_ENDS)
+NEEDS_A_WITNESS = (
+    f"m.kind IN ({_sql(tuple(kind for kinds, _query in _WITNESSES.values() for kind in kinds))})"
+)
+FAULT_OF_WITNESSES = _first(_FAULTS_OF_WITNESSES)

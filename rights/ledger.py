@@ -18,7 +18,9 @@ from datetime import date, datetime
 from functools import wraps
 from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, TypeVar
 
+import psycopg
 from django.db import connection, transaction
+from django.db.backends.utils import CursorWrapper
 from django.utils.translation import gettext as _
 
 from accounts.actors import Actor
@@ -47,7 +49,13 @@ if TYPE_CHECKING:
 RESERVED_IDS = uuid.UUID("6f1c2b0e-5a53-4c7e-9d0f-3b8f6e6f2a11")
 """Namespace of the ids of a dossier's pockets: made from the key, the same request finds them again."""
 LONGEST_LABEL = 120
-NOT_A_PURSE = "(" + ", ".join(f"'{kind.value}'" for kind in LINE_KINDS) + ")"
+
+
+def _in(kinds: Iterable[PocketKind]) -> str:
+    return "(" + ", ".join(f"'{kind.value}'" for kind in kinds) + ")"
+
+
+NOT_A_PURSE = _in(LINE_KINDS)
 """Of a holder's pockets, what is no purse, in SQL. To name the ten kinds of purse instead makes PostgreSQL
 compare each with the conditions of partial indexes: planning then takes ten times the rest."""
 
@@ -304,6 +312,7 @@ class Credit:
         return payer_of(self.kind, self.unit, self.label)
 
 
+@_in_transaction
 def credit(
     *,
     holder: "HolderProfile",
@@ -336,7 +345,7 @@ def credit(
         expires_on=expires_on,
         origin=origin,
     )
-    return credit_many([wanted], at=at, by=by)[0]
+    return _credit_at_once(wanted, at=at, by=by) or credit_many([wanted], at=at, by=by)[0]
 
 
 @_in_transaction
@@ -1183,6 +1192,15 @@ def _condemned(key: str) -> KeyReused:
 # --- Writing: few statements, by hand, since this is the hot path -------------------------------------
 
 
+def _planned_once() -> CursorWrapper:
+    """A cursor whose statements PostgreSQL plans once a connection, and not each time (docs/adr/0010)."""
+    connection.ensure_connection()
+    cursor = psycopg.Cursor(connection.connection)
+    return (
+        connection.make_debug_cursor(cursor) if connection.queries_logged else connection.make_cursor(cursor)
+    )
+
+
 def _lock(pocket_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, Held]:
     """Lock envelopes, then other pockets, each in id order; by id.
 
@@ -1308,7 +1326,7 @@ _PLACE = ", ".join(Place._fields)
 def _find_pockets(wanted: set[Place]) -> dict[Place, uuid.UUID]:
     holders = {place.holder_id for place in wanted if place.holder_id}
     world = {place.kind for place in wanted if not place.holder_id}
-    with connection.cursor() as cursor:
+    with _planned_once() as cursor:
         # Two halves: the index of holders, and the one of the world's pockets.
         cursor.execute(
             f"SELECT {_PLACE}, id FROM rights_pocket WHERE holder_id = ANY(%s)"  # noqa: S608
@@ -1336,11 +1354,59 @@ def _open_lines(kind: PocketKind, rows: Iterable[tuple[uuid.UUID, str, uuid.UUID
         )
 
 
+# Both pockets found and the movement written, in one go.
+_CREDIT = f"""
+    INSERT INTO rights_movement (kind, source_id, target_id, amount, key, reason, formula, value_date,
+        recorded_at, recorded_by_id)
+    SELECT '{MovementKind.CREDIT.value}', payer.id, purse.id, %s::bigint, %s::text, %s::text, %s::jsonb,
+        %s::date, %s::timestamptz, %s::bigint
+    FROM rights_pocket payer, rights_pocket purse
+    WHERE payer.kind IN {_in(WORLD_KINDS)} AND (payer.kind, payer.unit, payer.label) = (%s, %s, %s)
+    AND (purse.holder_id, purse.kind, purse.unit, purse.label, purse.funder_kind, purse.origin)
+        = (%s, %s, %s, %s, %s, %s) AND purse.expires_on IS NOT DISTINCT FROM %s::date
+    AND purse.envelope_id IS NULL AND purse.earmark_id IS NULL
+    ON CONFLICT (key) DO NOTHING RETURNING id, source_id, target_id"""  # noqa: S608
+
+
+def _credit_at_once(credit: Credit, *, at: datetime, by: Actor) -> Movement | None:
+    """Write a new credit between two pockets that are open: one statement. None: it is not so simple."""
+    movement = _movement(
+        MovementKind.CREDIT,
+        source=None,
+        target=None,
+        amount=credit.amount,
+        key=credit.key,
+        at=at,
+        by=by,
+        reason=credit.reason,
+        value_date=credit.value_date,
+        formula=credit.formula,
+    )
+    payer, purse = credit.payer, credit.purse
+    with _planned_once() as cursor:
+        cursor.execute(
+            _CREDIT,
+            [
+                *(movement.amount, movement.key, movement.reason, _json(movement.formula)),
+                *(movement.value_date, movement.recorded_at, movement.recorded_by_id),
+                *(payer.kind, payer.unit, payer.label),
+                *(purse.holder_id, purse.kind, purse.unit, purse.label, purse.funder_kind, purse.origin),
+                purse.expires_on,
+            ],
+        )
+        written = cursor.fetchone()
+    if written is None:
+        return None
+    movement.pk, movement.source_id, movement.target_id = written
+    movement._state.adding = False
+    return movement
+
+
 def _movement(
     kind: MovementKind,
     *,
-    source: uuid.UUID,
-    target: uuid.UUID,
+    source: uuid.UUID | None,
+    target: uuid.UUID | None,
     amount: int,
     key: str,
     at: datetime,
@@ -1406,8 +1472,8 @@ def _post(movements: list[Movement]) -> list[Movement]:
         }
         for movement in movements
     ]
-    with connection.cursor() as cursor:
-        cursor.execute(_INSERT, [json.dumps(rows, ensure_ascii=False)])
+    with _planned_once() as cursor:
+        cursor.execute(_INSERT, [_json(rows)])
         written = dict(cursor.fetchall())
     for movement in movements:
         movement.pk = written.get(movement.key)
@@ -1419,6 +1485,10 @@ def _post(movements: list[Movement]) -> list[Movement]:
         if movement.pk is None and not _is_same(done[movement.key], movement):
             raise _condemned(movement.key)
     return [done.get(movement.key, movement) for movement in movements]
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _line_key(key: str, position: int) -> str:

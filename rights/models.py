@@ -22,9 +22,11 @@ from rights.earmarks import Conditions
 from rights.kinds import (
     ADJUSTMENTS,
     EURO_KINDS,
+    FAULT_OF_ITS_ENDS,
+    FAULT_OF_WITNESSES,
     FILLS_A_LINE,
-    FIRST_FAULT,
     FUNDED_KINDS,
+    NEEDS_A_WITNESS,
     NOT_OPENED_ONCE,
     OWNERLESS_KINDS,
     WORLD_KINDS,
@@ -50,6 +52,20 @@ def proof_path(proof: "DeclarationProof", name: str) -> str:
 
 IS_OF_THE_WORLD = models.Q(kind__in=WORLD_KINDS)
 HAS_NO_OWNER = models.Q(kind__in=OWNERLESS_KINDS)
+POCKET_FACTS = (
+    "id",
+    "kind",
+    "unit",
+    "holder_id",
+    "organisation_id",
+    "label",
+    "funder_kind",
+    "expires_on",
+    "origin",
+    "envelope_id",
+    "earmark_id",
+)
+"""All of a pocket but its balance: each movement is sealed with the facts of its two pockets."""
 
 
 def _refusal(name: str, message: str) -> str:
@@ -338,22 +354,9 @@ class Pocket(models.Model):
             ),
             pgtrigger.Trigger(
                 name="pocket_stays_what_it_is",
-                operation=pgtrigger.Update,
+                operation=pgtrigger.UpdateOf(*POCKET_FACTS),
                 when=pgtrigger.Before,
-                # All but the balance: each movement is sealed with the facts of its two pockets.
-                condition=pgtrigger.AnyChange(
-                    "id",
-                    "kind",
-                    "unit",
-                    "holder",
-                    "organisation",
-                    "label",
-                    "funder_kind",
-                    "expires_on",
-                    "origin",
-                    "envelope",
-                    "earmark",
-                ),
+                condition=pgtrigger.AnyChange(*POCKET_FACTS),
                 func=_refusal("pocket_stays_what_it_is", "a pocket keeps its kind, its owner and its terms"),
             ),
             # Its movements would lose an end; an empty pocket harms nobody.
@@ -380,8 +383,9 @@ class Movement(models.Model):
     )
     amount = models.BigIntegerField(_("montant"))
     kind = models.CharField(_("nature"), max_length=20, choices=Kind)
+    # Compared byte by byte: its one index finds a key and a beginning of keys.
     key = models.CharField(
-        _("clé"), max_length=200, unique=True, help_text=_("La même clé ne passe qu’une fois.")
+        _("clé"), max_length=200, db_collation="C", help_text=_("La même clé ne passe qu’une fois.")
     )
     reason = models.CharField(_("motif"), max_length=500, blank=True)
     formula = models.JSONField(
@@ -415,6 +419,7 @@ class Movement(models.Model):
                 condition=~models.Q(source=models.F("target")), name="movement_goes_somewhere"
             ),
             models.CheckConstraint(condition=~models.Q(key=""), name="movement_has_a_key"),
+            models.UniqueConstraint(fields=["key"], name="movement_passes_once_per_key"),
             models.CheckConstraint(
                 condition=models.Q(kind=MovementKind.REVERSAL, reverses__isnull=False)
                 | (~models.Q(kind=MovementKind.REVERSAL) & models.Q(reverses__isnull=True)),
@@ -428,20 +433,26 @@ class Movement(models.Model):
             ),
         ]
         triggers = [
-            # Before `movement_moves_balances`, by name. One query, however many rows.
+            # Before `movement_moves_balances`, by name. One query, however many rows; another for the kinds
+            # that undo or pair something: a credit does not pay for it.
             pgtrigger.Trigger(
                 name="movement_is_in_order",
                 level=pgtrigger.Statement,
                 operation=pgtrigger.Insert,
                 when=pgtrigger.After,
                 referencing=pgtrigger.Referencing(new="moved"),
-                declare=[("fault", "TEXT")],
+                declare=[("fault", "TEXT"), ("needs_a_witness", "BOOLEAN")],
                 func=f"""
-                    SELECT name INTO fault FROM moved m
+                    SELECT max({FAULT_OF_ITS_ENDS}), bool_or({NEEDS_A_WITNESS}) INTO fault, needs_a_witness
+                    FROM moved m
                     JOIN rights_pocket s ON s.id = m.source_id
-                    JOIN rights_pocket t ON t.id = m.target_id
-                    CROSS JOIN LATERAL (SELECT {FIRST_FAULT}) AS faulty (name)
-                    WHERE name IS NOT NULL LIMIT 1;
+                    JOIN rights_pocket t ON t.id = m.target_id;
+                    IF fault IS NULL AND needs_a_witness THEN
+                        SELECT max({FAULT_OF_WITNESSES}) INTO fault
+                        FROM moved m
+                        JOIN rights_pocket s ON s.id = m.source_id
+                        JOIN rights_pocket t ON t.id = m.target_id;
+                    END IF;
                     IF fault IS NOT NULL THEN
                         RAISE EXCEPTION 'this movement is refused by %', fault
                         USING ERRCODE = 'check_violation', CONSTRAINT = fault;
@@ -458,19 +469,20 @@ class Movement(models.Model):
                 when=pgtrigger.After,
                 referencing=pgtrigger.Referencing(new="moved"),
                 func=f"""
-                    PERFORM 1 FROM rights_pocket
-                    WHERE balance IS NOT NULL
-                      AND id IN (SELECT source_id FROM moved UNION SELECT target_id FROM moved)
-                    ORDER BY kind <> '{PocketKind.ENVELOPE.value}', id FOR NO KEY UPDATE;
-                    UPDATE rights_pocket pocket SET balance = pocket.balance + net.delta
-                    FROM (
+                    WITH net AS (
                         SELECT pocket_id, sum(delta) AS delta
                         FROM (
                             SELECT target_id, amount FROM moved UNION ALL SELECT source_id, -amount FROM moved
                         ) AS ends (pocket_id, delta)
                         GROUP BY pocket_id
-                    ) AS net
-                    WHERE pocket.id = net.pocket_id AND pocket.balance IS NOT NULL;
+                    ), held AS (
+                        SELECT id, delta FROM rights_pocket JOIN net ON pocket_id = id
+                        WHERE balance IS NOT NULL
+                        ORDER BY kind <> '{PocketKind.ENVELOPE.value}', id
+                        FOR NO KEY UPDATE OF rights_pocket
+                    )
+                    UPDATE rights_pocket pocket SET balance = balance + delta
+                    FROM held WHERE pocket.id = held.id;
                     RETURN NULL;
                 """,  # noqa: S608, made of our own words only
             ),

@@ -14,7 +14,7 @@ from django.db.utils import ProgrammingError
 from accounts.actors import SYSTEM
 from rights import claims, integrity, ledger
 from rights.kinds import MovementKind, PocketKind, Unit
-from rights.models import Movement, Pocket
+from rights.models import POCKET_FACTS, Movement, Pocket
 from tests.conftest import ROOT
 from tests.factories.accounts import HolderFactory
 from tests.factories.rights import CreditFactory, PurseFactory
@@ -158,6 +158,11 @@ def test_a_pocket_stays_what_it_is(purse, change):
     assert constraint_of(refusal) == "pocket_stays_what_it_is"
     with pgtrigger.ignore("rights.Pocket:pocket_stays_what_it_is"):
         assert Pocket.objects.filter(pk=purse.pk).update(**change) == 1
+
+
+def test_everything_of_a_pocket_but_its_balance_is_a_fact_that_stays():
+    columns = {field.column for field in Pocket._meta.concrete_fields}
+    assert columns - {"balance"} == set(POCKET_FACTS)
 
 
 @pytest.mark.parametrize("change", [{"label": "Autre"}, {"expires_on": NOW.date()}], ids=str)
@@ -323,12 +328,7 @@ def test_a_key_passes_once(purse, state):
     with pytest.raises(IntegrityError) as refusal, transaction.atomic():
         post(state, purse, key="")
     assert constraint_of(refusal) == "movement_has_a_key"
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT conname FROM pg_constraint WHERE conname LIKE 'rights_movement_key%%' AND contype='u'"
-        )
-        name = cursor.fetchone()[0]
-    without_constraint(name, "rights_movement")
+    without_constraint("movement_passes_once_per_key", "rights_movement")
     post(state, purse, key="annual:2025")
     assert "movement_passes_once_per_key" in rules_broken()
 

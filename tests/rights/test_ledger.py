@@ -129,6 +129,35 @@ def test_a_lot_is_credited_in_a_number_of_queries_that_does_not_grow(django_asse
         assert all(balance(movement.target) == 100 for movement in movements)
 
 
+def test_a_credit_between_pockets_that_are_open_is_one_query(django_assert_num_queries):
+    first = CreditFactory(amount=100)
+    with django_assert_num_queries(1):
+        second = ledger.credit(
+            holder=first.target.holder, kind=PocketKind.ANNUAL, amount=50, key="second", at=NOW, by=SYSTEM
+        )
+    assert second == Movement.objects.get(key="second")
+    assert (second.source_id, second.target_id) == (first.source_id, first.target_id)
+    assert balance(first.target) == 150
+
+
+def test_what_a_funder_grants_never_lands_in_another_purse_of_the_same_label():
+    holder = HolderFactory()
+    terms = [
+        {"funder_kind": FunderKind.EMPLOYER, "expires_on": None},
+        {"funder_kind": FunderKind.EMPLOYER, "expires_on": NOW.date()},
+        {"funder_kind": FunderKind.OPCO, "expires_on": None},
+    ]
+    for turn in (1, 2):  # opened, then found
+        targets = [
+            CreditFactory(
+                holder=holder, kind=PocketKind.DOTATION, label="AKTO", key=f"{turn}:{number}", **each
+            ).target_id
+            for number, each in enumerate(terms)
+        ]
+        assert len(set(targets)) == 3
+    assert Pocket.objects.filter(holder=holder).count() == 3
+
+
 # --- The same key ---------------------------------------------------------------------------------
 
 
