@@ -11,8 +11,8 @@ of the machine slows both. The peer lives in an environment and a database of it
 Goals: three times their postings a second, in lots (how yearly rights, grants and imports are posted) and one
 by one; the balance of an account with a million movements read in 2 ms (95th percentile). Else ends with 1.
 One by one, each posting is a transaction that waits for the disk, theirs too: beside both stands the floor, a
-transaction that writes one number in a table without index, trigger or reference. On a machine so busy that the
-floor itself is not three times the peer, no ledger can be: what is measured then is the wait for a processor.
+transaction that writes one number in a table without index, trigger or reference. Where even the
+floor is not three times the peer, the machine is so busy that the wait for a processor is measured instead.
 """
 
 import argparse
