@@ -143,10 +143,10 @@ def test_value_comes_and_goes_by_movements_only(purse, guard, fault, rule):
     assert rules_broken() == {rule}
 
 
-def test_without_the_trigger_that_moves_balances_a_credit_changes_nothing_and_is_found():
+def test_without_the_trigger_that_moves_balances_a_credit_changes_nothing_and_is_found(purse, state):
     with pgtrigger.ignore("rights.Movement:movement_moves_balances"):
-        purse = PurseFactory(amount=100)
-    assert purse.balance == 0
+        post(state, purse)
+    assert Pocket.objects.get(pk=purse.pk).balance == purse.balance
     assert rules_broken() == {"balance_is_the_sum_of_movements"}
 
 

@@ -130,10 +130,11 @@ def test_a_lot_is_credited_in_a_number_of_queries_that_does_not_grow(django_asse
 
 
 def test_a_credit_between_pockets_that_are_open_is_one_query(django_assert_num_queries):
-    first = CreditFactory(amount=100)
+    holder = HolderFactory()
+    first = CreditFactory(holder=holder, amount=100)
     with django_assert_num_queries(1):
         second = ledger.credit(
-            holder=first.target.holder, kind=PocketKind.ANNUAL, amount=50, key="second", at=NOW, by=SYSTEM
+            holder=holder, kind=PocketKind.ANNUAL, amount=50, key="second", at=NOW, by=SYSTEM
         )
     assert second == Movement.objects.get(key="second")
     assert (second.source_id, second.target_id) == (first.source_id, first.target_id)
