@@ -1195,7 +1195,7 @@ def _condemned(key: str) -> KeyReused:
 def _planned_once() -> CursorWrapper:
     """A cursor whose statements PostgreSQL plans once a connection, and not each time (docs/adr/0010)."""
     connection.ensure_connection()
-    cursor = psycopg.Cursor(connection.connection)
+    cursor: Any = psycopg.Cursor(connection.connection)  # Django’s stubs know its own only
     return (
         connection.make_debug_cursor(cursor) if connection.queries_logged else connection.make_cursor(cursor)
     )
