@@ -34,7 +34,13 @@ from ui.refusals import Refused
 BEGINS = datetime(2026, 1, 5, 9, tzinfo=UTC)
 DAY = timedelta(days=1)
 PRICES = (30_000, 85_000, 120_000, 260_000)
-HASTE = {State.REQUESTED: 0.6, State.PROPOSED: 0.4, State.AWAITING_PAYMENT: 0.4, State.ABSENT: 0.3, State.POSTPONED: 0.3}
+HASTE = {
+    State.REQUESTED: 0.6,
+    State.PROPOSED: 0.4,
+    State.AWAITING_PAYMENT: 0.4,
+    State.ABSENT: 0.3,
+    State.POSTPONED: 0.3,
+}
 """How likely somebody acts on a dossier on a day; in any other state, once in six days."""
 AT_EASE = 1 / 6
 MEANT_WELL = {
