@@ -18,9 +18,7 @@ from datetime import date, datetime
 from functools import wraps
 from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, TypeVar
 
-import psycopg
 from django.db import connection, transaction
-from django.db.backends.utils import CursorWrapper
 from django.utils.translation import gettext as _
 
 from accounts.actors import Actor
@@ -41,7 +39,7 @@ from rights.kinds import (
 )
 from rights.models import Movement, Pocket
 from rulebook.workdays import paris_day
-from ui import french
+from ui import french, prepared
 
 if TYPE_CHECKING:
     from accounts.models import HolderProfile
@@ -1192,15 +1190,6 @@ def _condemned(key: str) -> KeyReused:
 # --- Writing: few statements, by hand, since this is the hot path -------------------------------------
 
 
-def _planned_once() -> CursorWrapper:
-    """A cursor whose statements PostgreSQL plans once a connection, and not each time (docs/adr/0010)."""
-    connection.ensure_connection()
-    cursor: Any = psycopg.Cursor(connection.connection)  # Django’s stubs know its own only
-    return (
-        connection.make_debug_cursor(cursor) if connection.queries_logged else connection.make_cursor(cursor)
-    )
-
-
 def _lock(pocket_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, Held]:
     """Lock envelopes, then other pockets, each in id order; by id.
 
@@ -1326,7 +1315,7 @@ _PLACE = ", ".join(Place._fields)
 def _find_pockets(wanted: set[Place]) -> dict[Place, uuid.UUID]:
     holders = {place.holder_id for place in wanted if place.holder_id}
     world = {place.kind for place in wanted if not place.holder_id}
-    with _planned_once() as cursor:
+    with prepared.cursor() as cursor:
         # Two halves: the index of holders, and the one of the world's pockets.
         cursor.execute(
             f"SELECT {_PLACE}, id FROM rights_pocket WHERE holder_id = ANY(%s)"  # noqa: S608
@@ -1383,7 +1372,7 @@ def _credit_at_once(credit: Credit, *, at: datetime, by: Actor) -> Movement | No
         formula=credit.formula,
     )
     payer, purse = credit.payer, credit.purse
-    with _planned_once() as cursor:
+    with prepared.cursor() as cursor:
         cursor.execute(
             _CREDIT,
             [
@@ -1472,7 +1461,7 @@ def _post(movements: list[Movement]) -> list[Movement]:
         }
         for movement in movements
     ]
-    with _planned_once() as cursor:
+    with prepared.cursor() as cursor:
         cursor.execute(_INSERT, [_json(rows)])
         written = dict(cursor.fetchall())
     for movement in movements:

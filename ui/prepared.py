@@ -1,7 +1,7 @@
-"""The few statements that PostgreSQL plans once for each connection, instead of each time.
+"""The few statements that PostgreSQL plans once a connection, and not each time (docs/adr/0010).
 
 Django puts values into the text of a statement, so each is a new one to PostgreSQL. Where many tables are
-joined at every click, planning then takes longer than reading.
+joined, or a row is written, at every click, planning then takes longer than the rest.
 """
 
 from collections.abc import Sequence
@@ -9,21 +9,21 @@ from typing import Any
 
 from django.db import connection
 from django.db.backends.postgresql.base import ServerBindingCursor
+from django.db.backends.utils import CursorWrapper
+
+
+def cursor() -> CursorWrapper:
+    """For statements that are always the same text, with values typed as in Python for their %s.
+
+    Inside Django's wrapper: what watches statements watches these too.
+    """
+    connection.ensure_connection()
+    bound: Any = ServerBindingCursor(connection.connection)
+    return connection.make_debug_cursor(bound) if connection.queries_logged else connection.make_cursor(bound)
 
 
 def rows(statement: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
-    """What a statement gives that is always the same text; `values` for its %s, typed as in Python."""
-    connection.ensure_connection()
-    if connection.queries_logged:  # whoever looks at statements sees its values: the usual cursor has them
-        with connection.cursor() as cursor:
-            cursor.execute(statement, values)
-            return list(cursor.fetchall())
-    session = connection.connection
-    threshold, session.prepare_threshold = session.prepare_threshold, 0
-    try:
-        # Wrapped, as Django does: what watches statements watches these too.
-        with connection.make_cursor(ServerBindingCursor(session)) as cursor:
-            cursor.execute(statement, values)
-            return list(cursor.fetchall())
-    finally:
-        session.prepare_threshold = threshold
+    """What such a statement gives."""
+    with cursor() as asked:
+        asked.execute(statement, values)
+        return list(asked.fetchall())
