@@ -21,6 +21,7 @@ from accounts.models import ActivationAttempt, JournalEntry, SignIn
 from catalog.models import ImportRun
 from dossiers import controls, messages
 from dossiers.models import Batch, BatchLine, CalendarFeed, Deadline, FirstSteps, Payment, Relief
+from dossiers.states import State
 from notices.models import Notice
 from portal import duty, figures, looks
 from rights import adjustments, integrity, seals
@@ -29,7 +30,7 @@ from support.models import ScamReport
 from tests.factories.accounts import HolderFactory, InvitationFactory, MembershipFactory, UserFactory
 from tests.factories.admissions import JoinRequestFactory
 from tests.factories.declarations import DeclarationProofFactory
-from tests.factories.dossiers import DossierFactory, holder_actor
+from tests.factories.dossiers import DossierFactory, bring, holder_actor
 from tests.factories.messages import MessageFactory, ReportFactory
 from tests.factories.payments import (
     BankTransferFactory,
@@ -318,6 +319,7 @@ def test_every_page_about_a_person_writes_a_line(label, admin_client_, administr
     JoinRequestFactory(state="sent")
     before = now - timedelta(days=80)
     DossierFactory(claimed=True, at=before)
+    bring(DossierFactory(), State.POSTPONED, at=now)
     declared = DossierFactory(completion_declared=True, at=before)
     moment = declared.transitions.latest("at").at + timedelta(hours=1)
     by = holder_actor(declared.holder)
