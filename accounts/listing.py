@@ -1,5 +1,10 @@
 """Lists of people and of what they may be."""
 
+from collections.abc import Collection
+from uuid import UUID
+
+from django.db.models import F
+
 from accounts.actors import Actor, Role
 from accounts.models import HolderProfile, Membership, Organisation, User
 
@@ -24,5 +29,13 @@ def roles_of(user: User) -> list[Actor]:
 
 def people_of(organisation: Organisation) -> list[User]:
     """Those who may act for it and can sign in, by e-mail. One query; of each, who and which address."""
-    people = User.objects.filter(memberships__organisation=organisation, is_active=True)
-    return list(people.only("email").order_by("email"))
+    return people_of_each([organisation.pk])[organisation.pk]
+
+
+def people_of_each(organisations: Collection[UUID]) -> dict[UUID, list[User]]:
+    """As `people_of`, for many organisations at once. One query."""
+    people: dict[UUID, list[User]] = {organisation_id: [] for organisation_id in organisations}
+    found = User.objects.filter(memberships__organisation__in=organisations, is_active=True)
+    for user in found.annotate(acts_for=F("memberships__organisation")).only("email").order_by("email"):
+        people[user.acts_for].append(user)
+    return people

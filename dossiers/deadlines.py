@@ -30,7 +30,7 @@ from ui.refusals import Refused
 
 log = logging.getLogger(__name__)
 
-LOT = 500
+LOT = 200
 
 
 @dataclass

@@ -19,7 +19,6 @@ from django.db import transaction
 import rulebook
 from accounts import listing as people
 from accounts.actors import SYSTEM
-from accounts.models import User
 from dossiers import announcements, moves, settlement, training
 from dossiers.models import CardPayment, Completion, Control, Deadline, Dossier, FundingLine, Transition
 from dossiers.settlement import Cause
@@ -133,14 +132,14 @@ def tell_late(due: Sequence[Due], at: datetime) -> set[int]:
     """A declaration is overdue: its organisation is told, and no money moves (docs/decisions.md, 14)."""
     dossiers = _lock(due, at=at)
     clocks = Deadline.objects.in_bulk([each.clock_id for each in due])
-    teams = Teams()
+    teams = people.people_of_each({dossier.provider_id for dossier in dossiers.values()})
     outbox.write_many(
         (
             letter
             for each in due
             if (dossier := dossiers.get(each.dossier_id))
             for letter in announcements.letters_of_lateness(
-                dossier, clocks[each.clock_id], team=teams.of(dossier)
+                dossier, clocks[each.clock_id], team=teams[dossier.provider_id]
             )
         ),
         at=at,
@@ -275,13 +274,13 @@ def _move(
     Deadline.objects.filter(dossier__in=moved, closed_at__isnull=True).update(
         closed_at=at, outcome=outcome, next_reminder_at=None
     )
-    teams = Teams()
+    teams = people.people_of_each({transition.dossier.provider_id for transition in transitions})
     letters: list[Letter] = []
     for transition in transitions:
         dossier = transition.dossier
         dossier.state = transition.to_state
         letters += announcements.letters_of(
-            dossier, transition, lines=lines[dossier.pk], team=teams.of(dossier), at=at
+            dossier, transition, lines=lines[dossier.pk], team=teams[dossier.provider_id], at=at
         )
     outbox.write_many(letters, at=at)
 
@@ -293,16 +292,3 @@ def _close_missed(due: Sequence[Due], dossiers: Collection[UUID], *, at: datetim
         closed_at=at, outcome=Deadline.Outcome.MISSED, next_reminder_at=None
     )
     return closed
-
-
-class Teams:
-    """Who can sign in for each organisation of a lot, asked once."""
-
-    def __init__(self) -> None:
-        self._known: dict[UUID, list[User]] = {}
-
-    def of(self, dossier: Dossier) -> list[User]:
-        organisation = dossier.provider.organisation
-        if organisation.pk not in self._known:
-            self._known[organisation.pk] = people.people_of(organisation)
-        return self._known[organisation.pk]

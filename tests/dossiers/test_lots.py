@@ -154,9 +154,7 @@ def test_a_lot_leaves_the_very_rows_that_the_verb_leaves(monkeypatch):
     ],
 )
 def test_a_lot_takes_as_many_statements_for_few_as_for_many(trait, settle, kind):
-    first = DossierFactory(at=ASKED, **{trait: True})
-    session = first.session
-    before, *others = [DossierFactory(at=ASKED, session=session, **{trait: True}) for _number in range(5)]
+    before, first, *others = [DossierFactory(at=ASKED, **{trait: True}) for _number in range(6)]
 
     def statements(dossiers) -> int:
         due = [lots.Due(clocks.running(each, kind).pk, each.pk, kind) for each in dossiers]
