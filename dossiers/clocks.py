@@ -5,6 +5,8 @@
 
 from datetime import UTC, date, datetime, time, timedelta
 
+from django.db.models import QuerySet
+
 from dossiers.models import Deadline, Dossier, Postponement, Relief
 from dossiers.states import ANSWER_CLOCKS, DECLARATION_CLOCKS, ClockKind
 from rulebook import Rules, workdays
@@ -74,16 +76,17 @@ def period_of(kind: ClockKind, *, at: datetime, rules: Rules, starts_on: date | 
 
 def close_running(dossier: Dossier, *, at: datetime, outcome: Deadline.Outcome) -> None:
     """Stop whatever runs on this dossier."""
-    Deadline.objects.filter(dossier=dossier, closed_at__isnull=True).update(
-        closed_at=at, outcome=outcome, next_reminder_at=None
-    )
+    close(Deadline.objects.filter(dossier=dossier), at=at, outcome=outcome)
 
 
 def close_clock(dossier: Dossier, kind: ClockKind, *, at: datetime, outcome: Deadline.Outcome) -> None:
     """Stop the running clock of this kind, if there is one."""
-    Deadline.objects.filter(dossier=dossier, kind=kind, closed_at__isnull=True).update(
-        closed_at=at, outcome=outcome, next_reminder_at=None
-    )
+    close(Deadline.objects.filter(dossier=dossier, kind=kind), at=at, outcome=outcome)
+
+
+def close(clocks: QuerySet[Deadline], *, at: datetime, outcome: Deadline.Outcome) -> None:
+    """Stop those of these that run."""
+    clocks.filter(closed_at__isnull=True).update(closed_at=at, outcome=outcome, next_reminder_at=None)
 
 
 def running(dossier: Dossier, kind: ClockKind) -> Deadline | None:

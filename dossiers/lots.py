@@ -10,7 +10,6 @@ in one statement (docs/locks.md).
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
-from itertools import groupby
 from typing import NamedTuple
 from uuid import NAMESPACE_URL, UUID, uuid5
 
@@ -19,7 +18,7 @@ from django.db import transaction
 import rulebook
 from accounts import listing as people
 from accounts.actors import SYSTEM
-from dossiers import announcements, moves, settlement, training
+from dossiers import announcements, clocks, moves, settlement, training
 from dossiers.models import CardPayment, Completion, Control, Deadline, Dossier, FundingLine, Transition
 from dossiers.settlement import Cause
 from dossiers.states import MOVES, SILENT_PARTY, THEN, ClockKind, State
@@ -64,11 +63,10 @@ def lapse(due: Sequence[Due], at: datetime) -> set[int]:
     reservations = (moves.reservation_of(dossier, lines[pk]) for pk, dossier in dossiers.items())
     ledger.release_many([each for each in reservations if each], at=at, by=SYSTEM)
     settled = [each for each in due if each.dossier_id in dossiers]
-    for party, silences in groupby(settled, key=lambda each: SILENT_PARTY[each.kind]):
-        silent = [each.dossier_id for each in silences]
-        Dossier.objects.filter(pk__in=silent).update(silent_party=party)
-        for pk in silent:
-            dossiers[pk].silent_party = party
+    party = SILENT_PARTY[due[0].kind]
+    Dossier.objects.filter(pk__in=dossiers).update(silent_party=party)
+    for dossier in dossiers.values():
+        dossier.silent_party = party
     transitions = [
         moves.new_transition(
             dossiers[each.dossier_id],
@@ -131,7 +129,7 @@ def end_withdrawal(due: Sequence[Due], at: datetime) -> set[int]:
 def tell_late(due: Sequence[Due], at: datetime) -> set[int]:
     """A declaration is overdue: its organisation is told, and no money moves (docs/decisions.md, 14)."""
     dossiers = _lock(due, at=at)
-    clocks = Deadline.objects.in_bulk([each.clock_id for each in due])
+    overdue = Deadline.objects.in_bulk([each.clock_id for each in due])
     teams = people.people_of_each({dossier.provider_id for dossier in dossiers.values()})
     outbox.write_many(
         (
@@ -139,7 +137,7 @@ def tell_late(due: Sequence[Due], at: datetime) -> set[int]:
             for each in due
             if (dossier := dossiers.get(each.dossier_id))
             for letter in announcements.letters_of_lateness(
-                dossier, clocks[each.clock_id], team=teams[dossier.provider_id]
+                dossier, overdue[each.clock_id], team=teams[dossier.provider_id]
             )
         ),
         at=at,
@@ -271,9 +269,7 @@ def _move(
     """Write them (their trigger moves the dossiers), stop whatever runs, tell people. They end there."""
     Transition.objects.bulk_create(transitions)
     moved = [transition.dossier_id for transition in transitions]
-    Deadline.objects.filter(dossier__in=moved, closed_at__isnull=True).update(
-        closed_at=at, outcome=outcome, next_reminder_at=None
-    )
+    clocks.close(Deadline.objects.filter(dossier__in=moved), at=at, outcome=outcome)
     teams = people.people_of_each({transition.dossier.provider_id for transition in transitions})
     letters: list[Letter] = []
     for transition in transitions:
@@ -288,7 +284,5 @@ def _move(
 def _close_missed(due: Sequence[Due], dossiers: Collection[UUID], *, at: datetime) -> set[int]:
     """Close the clocks of these dossiers, under their lock; the ids of those that were."""
     closed = {each.clock_id for each in due if each.dossier_id in dossiers}
-    Deadline.objects.filter(pk__in=closed).update(
-        closed_at=at, outcome=Deadline.Outcome.MISSED, next_reminder_at=None
-    )
+    clocks.close(Deadline.objects.filter(pk__in=closed), at=at, outcome=Deadline.Outcome.MISSED)
     return closed

@@ -197,11 +197,8 @@ def test_what_is_not_plain_is_left_to_the_verb():
     )
     helped = bring(DossierFactory(at=ASKED), State.FUNDER_REVIEW, at=ASKED)
     act("grant_top_up", helped, at=ASKED, by=admin_actor())
-    due = [
-        lots.Due(clocks.running(each, kind).pk, each.pk, kind)
-        for each, kind in ((paid, ClockKind.PAYMENT), (helped, ClockKind.HOLDER_ANSWER))
-    ]
-    assert lots.lapse(due, LATER) == set()
+    for each, kind in ((paid, ClockKind.PAYMENT), (helped, ClockKind.HOLDER_ANSWER)):
+        assert lots.lapse([lots.Due(clocks.running(each, kind).pk, each.pk, kind)], LATER) == set()
 
 
 def test_a_completion_that_is_looked_at_is_left():
