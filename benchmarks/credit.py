@@ -16,10 +16,8 @@ import json
 import os
 import random
 import resource
-import subprocess
 import sys
 import time
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -30,12 +28,12 @@ import django
 
 django.setup()
 
-import psycopg  # noqa: E402 - after Django, like the rest
 from django.db import connection  # noqa: E402 - needs Django
 from django.test.utils import setup_databases, teardown_databases  # noqa: E402 - needs Django
 
 from accounts.actors import SYSTEM  # noqa: E402 - needs Django
-from rights import crediting_year, integrity  # noqa: E402 - needs Django
+from benchmarks import databases  # noqa: E402 - needs Django
+from rights import crediting_year  # noqa: E402 - needs Django
 
 MOST_TIMES = 1.5  # of the raw statement
 MOST_TIMES_AGAIN = 2.0  # of the raw statement that finds everything written
@@ -149,14 +147,14 @@ def main() -> None:
     if options.worker:
         work(options.lot)
         return
-    databases = setup_databases(verbosity=0, interactive=False)
+    made = setup_databases(verbosity=0, interactive=False)
     missed = []
     try:
         missed += compare(options.accounts)
         if options.kills:
             missed += survive(options.kill_accounts, options.kills)
     finally:
-        teardown_databases(databases, verbosity=0)
+        teardown_databases(made, verbosity=0)
     for goal in missed:
         print(f"NOT REACHED: {goal}")
     print("every goal reached" if not missed else f"{len(missed)} goals missed")
@@ -186,83 +184,24 @@ def work(lot: int) -> None:
     print(json.dumps({"seconds": seconds, "memory_mb": memory, "seen": report.seen}))
 
 
-def worker(database: str, *, lot: int = crediting_year.LOT) -> subprocess.Popen:
-    settings = connection.settings_dict
-    address = f"postgresql://{settings['USER']}:{settings['PASSWORD']}@{settings['HOST']}:{settings['PORT']}/{database}"
-    process = subprocess.Popen(
-        [sys.executable, __file__, "--worker", "--lot", str(lot)],
-        env=os.environ | {"DATABASE_URL": address},
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    if process.stdout.readline().strip() != "ready":
-        sys.exit("the worker did not start")
-    return process
-
-
-def finish(process: subprocess.Popen) -> dict:
-    output, _error = process.communicate()
-    if process.returncode:
-        sys.exit(f"the worker ended with {process.returncode}")
-    return json.loads(output)
+def worker(database: str, *, lot: int = crediting_year.LOT):
+    return databases.worker(__file__, database, "--worker", "--lot", str(lot))
 
 
 # --- Databases --------------------------------------------------------------------------------------
 
 
-def raw_connection(database: str) -> psycopg.Connection:
-    settings = connection.settings_dict
-    return psycopg.connect(
-        dbname=database,
-        user=settings["USER"],
-        password=settings["PASSWORD"],
-        host=settings["HOST"],
-        port=settings["PORT"],
-        autocommit=True,
-    )
-
-
 def populate(database: str, accounts: int) -> None:
-    with raw_connection(database) as raw:
+    with databases.raw_connection(database) as raw:
         raw.execute("SELECT setseed(0.5)")
         for statement in (PEOPLE, STATEMENTS, DECLARATIONS, POCKETS, MOVEMENTS):
             raw.execute(statement, {"accounts": accounts, "year": YEAR})
         raw.execute("VACUUM ANALYZE")
 
 
-@contextmanager
-def copy_of(database: str, name: str):
-    """A copy of the database, dropped in the end."""
-    connection.close()
-    with raw_connection("postgres") as maintenance:
-        maintenance.execute(f'CREATE DATABASE "{name}" TEMPLATE "{database}" STRATEGY FILE_COPY')
-        try:
-            yield name
-        finally:
-            maintenance.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
-
-
-def settle(database: str) -> None:
-    """What was written before is on disk, so that nobody pays for it."""
-    with raw_connection(database) as raw:
-        raw.execute("CHECKPOINT")
-
-
 def content(database: str) -> tuple:
-    with raw_connection(database) as raw:
+    with databases.raw_connection(database) as raw:
         return raw.execute(CONTENT).fetchone()
-
-
-def findings(database: str) -> list:
-    """What the second net finds there."""
-    connection.close()
-    ours = connection.settings_dict["NAME"]
-    connection.settings_dict["NAME"] = database
-    try:
-        return integrity.check()
-    finally:
-        connection.close()
-        connection.settings_dict["NAME"] = ours
 
 
 # --- The two exercises --------------------------------------------------------------------------------
@@ -271,21 +210,31 @@ def findings(database: str) -> list:
 def compare(accounts: int) -> list[str]:
     base = connection.settings_dict["NAME"]
     missed = []
-    with copy_of(base, f"{base}_model") as model:
+    with databases.copy_of(base, f"{base}_model") as model:
         populate(model, accounts)
-        with copy_of(model, f"{base}_ours") as ours, copy_of(model, f"{base}_peer") as peer:
-            settle(ours)
-            first = finish(worker(ours))
-            settle(ours)
-            again = finish(worker(ours))
+        with (
+            databases.copy_of(model, f"{base}_ours") as ours,
+            databases.copy_of(model, f"{base}_peer") as peer,
+        ):
+            databases.settle(ours)
+            first = databases.finish(worker(ours))
+            databases.settle(ours)
+            again = databases.finish(worker(ours))
             if again["seen"]:
                 sys.exit(f"the second run found {again['seen']} accounts to do")
-            hand_over(ours, peer)
-            settle(peer)
+            databases.hand_over(
+                ours,
+                peer,
+                {
+                    table: f"SELECT {columns} FROM {original} WHERE {added}"
+                    for table, (original, columns, added) in READY_MADE.items()
+                },
+            )
+            databases.settle(peer)
             raw_first, raw_again = raw_statement(peer), raw_statement(peer)
             if content(ours) != content(peer):
                 sys.exit(f"the raw statement wrote other rows: {content(ours)} {content(peer)}")
-            if wrong := findings(ours):
+            if wrong := databases.findings(ours):
                 sys.exit(f"the ledger is wrong after the run: {wrong[:3]}")
     ratio, ratio_again = first["seconds"] / raw_first, again["seconds"] / raw_again
     print(f"{accounts} accounts: ours {first['seconds']:.1f} s, raw statement {raw_first:.1f} s")
@@ -301,23 +250,8 @@ def compare(accounts: int) -> list[str]:
     return missed
 
 
-def hand_over(ours: str, peer: str) -> None:
-    """The rows that ours wrote, ready-made for the raw statement."""
-    with raw_connection(ours) as source, raw_connection(peer) as target:
-        for table, (original, columns, added) in READY_MADE.items():
-            query = f"SELECT {columns} FROM {original} WHERE {added}"
-            target.execute(f"CREATE UNLOGGED TABLE {table} AS SELECT {columns} FROM {original} LIMIT 0")
-            with (
-                source.cursor().copy(f"COPY ({query}) TO STDOUT (FORMAT BINARY)") as reading,
-                target.cursor().copy(f"COPY {table} FROM STDIN (FORMAT BINARY)") as writing,
-            ):
-                for block in reading:
-                    writing.write(block)
-            target.execute(f"VACUUM ANALYZE {table}")
-
-
 def raw_statement(database: str) -> float:
-    with raw_connection(database) as raw:
+    with databases.raw_connection(database) as raw:
         start = time.perf_counter()
         raw.execute(RAW)
         return time.perf_counter() - start
@@ -328,10 +262,13 @@ def survive(accounts: int, kills: int) -> list[str]:
     base = connection.settings_dict["NAME"]
     chance = random.Random(4)
     lot = max(100, accounts // (kills * 10))
-    with copy_of(base, f"{base}_model") as model:
+    with databases.copy_of(base, f"{base}_model") as model:
         populate(model, accounts)
-        with copy_of(model, f"{base}_calm") as calm, copy_of(model, f"{base}_storm") as storm:
-            whole = finish(worker(calm, lot=lot))["seconds"]
+        with (
+            databases.copy_of(model, f"{base}_calm") as calm,
+            databases.copy_of(model, f"{base}_storm") as storm,
+        ):
+            whole = databases.finish(worker(calm, lot=lot))["seconds"]
             killed = 0
             while killed < kills:
                 process = worker(storm, lot=lot)
@@ -341,8 +278,8 @@ def survive(accounts: int, kills: int) -> list[str]:
                 process.stdout.close()
                 killed += 1
             done = content(storm)[0]
-            left = finish(worker(storm, lot=lot))["seen"]
-            same, wrong = content(storm) == content(calm), findings(storm)
+            left = databases.finish(worker(storm, lot=lot))["seen"]
+            same, wrong = content(storm) == content(calm), databases.findings(storm)
     print(
         f"killed {killed} times: {done} of {accounts} accounts were done, {left} at the end; "
         f"same rows as undisturbed: {'yes' if same else 'NO'}; findings of the check: {len(wrong)}"

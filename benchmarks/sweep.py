@@ -16,10 +16,8 @@ import argparse
 import json
 import os
 import statistics
-import subprocess
 import sys
 import time
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -30,16 +28,15 @@ import django
 
 django.setup()
 
-import psycopg  # noqa: E402 - after Django, like the rest
 from django.db import connection, transaction  # noqa: E402 - needs Django
 from django.test.utils import setup_databases, teardown_databases  # noqa: E402 - needs Django
 
 from accounts.models import HolderProfile, Membership, Organisation, User  # noqa: E402 - needs Django
+from benchmarks import databases  # noqa: E402 - needs Django
 from catalog.models import Provider  # noqa: E402 - needs Django
 from dossiers import deadlines  # noqa: E402 - needs Django
 from dossiers.models import Deadline, Dossier, FundingLine, Transition  # noqa: E402 - needs Django
 from dossiers.tasks import SWEEPERS  # noqa: E402 - needs Django
-from rights import integrity  # noqa: E402 - needs Django
 from rights.models import Movement, Pocket  # noqa: E402 - needs Django
 from tests.factories.accounts import MembershipFactory  # noqa: E402 - needs Django
 from tests.factories.catalog import SessionFactory  # noqa: E402 - needs Django
@@ -119,11 +116,11 @@ def main() -> None:
     if options.worker:
         print(json.dumps(globals()[options.worker](options)), flush=True)
         return
-    databases = setup_databases(verbosity=0, interactive=False)
+    made = setup_databases(verbosity=0, interactive=False)
     try:
         missed = compare(options)
     finally:
-        teardown_databases(databases, verbosity=0)
+        teardown_databases(made, verbosity=0)
     for goal in missed:
         print(f"NOT REACHED: {goal}")
     print("every goal reached" if not missed else f"{len(missed)} goals missed")
@@ -189,28 +186,9 @@ def enrol(options) -> dict:
     return {"seconds": statistics.median(times), "count": len(times)}
 
 
-def worker(role: str, database: str, options) -> subprocess.Popen:
-    settings = connection.settings_dict
-    address = f"postgresql://{settings['USER']}:{settings['PASSWORD']}@{settings['HOST']}:{settings['PORT']}/{database}"
-    process = subprocess.Popen(
-        [
-            *(sys.executable, __file__, "--worker", role),
-            *("--due", str(options.due), "--enrolling", str(options.enrolling)),
-        ],
-        env=os.environ | {"DATABASE_URL": address},
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    if process.stdout.readline().strip() != "ready":
-        sys.exit("the worker did not start")
-    return process
-
-
-def finish(process: subprocess.Popen) -> dict:
-    output, _error = process.communicate()
-    if process.returncode:
-        sys.exit(f"the worker ended with {process.returncode}")
-    return json.loads(output.splitlines()[-1])
+def worker(role: str, database: str, options):
+    told = ("--due", str(options.due), "--enrolling", str(options.enrolling))
+    return databases.worker(__file__, database, "--worker", role, *told)
 
 
 def compare(options) -> list[str]:
@@ -218,26 +196,26 @@ def compare(options) -> list[str]:
     begun = time.perf_counter()
     populate(options)
     print(f"{options.dossiers} dossiers, {options.due} due, made in {time.perf_counter() - begun:.0f} s")
-    with copy_of(base, f"{base}_ours") as ours, copy_of(base, f"{base}_peer") as peer:
-        settle(ours)
-        first = finish(worker("sweep", ours, options))
+    with databases.copy_of(base, f"{base}_ours") as ours, databases.copy_of(base, f"{base}_peer") as peer:
+        databases.settle(ours)
+        first = databases.finish(worker("sweep", ours, options))
         if first["settled"] != options.due:
             sys.exit(f"settled {first['settled']} of {options.due}")
-        if wrong := findings(ours):
+        if wrong := databases.findings(ours):
             sys.exit(f"the ledger is wrong after the run: {wrong[:3]}")
-        hand_over(ours, peer)
-        settle(peer)
+        databases.hand_over(ours, peer, ready_made())
+        databases.settle(peer)
         raw = raw_statement(peer)
         if content(ours) != content(peer):
             sys.exit(f"the raw statement wrote other rows: {content(ours)} {content(peer)}")
-    with copy_of(base, f"{base}_busy") as busy:
-        settle(busy)
-        alone = finish(worker("enrol", busy, options))
+    with databases.copy_of(base, f"{base}_busy") as busy:
+        databases.settle(busy)
+        alone = databases.finish(worker("enrol", busy, options))
         sweeping = worker("sweep", busy, options)
-        beside = finish(worker("enrol", busy, options))
+        beside = databases.finish(worker("enrol", busy, options))
         if sweeping.poll() is not None:
             print("the sweep ended before those who enrolled beside it: more due are needed")
-        meanwhile = finish(sweeping)
+        meanwhile = databases.finish(sweeping)
     slower = beside["seconds"] / alone["seconds"]
     longest = max(first["longest"], meanwhile["longest"])
     print(f"ours {first['seconds']:.1f} s, raw statement {raw:.1f} s")
@@ -258,15 +236,20 @@ def compare(options) -> list[str]:
     return missed
 
 
+def content(database: str) -> tuple:
+    with databases.raw_connection(database) as raw:
+        return raw.execute(CONTENT).fetchone()
+
+
 def raw_statement(database: str) -> float:
-    with raw_connection(database) as raw:
+    with databases.raw_connection(database) as raw:
         start = time.perf_counter()
         raw.execute(RAW, {"at": AT})
         return time.perf_counter() - start
 
 
-def hand_over(ours: str, peer: str) -> None:
-    """The rows that ours wrote, ready-made for the raw statement."""
+def ready_made() -> dict[str, str]:
+    """The rows that ours wrote, by the table that hands them over to the raw statement."""
     ready = {
         f"ready_{table}": f"SELECT {columns} FROM {table} WHERE {is_new}"
         for table, (columns, is_new) in NEW.items()
@@ -276,17 +259,7 @@ def hand_over(ours: str, peer: str) -> None:
         "SELECT id, silent_party FROM dossiers_dossier WHERE id IN"
         " (SELECT dossier_id FROM dossiers_transition WHERE at = %(at)s)"
     )
-    with raw_connection(ours) as source, raw_connection(peer) as target:
-        for table, query in ready.items():
-            asked = psycopg.ClientCursor(source).mogrify(query, {"at": AT})
-            target.execute(f"CREATE UNLOGGED TABLE {table} AS {asked} LIMIT 0")
-            with (
-                source.cursor().copy(f"COPY ({asked}) TO STDOUT (FORMAT BINARY)") as reading,
-                target.cursor().copy(f"COPY {table} FROM STDIN (FORMAT BINARY)") as writing,
-            ):
-                for block in reading:
-                    writing.write(block)
-            target.execute(f"VACUUM ANALYZE {table}")
+    return {table: query.replace("%(at)s", f"'{AT.isoformat()}'") for table, query in ready.items()}
 
 
 # --- A million dossiers ---------------------------------------------------------------------------------
@@ -314,7 +287,7 @@ def populate(options) -> None:
         DossierFactory(at=AT, session=open_session, balance_cents=900_000)
     # The exemplars are not of the crowd.
     Deadline.objects.filter(dossier__in=sorts.values(), closed_at=None).update(due_at=AT + timedelta(days=9))
-    with raw_connection(connection.settings_dict["NAME"]) as raw:
+    with databases.raw_connection(connection.settings_dict["NAME"]) as raw:
         raw.execute("VACUUM ANALYZE")
 
 
@@ -440,56 +413,6 @@ class Crowd:
                     f" generate_series(%s, %s) n WHERE exemplar.{model._meta.pk.column} = %s",
                     [begin, min(begin + PART - 1, last), pk],
                 )
-
-
-# --- Databases ------------------------------------------------------------------------------------------
-
-
-def raw_connection(database: str) -> psycopg.Connection:
-    settings = connection.settings_dict
-    return psycopg.connect(
-        dbname=database,
-        user=settings["USER"],
-        password=settings["PASSWORD"],
-        host=settings["HOST"],
-        port=settings["PORT"],
-        autocommit=True,
-    )
-
-
-@contextmanager
-def copy_of(database: str, name: str):
-    """A copy of the database, dropped in the end."""
-    connection.close()
-    with raw_connection("postgres") as maintenance:
-        maintenance.execute(f'CREATE DATABASE "{name}" TEMPLATE "{database}" STRATEGY FILE_COPY')
-        try:
-            yield name
-        finally:
-            maintenance.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
-
-
-def settle(database: str) -> None:
-    """What was written before is on disk, so that nobody pays for it."""
-    with raw_connection(database) as raw:
-        raw.execute("CHECKPOINT")
-
-
-def content(database: str) -> tuple:
-    with raw_connection(database) as raw:
-        return raw.execute(CONTENT).fetchone()
-
-
-def findings(database: str) -> list:
-    """What the second net finds there."""
-    connection.close()
-    ours = connection.settings_dict["NAME"]
-    connection.settings_dict["NAME"] = database
-    try:
-        return integrity.check()
-    finally:
-        connection.close()
-        connection.settings_dict["NAME"] = ours
 
 
 if __name__ == "__main__":
