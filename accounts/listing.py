@@ -3,10 +3,11 @@
 from collections.abc import Collection
 from uuid import UUID
 
-from django.db.models import F
+from django.db import connection
 
 from accounts.actors import Actor, Role
 from accounts.models import HolderProfile, Membership, Organisation, User
+from ui import prepared
 
 
 def roles_of(user: User) -> list[Actor]:
@@ -35,7 +36,13 @@ def people_of(organisation: Organisation) -> list[User]:
 def people_of_each(organisations: Collection[UUID]) -> dict[UUID, list[User]]:
     """As `people_of`, for many organisations at once. One query."""
     people: dict[UUID, list[User]] = {organisation_id: [] for organisation_id in organisations}
-    found = User.objects.filter(memberships__organisation__in=organisations, is_active=True)
-    for user in found.annotate(acts_for=F("memberships__organisation")).only("email").order_by("email"):
-        people[user.acts_for].append(user)
+    for organisation_id, *who in prepared.rows(_ACTING, [list(organisations)]):
+        people[organisation_id].append(User.from_db(connection.alias, ["id", "email"], who))
     return people
+
+
+_ACTING = """
+    SELECT membership.organisation_id, person.id, person.email
+    FROM accounts_membership membership JOIN accounts_user person ON person.id = membership.user_id
+    WHERE membership.organisation_id = ANY(%s) AND person.is_active
+    ORDER BY person.email"""

@@ -19,7 +19,7 @@ from django.utils.translation import gettext as _
 
 from catalog.models import Certification, Habilitation, Offer, Provider
 from rulebook import Rules
-from ui import french
+from ui import french, prepared
 
 
 class Code(StrEnum):
@@ -316,12 +316,16 @@ def entitlements_of(
 ) -> dict[tuple[str, str], tuple[EntitlementFacts, ...]]:
     """(certification, SIRET) → the roles of that SIRET on it, in one query."""
     found: dict[tuple[str, str], tuple[EntitlementFacts, ...]] = {}
-    rows = Habilitation.objects.filter(certification__in=codes, siret__in=sirets).order_by("pk")
-    names = ("certification_id", "siret", "role", "is_active", "active_from")
-    for code, siret, role, is_active, active_from in rows.values_list(*names) if codes else ():
+    rows = prepared.rows(_ENTITLEMENTS, [list(codes), list(sirets)]) if codes else ()
+    for code, siret, role, is_active, active_from in rows:
         facts = EntitlementFacts(role=role, is_active=is_active, active_from=active_from)
         found[code, siret] = (*found.get((code, siret), ()), facts)
     return found
+
+
+_ENTITLEMENTS = """
+    SELECT certification_id, siret, role, is_active, active_from FROM catalog_habilitation
+    WHERE certification_id = ANY(%s) AND siret = ANY(%s) ORDER BY id"""
 
 
 def _qualiopi_of(provider: Provider) -> frozenset[str]:

@@ -10,7 +10,6 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, Q
 from django.utils.translation import gettext as _
 
 from accounts.actors import Actor
@@ -21,7 +20,7 @@ from dossiers import terms
 from dossiers.models import Deadline, Dossier, Transition
 from dossiers.states import ANSWER_CLOCKS, CLOCK_OF, MOVES, TO_ANSWER, ClockKind, CompletionCause, State
 from rulebook import Rules, workdays
-from ui import french
+from ui import french, prepared
 from ui.refusals import Refused
 
 # None is law: they stop slips and abuse.
@@ -269,40 +268,45 @@ def check_year(day: date, *, on: date, field: str) -> None:
 def check_counts(dossier: Dossier, *, at: datetime, rules: Rules) -> None:
     """So many requests waiting for one training action (docs/decisions.md, 4), so many sent in a day: each is
     a mail to every member of an organisation. Holder is locked."""
-    is_waiting = Q(offer_id=dossier.offer_id, state=State.REQUESTED)
-    is_recent = Q(transitions__at__gt=at - timedelta(days=1), transitions__at__lte=at)
-    counts = Dossier.objects.filter(holder_id=dossier.holder_id).aggregate(
-        waiting=Count("pk", filter=is_waiting, distinct=True),
-        sent=Count("transitions", filter=is_recent & Q(transitions__verb="submit")),
+    holder = dossier.holder_id
+    day = at - timedelta(days=1), at
+    [(waiting, sent)] = prepared.rows(
+        _COUNTS, [dossier.offer_id, State.REQUESTED.value, holder, *day, holder]
     )
-    if counts["waiting"] >= rules.simultaneous_requests_max:
+    if waiting >= rules.simultaneous_requests_max:
         raise Refused(
             _("Vous avez déjà %(count)s demandes en attente pour cette formation. Attendez une réponse.")
-            % {"count": counts["waiting"]}
+            % {"count": waiting}
         )
-    if counts["sent"] >= SENDS_A_DAY_MAX:
+    if sent >= SENDS_A_DAY_MAX:
         raise Refused(
             _("Vous avez envoyé %(count)s demandes en un jour. Vous pourrez reprendre demain.")
-            % {"count": counts["sent"]}
+            % {"count": sent}
         )
+
+
+_COUNTS = """
+    SELECT count(*) FILTER (WHERE offer_id = %s AND state = %s), (
+        SELECT count(*) FROM dossiers_transition JOIN dossiers_dossier sent ON sent.id = dossier_id
+        WHERE sent.holder_id = %s AND verb = 'submit' AND at > %s AND at <= %s
+    ) FROM dossiers_dossier WHERE holder_id = %s"""
 
 
 def check_enrolled_once(dossier: Dossier) -> None:
     """Nobody pays twice for one seat. Holder is locked."""
-    same = Dossier.objects.filter(
-        holder_id=dossier.holder_id,
-        session_id=dossier.session_id,
-        state__in=[
-            State.AWAITING_PAYMENT,
-            State.ACCEPTED,
-            State.POSTPONED,
-            State.ABSENT,
-            State.IN_TRAINING,
-        ],
-        starts_on=dossier.starts_on,
-    ).exclude(pk=dossier.pk)
-    if number := same.order_by("created_at", "id").values_list("number", flat=True).first():
-        raise Refused(_("Vous êtes déjà inscrit à cette session par le dossier %s.") % number)
+    seat = [dossier.holder_id, dossier.session_id, dossier.starts_on, dossier.pk]
+    if same := prepared.rows(_SAME_SEAT, [*seat, HAVE_A_SEAT]):
+        raise Refused(_("Vous êtes déjà inscrit à cette session par le dossier %s.") % same[0][0])
+
+
+HAVE_A_SEAT = [
+    state.value
+    for state in (State.AWAITING_PAYMENT, State.ACCEPTED, State.POSTPONED, State.ABSENT, State.IN_TRAINING)
+]
+_SAME_SEAT = """
+    SELECT number FROM dossiers_dossier
+    WHERE holder_id = %s AND session_id = %s AND starts_on = %s AND id <> %s AND state = ANY(%s)
+    ORDER BY created_at, id LIMIT 1"""
 
 
 def check_draft_count(dossier: Dossier) -> None:

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 import rulebook
 from accounts.actors import Actor
-from dossiers import announcements, clocks, locking, permissions, refunds, settlement
+from dossiers import announcements, clocks, locking, permissions, refunds, settlement, writing
 from dossiers.models import Deadline, Dossier, FundingLine, Transition
 from dossiers.states import CLOCK_OF, FINAL_STATES, MOVES, THEN, ClockKind, State
 from rights import ledger
@@ -74,17 +74,15 @@ def make(
         reason=reason,
         details=details,
     )
-    transition.save(force_insert=True)
+    clock = None
+    if target != source and target in CLOCK_OF:
+        rules = rules or rulebook.on(workdays.paris_day(at))
+        clock = new_clock(dossier, CLOCK_OF[target], at=at, rules=rules)
+    closes = outcome if target != source and source in CLOCK_OF else None
+    writing.write_move(transition, closes=closes, opens=clock)
     dossier.state, dossier.past = target, None
     if target in FINAL_STATES:
         _give_back_to_funder(dossier, by=by, at=at)
-    clock = None
-    if target != source:
-        if source in CLOCK_OF:
-            clocks.close_running(dossier, at=at, outcome=outcome)
-        if target in CLOCK_OF:
-            rules = rules or rulebook.on(workdays.paris_day(at))
-            clock = open_clock(dossier, CLOCK_OF[target], at=at, rules=rules)
     announcements.announce(dossier, transition, clock=clock, at=at)
     return transition
 

@@ -35,7 +35,7 @@ from dossiers.states import CLOCK_OF, SILENT_PARTY, TO_ANSWER, ClaimState, Clock
 from rights import ledger
 from rights.kinds import FunderKind, Origin, PocketKind
 from rulebook import Rules, workdays
-from ui import french
+from ui import french, prepared
 from ui.refusals import Refused, StalePage
 
 __all__ = ["NotAllowed", "Refused"]
@@ -163,7 +163,7 @@ def submit(
             raise Refused(_("Le prix a changé depuis l’affichage de cette page. Relisez-le avant d’envoyer."))
         dossier.asked_price_cents = price
         dossier.terms_version = rules.terms_version
-        dossier.save(update_fields=["asked_price_cents", "terms_version"])
+        prepared.save(dossier, "asked_price_cents", "terms_version")
         # What was asked, as it stands today: the organisation may move its session before it answers.
         asked = terms.of(price, dossier.session.starts_on or dossier.wished_start, dossier.session.ends_on)
         moves.make(
@@ -231,7 +231,7 @@ def propose(
         dossier.starts_on = starts_on
         dossier.ends_on = ends_on
         dossier.change_reason = change_reason.strip()
-        dossier.save(update_fields=["price_cents", "starts_on", "ends_on", "change_reason"])
+        prepared.save(dossier, "price_cents", "starts_on", "ends_on", "change_reason")
         moves.make(
             dossier,
             "propose",
@@ -954,7 +954,7 @@ def _freeze_free_until(dossier: Dossier, *, at: datetime, rules: Rules) -> None:
         raise ValueError("a proposal always has a start")
     period = clocks.free_period(accepted_at=at, starts_on=dossier.starts_on, rules=rules)
     dossier.free_until = period.expires_at
-    dossier.save(update_fields=["free_until"])
+    prepared.save(dossier, "free_until")
 
 
 def _reserve(dossier: Dossier, plan: funding.Plan, *, by: Actor, at: datetime) -> None:

@@ -24,6 +24,7 @@ from django.db import InterfaceError, OperationalError, connection, transaction
 from notices import messages
 from notices.kinds import Kind
 from notices.models import Notice
+from ui import prepared
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +35,8 @@ FIRST_PAUSE = timedelta(minutes=1)
 LONGEST_PAUSE = timedelta(hours=6)
 # RFC 5321 §4.5.4.1: the time before giving up is at least four or five days.
 GIVE_UP_AFTER = timedelta(days=5)
+# Whoever is asked comes so many seconds later, and finds what was written until then: nobody asks again.
+GATHERED_FOR = 1
 # After the broker failed, for how many seconds it is left alone: beat finds the notices anyway.
 BROKER_REST = 60
 # A server that fails so often in a row is left alone until the next run.
@@ -118,7 +121,7 @@ def write_many(letters: Iterable[Letter], *, at: datetime) -> None:
         for letter in letters
     ]
     if rows:
-        with connection.cursor() as cursor:
+        with prepared.cursor() as cursor:
             cursor.execute(_INSERT, [at, at, json.dumps(rows, ensure_ascii=False)])
         deliver_soon()
 
@@ -127,7 +130,7 @@ def write_many(letters: Iterable[Letter], *, at: datetime) -> None:
 _INSERT = """
     INSERT INTO notices_notice (id, user_id, email, kind, event_key, facts, link, created_at, next_attempt_at,
         attempts, last_error)
-    SELECT id, user_id, email, kind, event_key, facts, link, %s, %s, 0, ''
+    SELECT id, user_id, email, kind, event_key, facts, link, %s::timestamptz, %s::timestamptz, 0, ''
     FROM json_to_recordset(%s::json) AS letter (
         id uuid, user_id bigint, email text, kind text, event_key text, facts jsonb, link text)
     ON CONFLICT DO NOTHING"""
@@ -179,17 +182,23 @@ def retry(notice: Notice, *, at: datetime) -> bool:
 
 
 def _ask_for_delivery() -> None:
-    """A dead broker costs one person some seconds a minute, not everyone each time."""
-    if time.monotonic() < _broker_rests_until[0]:
+    """One question serves all that this process commits until the worker looks. A dead broker costs one
+    person some seconds a minute, not everyone each time."""
+    now = time.monotonic()
+    if now < _asked_until[0]:
         return
     try:
-        current_app.send_task(DELIVERY_TASK, expires=60, retry=False, ignore_result=True)
+        current_app.send_task(
+            DELIVERY_TASK, countdown=GATHERED_FOR, expires=60, retry=False, ignore_result=True
+        )
     except Exception:
-        _broker_rests_until[0] = time.monotonic() + BROKER_REST
+        _asked_until[0] = now + BROKER_REST
         raise  # a robust hook: Django logs it and goes on
+    # Counted from before it was sent: the worker counts from after.
+    _asked_until[0] = now + GATHERED_FOR
 
 
-_broker_rests_until = [0.0]
+_asked_until = [0.0]
 
 
 @contextmanager

@@ -225,7 +225,7 @@ def purses(holder: "HolderProfile", *, at: datetime, lock: bool = False) -> list
     """
     if lock and not connection.in_atomic_block:
         raise NotInTransaction("ledger.purses needs an open transaction.atomic() to lock")
-    with connection.cursor() as cursor:
+    with prepared.cursor() as cursor:
         cursor.execute(
             "SELECT p.id, p.kind, p.label, p.unit, p.balance, p.expires_on, p.funder_kind, p.origin,"  # noqa: S608
             " e.certifications, e.levels, e.starts_from, e.starts_until"
@@ -1169,8 +1169,12 @@ def _by_key_of(
 
 
 def _by_key(keys: Iterable[str]) -> dict[str, Movement]:
-    found = Movement.objects.raw("SELECT * FROM rights_movement WHERE key = ANY(%s)", [list(keys)])
-    return {movement.key: movement for movement in found}
+    found = {}
+    for values in prepared.rows(_KEYS, [list(keys)]):
+        movement = Movement.from_db(connection.alias, _COLUMNS, values)
+        movement.formula = json.loads(movement.formula)
+        found[movement.key] = movement
+    return found
 
 
 def _is_same(done: Movement, wanted: Movement) -> bool:
@@ -1215,7 +1219,7 @@ def _lock_with_envelopes(
 
 
 def _held(which: str, parameters: list[Any]) -> dict[uuid.UUID, Held]:
-    with connection.cursor() as cursor:
+    with prepared.cursor() as cursor:
         cursor.execute(
             "SELECT id, kind, unit, holder_id, label, expires_on, balance, envelope_id"  # noqa: S608
             f" FROM rights_pocket WHERE {which} AND balance IS NOT NULL"
@@ -1333,7 +1337,7 @@ def _open_lines(kind: PocketKind, rows: Iterable[tuple[uuid.UUID, str, uuid.UUID
         values += (pocket_id, kind.value, unit, holder_id, label[:LONGEST_LABEL])
     if not values:
         return
-    with connection.cursor() as cursor:
+    with prepared.cursor() as cursor:
         cursor.execute(
             "INSERT INTO rights_pocket"  # noqa: S608
             " (id, kind, unit, holder_id, label, funder_kind, origin, balance) VALUES "
@@ -1429,6 +1433,7 @@ def _movement(
 
 
 _COLUMNS = tuple(field.attname for field in Movement._meta.concrete_fields)
+_KEYS = f"SELECT {', '.join(_COLUMNS)} FROM rights_movement WHERE key = ANY(%s)"  # noqa: S608
 
 # One parameter, however many rows: thousands of them cost PostgreSQL more than the rows themselves.
 _INSERT = """

@@ -502,7 +502,7 @@ def test_a_broker_that_is_down_undoes_no_click(member_of, now, monkeypatch):
         raise ConnectionError
 
     monkeypatch.setattr(bulk.current_app, "send_task", down)
-    monkeypatch.setattr("notices.outbox._broker_rests_until", [0.0])  # it would rest in the tests to come
+    monkeypatch.setattr("notices.outbox._asked_until", [0.0])  # it would rest in the tests to come
     monkeypatch.setattr("dossiers.views.batches.IN_THE_PAGE_SECONDS", 0)
     dossiers = requests(1, at=now)
     batch = prepare(dossiers, at=now)
