@@ -8,8 +8,7 @@ row, nothing judged. Turn about, on one database; a check counts that both leave
     python3 dev.py run benchmarks/cycle.py [--rounds 5] [--cycles 240] [--pages 48] [--processes 8]
 
 Goals: the verbs do a quarter of the cycles of pgbench; through the pages, with session, CSRF and journal, one
-twentieth. The second is reached; the verbs are at about a seventh. Ends with 1 below one of them. Prints the
-statements of each verb, by what they are.
+twentieth. Ends with 1 below one of them. Prints the statements of each verb, by what they are.
 """
 
 import argparse
@@ -218,10 +217,20 @@ def tell_statements(place: Place) -> None:
     for dossier in drafts(place, 2):
         told = []
         for step in steps(dossier, place):
-            with CaptureQueriesContext(connection) as asked:
+            texts: list[str] = []
+
+            def note(execute, text, *rest, texts=texts):
+                texts.append(text)
+                return execute(text, *rest)
+
+            with CaptureQueriesContext(connection) as asked, connection.execute_wrapper(note):
                 step()
-            # Of a prepared statement Django does not always know the text.
-            asked_for = [query["sql"] or "prepared" for query in asked.captured_queries]
+            # Of a prepared statement Django keeps no text; of a beginning and an end it tells no wrapper.
+            sent = iter(texts)
+            asked_for = [
+                query["sql"] if query["sql"] in ("BEGIN", "COMMIT") else next(sent)
+                for query in asked.captured_queries
+            ]
             told.append((step.__name__, [in_words(statement) for statement in asked_for]))
     for verb, statements in told:
         print(f"{verb}, {len(statements)} round trips: {', '.join(statements)}")
