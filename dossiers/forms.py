@@ -164,20 +164,34 @@ class ContestForm(forms.Form):
     )
 
 
+class SomeClosedRadios(forms.RadioSelect):
+    """Radios of which those in `closed` are shown, and cannot be chosen."""
+
+    closed: frozenset[str] = frozenset()
+
+    def create_option(self, name, value, *args, **kwargs):
+        option = super().create_option(name, value, *args, **kwargs)
+        if str(value) in self.closed:
+            option["attrs"]["disabled"] = True
+        return option
+
+
 class PostponementForm(forms.Form):
     """Other dates for a confirmed registration: those of another session, or typed. `told()` once valid.
 
-    `sessions`: as `postponement.sessions_to_offer` gives them.
+    `sessions`: as `postponement.sessions_to_offer` gives them. A full one is shown, so that nobody looks for
+    it, and cannot be chosen.
     """
 
     OTHER_DAYS = "autres"
 
     session = forms.ChoiceField(
         label=_("Quelles dates proposez-vous ?"),
-        widget=forms.RadioSelect,
+        widget=SomeClosedRadios,
         error_messages={
             "required": _("Choisissez les dates que vous proposez."),
             "invalid_choice": _("Cette session n’est plus proposée : choisissez dans la liste."),
+            "full": _("Cette session est pleine. Choisissez-en une autre."),
         },
     )
     starts_on = day_field(label=_("Nouveau premier jour"), required=False)
@@ -199,9 +213,20 @@ class PostponementForm(forms.Form):
             *choices,
             (self.OTHER_DAYS, _("D’autres dates, dans la même session")),
         ]
-        if not choices:
+        self.full = frozenset(str(session.pk) for session, places in sessions if places.left == 0)
+        if len(self.full) == len(choices):  # or there is no other session at all
             self.fields["session"].initial = self.OTHER_DAYS
+        if choices:
+            self.fields["session"].widget.closed = self.full
+        else:
             self.fields["session"].widget = forms.HiddenInput()
+
+    def clean_session(self):
+        """Filled since the page was read, or sent by hand: the verb would refuse it too."""
+        session = self.cleaned_data["session"]
+        if session in self.full:
+            raise forms.ValidationError(self.fields["session"].error_messages["full"], code="full")
+        return session
 
     def clean(self):
         given = super().clean()
@@ -251,7 +276,8 @@ class ExitForm(forms.Form):
     )
     exit_reason = forms.ChoiceField(
         label=_("Pourquoi la formation s’arrête-t-elle ?"),
-        choices=[("", _("Choisissez")), *ExitReason.choices],
+        choices=ExitReason.choices,
+        widget=forms.RadioSelect,
         error_messages={"required": _("Dites pourquoi la formation s’arrête.")},
     )
 
@@ -289,6 +315,7 @@ class CompletionForm(forms.Form):
         label=_("Tout a-t-il été suivi ?"),
         choices=CompletionCause.choices,
         initial=CompletionCause.COMPLETE,
+        widget=forms.RadioSelect,
         error_messages={"required": _("Dites si tout a été suivi.")},
     )
     force_majeure = forms.BooleanField(
@@ -362,6 +389,7 @@ class InboxForm(forms.Form):
     starts_from = day_field(label=_("Début à partir du"), required=False)
     starts_to = day_field(label=_("Début jusqu’au"), required=False)
     tonight = forms.BooleanField(label=_("À répondre avant ce soir"), required=False)
+    unread = forms.BooleanField(label=_("Avec un message non lu"), required=False)
     order = forms.ChoiceField(label=_("Trier par"), choices=inbox.Order.choices, required=False)
 
     def __init__(self, *args, trainings, **kwargs):
@@ -378,6 +406,7 @@ class InboxForm(forms.Form):
             starts_from=given["starts_from"],
             starts_to=given["starts_to"],
             tonight=given["tonight"],
+            unread=given["unread"],
             order=given["order"],
         )
 

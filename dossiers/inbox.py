@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.actors import Actor
 from accounts.matching import name_key
 from catalog.models import Offer, Session
+from dossiers import threads
 from dossiers.listing import with_clock
 from dossiers.models import Dossier, Postponement
 from dossiers.permissions import visible_dossiers
@@ -67,11 +68,13 @@ class Wanted:
     starts_from: date | None = None
     starts_to: date | None = None
     tonight: bool = False
+    unread: bool = False
     order: str = Order.URGENT
 
     @property
     def is_filtered(self) -> bool:
-        return bool(self.query or self.training or self.starts_from or self.starts_to or self.tonight)
+        narrows = (self.query, self.training, self.starts_from, self.starts_to, self.tonight, self.unread)
+        return any(narrows)
 
 
 def found(actor: Actor, wanted: Wanted, *, at: datetime) -> QuerySet[Dossier]:
@@ -107,6 +110,8 @@ def _filtered(actor: Actor, wanted: Wanted, *, at: datetime) -> QuerySet[Dossier
         rows = rows.filter(begins_on__lte=wanted.starts_to)
     if wanted.tonight:
         rows = rows.filter(state__in=TIMED, due_at__gt=at, due_at__lte=_tonight(at))
+    if wanted.unread:
+        rows = threads.only_unread(rows, actor)
     return rows
 
 

@@ -27,24 +27,8 @@ from rights.kinds import PocketKind
 from rulebook import workdays
 from ui import french
 
-# Where the state they lead to does not say what happened.
-SAID_BY_THE_VERB = frozenset(
-    {
-        "cancel_late",
-        "annul_entry",
-        "report_absence",
-        "claim",
-        "grant_claim",
-        "reject_claim",
-        "correct_completion",
-        "grant_top_up",
-        "refuse_top_up",
-        "keep_dates",
-        "agree_to_dates",
-        "leave_free",
-        "undo_unanswered",
-    }
-)
+# What ends a dossier is told by its last state, « Refusée par l’organisme »; here that would not say enough.
+SAID_BY_THE_VERB = frozenset({"cancel_late", "grant_claim", "reject_claim", "leave_free", "undo_unanswered"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,17 +196,16 @@ def has_ended(line: FundingLine, *, at: datetime) -> bool:
 def _title(move: Transition) -> str:
     if move.verb == "withdraw":
         return _("Rétractation du titulaire : tout lui est rendu")
-    if move.verb == "refuse_payment":
-        return _("Paiement refusé")
-    if move.verb == "activate_top_up":
-        return _("Abondement de l’État activé")
     if move.verb == "confirm_payment":
         return _("Paiement reçu : inscription confirmée")
     if move.verb == "postpone":
         days = {name: french.day(date.fromisoformat(move.details[name])) for name in ("starts_on", "ends_on")}
         return _("Report proposé : du %(starts_on)s au %(ends_on)s") % days
-    if move.verb in SAID_BY_THE_VERB:
-        return str(VERB_WORDS[move.verb])
     if move.verb == "reinstate":
-        return _("Dossier rétabli : %(state)s") % {"state": State(move.to_state).label}
-    return str(State(move.to_state).label)
+        return _("Dossier rétabli : %(state)s") % {"state": State(move.to_state).label}
+    if move.to_state in FINAL_STATES and move.verb not in SAID_BY_THE_VERB:
+        return str(State(move.to_state).label)
+    if move.verb == "accept" and move.to_state == State.ACCEPTED:
+        return _("Proposition validée : inscription confirmée")
+    # The state says what was waited for then (« À valider par le titulaire »): it is done now.
+    return str(VERB_WORDS[move.verb])

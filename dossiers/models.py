@@ -96,8 +96,8 @@ class Dossier(models.Model):
     )
 
     # Declared by the organisation, once it has happened
-    entered_on = models.DateField(_("entré en formation le"), null=True, blank=True)
-    exited_on = models.DateField(_("sorti de formation le"), null=True, blank=True)
+    entered_on = models.DateField(_("premier jour suivi"), null=True, blank=True)
+    exited_on = models.DateField(_("dernier jour suivi"), null=True, blank=True)
     exit_reason = models.CharField(_("motif de sortie"), max_length=20, choices=ExitReason, blank=True)
 
     silent_party = models.CharField(

@@ -50,11 +50,11 @@ from ui.refusals import Refused
 FORECAST_STATES = frozenset(TO_ANSWER | {State.DRAFT, State.PROPOSED, State.FUNDER_REVIEW})
 # The verbs whose transition says where every euro went.
 SETTLING = frozenset({"cancel_late", "grant_claim", "reject_claim", "settle_absence", "validate"})
-# Those that may have something declared, claimed or contested.
-WITH_A_FILE = frozenset(OPEN_ENDED | {State.COMPLETION_VALIDATED, State.NO_SHOW, State.CANCELLED_BY_HOLDER})
-AGREED = frozenset(
-    WITH_A_FILE - {State.CANCELLED_BY_HOLDER} | {State.ACCEPTED, State.POSTPONED, State.AWAITING_PAYMENT}
-)
+# Those that may have something declared, claimed or contested. Somebody else may have cancelled while a claim
+# was looked at: what its holder wrote, and its files, are theirs to read again.
+CANCELLED = frozenset({State.CANCELLED_BY_HOLDER, State.CANCELLED_BY_PROVIDER, State.CANCELLED_BY_FUNDER})
+WITH_A_FILE = OPEN_ENDED | CANCELLED | {State.COMPLETION_VALIDATED, State.NO_SHOW}
+AGREED = WITH_A_FILE - CANCELLED | {State.ACCEPTED, State.POSTPONED, State.AWAITING_PAYMENT}
 NOT_FOR_ALL = frozenset(
     {State.PREREQUISITES_CHECK, State.FUNDER_REVIEW, State.AWAITING_PAYMENT, State.POSTPONED}
 )
@@ -290,6 +290,9 @@ def _show_money(screen: Screen, lines: list[FundingLine], *, ended_at: datetime)
                 if plan.participation_cents
                 else ""
             )
+            if dossier.state == State.FUNDER_REVIEW:
+                asked = french.euros(workflow.asked_of_funder(dossier))
+                note = " ".join([note, _("Une aide de %(amount)s est demandée.") % {"amount": asked}]).strip()
             screen.money.append((_("Il vous reste à payer"), plan.remainder_cents, note))
         screen.to_pay_cents = plan.remainder_cents
         screen.fingerprint = plan.fingerprint
@@ -358,7 +361,12 @@ def sentence(dossier: Dossier, *, due_at: datetime | None, is_overdue: bool, at:
     state = State(dossier.state)
     due = french.last_minute(due_at) if due_at else ""
     organisation, holder = dossier.provider.organisation.name, dossier.holder.display_name
-    days = {"starts": dossier.starts_on, "entered": dossier.entered_on, "exited": dossier.exited_on}
+    days = {
+        "starts": dossier.starts_on,
+        "ends": dossier.ends_on,
+        "entered": dossier.entered_on,
+        "exited": dossier.exited_on,
+    }
     names = {"organisation": organisation, "holder": holder, "due": due}
     names |= {name: french.day(day) if day else "" for name, day in days.items()}
     if is_overdue:
@@ -385,20 +393,20 @@ def sentence(dossier: Dossier, *, due_at: datetime | None, is_overdue: bool, at:
         )
         if due_at and at < due_at
         else _(
-            "Sans réponse de %(holder)s au report, l’inscription est défaite sans frais : tout est rendu."
+            "%(holder)s n’a pas répondu au report : l’inscription est défaite sans frais, tout est rendu."
         ),
         State.ABSENT: _(
-            "%(organisation)s déclare l’absence de %(holder)s au premier jour. "
-            "Une force majeure peut être expliquée jusqu’au %(due)s."
+            "%(organisation)s déclare une absence au premier jour. "
+            "%(holder)s peut expliquer une force majeure jusqu’au %(due)s."
         )
         if due_at and at < due_at
-        else _(
-            "Sans explication de %(holder)s dans le délai, l’absence compte comme une annulation tardive."
-        ),
+        else _("%(holder)s n’a pas expliqué l’absence à temps : elle compte comme une annulation tardive."),
         State.CLAIMED: _(
             "%(holder)s invoque une force majeure. Le portail décide ; rien n’est perdu d’ici là."
         ),
-        State.IN_TRAINING: _("%(holder)s est en formation depuis le %(entered)s."),
+        State.IN_TRAINING: _("%(holder)s est en formation depuis le %(entered)s.")
+        if dossier.ends_on is None or dossier.ends_on > workdays.paris_day(at)
+        else _("Le dernier jour convenu était le %(ends)s. %(organisation)s doit déclarer la fin."),
         State.ENDED: _(
             "La formation est terminée depuis le %(exited)s. %(organisation)s doit dire ce qui a été suivi."
         ),
@@ -408,31 +416,32 @@ def sentence(dossier: Dossier, *, due_at: datetime | None, is_overdue: bool, at:
         if due_at
         else _("Le service fait est contrôlé par le portail : rien n’est réglé avant sa conclusion."),
         State.COMPLETION_VALIDATED: _("Ce qui a été suivi est validé. Ce dossier est clos."),
-        State.NO_SHOW: _("Absence de %(holder)s au premier jour. Ce dossier est clos."),
+        State.NO_SHOW: _("%(holder)s n’était pas là au premier jour. Ce dossier est clos."),
         State.CANCELLED_BY_FUNDER: _("Un financeur a annulé. Tout ce qui était réservé a été rendu."),
         State.REFUSED_BY_PROVIDER: _("%(organisation)s a refusé cette demande."),
         State.REFUSED_BY_HOLDER: _("%(holder)s a refusé la proposition."),
         State.CANCELLED_BY_HOLDER: _("%(holder)s a annulé. Ce dossier est clos."),
         State.CANCELLED_BY_PROVIDER: _(
-            "Annulée du fait de %(organisation)s. Tout ce qui était réservé a été rendu."
+            "Annulée du fait de l’organisme (%(organisation)s). Tout ce qui était réservé a été rendu."
         ),
         State.CLOSED_BY_PLATFORM: _("Le portail a clos ce dossier : la formation n’est plus ouverte."),
     }
     if state == State.LAPSED:
         silent = holder if dossier.silent_party == "holder" else organisation
         return _(
-            "Sans réponse de %(silent)s dans le délai, ce dossier est sans suite. Rien n’a été débité."
+            "%(silent)s n’a pas répondu dans le délai : ce dossier est sans suite. Rien n’a été débité."
         ) % {"silent": silent}
     return sentences[state] % names
 
 
 def _facts_title(dossier: Dossier) -> str:
-    """Asked, proposed or agreed: how far both sides have come."""
+    """Asked, proposed or agreed: how far both sides have come, or had come."""
+    is_over = dossier.state in ENDED_BADLY
     if dossier.price_cents is None:
-        return _("Ce qui est demandé")
-    if dossier.state in AGREED:
-        return _("Ce qui est convenu")
-    return _("Ce qui est proposé")
+        return _("Ce qui était demandé") if is_over else _("Ce qui est demandé")
+    if dossier.state in AGREED or dossier.free_until is not None:
+        return _("Ce qui était convenu") if is_over else _("Ce qui est convenu")
+    return _("Ce qui était proposé") if is_over else _("Ce qui est proposé")
 
 
 def _facts(dossier: Dossier) -> list[tuple[str, str]]:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Count, IntegerField, Max, OuterRef, Q, QuerySet, Subquery, Value
+from django.db.models import Count, Exists, IntegerField, Max, OuterRef, Q, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce
 from django.utils.translation import gettext as _
 
@@ -62,6 +62,11 @@ def with_unread(dossiers: QuerySet[Dossier], actor: Actor) -> QuerySet[Dossier]:
     return dossiers.annotate(
         unread_messages=Coalesce(Subquery(counted, output_field=IntegerField()), Value(0))
     )
+
+
+def only_unread(dossiers: QuerySet[Dossier], actor: Actor) -> QuerySet[Dossier]:
+    """Those in which the other side has written something that this one has not read."""
+    return dossiers.filter(Exists(Message.objects.filter(_unread(actor), dossier=OuterRef("pk"))))
 
 
 def summary(dossier: Dossier, actor: Actor) -> Summary | None:

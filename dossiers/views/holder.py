@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
 from functools import partial
+from http import HTTPStatus
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -385,6 +386,7 @@ def answer(
     context = screen.context(
         shown,
         error=error,
+        is_refused=status == HTTPStatus.UNPROCESSABLE_ENTITY,
         request_form=request_form or _request_form(found),
         send_form=send_form or SendForm(),
         reason_form=reason_form or ReasonForm(),

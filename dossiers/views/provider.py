@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
+from http import HTTPStatus
 from typing import Any
 from uuid import UUID
 
@@ -346,6 +347,7 @@ def answer(
     context = screen.context(
         shown,
         error=error,
+        is_refused=status == HTTPStatus.UNPROCESSABLE_ENTITY,
         proposal_form=proposal_form or ProposalForm(initial=initial),
         refusal_form=refusal_form or RefusalForm(prefix="refusal_form"),
         call_off_form=call_off_form or ReasonForm(prefix="call_off_form"),

@@ -101,11 +101,14 @@ def logins() -> list[Login]:
     ]
 
 
-def played_organisations() -> list[str]:
-    """The organisations that the shown logins act for: a request sent to another one, nobody here answers."""
-    emails = [login.email for login in logins()]
-    own = Organisation.objects.filter(memberships__user__email__in=emails).distinct()
-    return list(own.order_by("name").values_list("name", flat=True))
+def played_organisations() -> dict[str, list[str]]:
+    """By shown login, the organisations it answers for; nobody here answers what another one is asked."""
+    found: dict[str, list[str]] = {login.email: [] for login in logins()}
+    own = Organisation.objects.filter(memberships__user__email__in=found).order_by("name")
+    for email, name in own.values_list("memberships__user__email", "name"):
+        if email in found:
+            found[email].append(name)
+    return {email: names for email, names in found.items() if names}
 
 
 def waiting_identity(*, on: date) -> StatedIdentity | None:

@@ -4,6 +4,8 @@ import re
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from django.conf import settings
+from django.test import Client
 from playwright.sync_api import Page
 
 MOST_TABS = 150
@@ -91,6 +93,10 @@ class Sitter:
         self.reach(words, tag="SUMMARY")
         self.page.keyboard.press("Enter")
 
+    def has_focus(self) -> str:
+        """What has the focus now, by the words that name it."""
+        return plain(self.page.evaluate(FOCUSED)["words"])
+
     def must_read(self, words: str) -> None:
         read = plain(self.page.locator("body").inner_text())
         assert plain(words) in read, f"« {words} » is not on {self.page.url}: {read[:2000]}"
@@ -127,14 +133,27 @@ def plain(words: str) -> str:
     return re.sub(r"\s+", " ", words).replace("’", "'").strip()
 
 
+def session_of(user) -> str:
+    """The key of a session of this user: signing in is typed in one test, not in each."""
+    client = Client()
+    client.force_login(user)
+    return client.cookies[settings.SESSION_COOKIE_NAME].value
+
+
 @pytest.fixture
 def sit_down(browser, live_server):
-    """`sit_down(javascript=True)`: a browser of one's own; what it complained of fails the test."""
+    """`sit_down(javascript=True)`: a browser of one's own; what it complained of fails the test.
+
+    `user`: who is signed in already.
+    """
     sitters, contexts = [], []
 
-    def open_one(*, javascript: bool = True) -> Sitter:
+    def open_one(*, javascript: bool = True, user=None) -> Sitter:
         context = browser.new_context(java_script_enabled=javascript, viewport=DESK, locale="fr-FR")
         context.set_default_timeout(20_000)
+        if user is not None:
+            cookie = {"name": settings.SESSION_COOKIE_NAME, "value": session_of(user), "url": live_server.url}
+            context.add_cookies([cookie])
         contexts.append(context)
         sitters.append(Sitter(context.new_page(), live_server.url))
         return sitters[-1]

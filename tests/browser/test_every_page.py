@@ -15,10 +15,10 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.conf import settings
 from django.core.management import call_command
-from django.test import Client, override_settings
+from django.test import override_settings
 from pytest_django.live_server_helper import LiveServer
 
-from tests.browser.conftest import TOO_WIDE
+from tests.browser.conftest import TOO_WIDE, session_of
 from tests.kept import kept_for_the_module
 from tests.scenes import Scene, every_scene
 from tests.scenes.stage import Stage
@@ -86,7 +86,7 @@ def seat(stage, server, browser, django_db_blocker):
     contexts, pages = [], {}
     # Signed in before the first test: what a test writes is in a transaction that the server cannot see.
     with django_db_blocker.unblock():
-        keys = {who: _session_of(stage.user(who)) for who in {scene.who for scene in SCENES} if who}
+        keys = {who: session_of(stage.user(who)) for who in {scene.who for scene in SCENES} if who}
 
     def page_of(who: str):
         if who not in pages:
@@ -105,12 +105,6 @@ def seat(stage, server, browser, django_db_blocker):
     yield page_of
     for context in contexts:
         context.close()
-
-
-def _session_of(user) -> str:
-    client = Client()
-    client.force_login(user)
-    return client.cookies[settings.SESSION_COOKIE_NAME].value
 
 
 @pytest.fixture(scope="module")

@@ -8,13 +8,15 @@ from datetime import datetime, time, timedelta
 import pytest
 from django.urls import reverse
 
-from dossiers import deadlines, inbox
+from accounts.actors import Role
+from dossiers import deadlines, inbox, messages
 from dossiers.models import Transition
 from dossiers.states import OPEN_ENDED, State
 from rulebook import workdays
 from tests.factories.accounts import HolderFactory
 from tests.factories.catalog import SessionFactory
 from tests.factories.dossiers import DossierFactory, bring, in_business_days, provider_actor
+from tests.factories.messages import MessageFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -169,6 +171,21 @@ def test_dates_training_and_tonight_narrow_the_list(at):
     assert names(actor, at, tonight=True) == set()
     last_day = dossier.deadlines.get(closed_at=None).due_at - timedelta(hours=5)
     assert names(actor, last_day, tonight=True) == {"Ici", "Plus tard"}
+
+
+def test_those_with_a_message_that_nobody_has_read_are_found_in_every_tab(member_of, at):
+    told = MessageFactory(at=at).dossier
+    ours = MessageFactory(dossier=another(told, at=at, requested=True), role=Role.PROVIDER, at=at)
+    another(told, at=at, requested=True)
+    actor = provider_actor(told.provider)
+    seen = [row.pk for row in inbox.found(actor, inbox.Wanted(unread=True), at=at)]
+    assert seen == [told.pk]  # what one has written oneself was never unread
+    assert inbox.counts(actor, inbox.Wanted(unread=True), at=at)[inbox.View.ALL] == 1
+    page = member_of(told).get(reverse("provider_inbox"), {"unread": "on"})
+    assert shown(page) == [told.pk]
+    assert "Effacer les filtres" in page.text
+    messages.mark_read(told.pk, by=actor, at=at, until=ours.pk)
+    assert not inbox.found(actor, inbox.Wanted(unread=True), at=at).exists()
 
 
 def test_the_order_is_the_one_asked_for(at):

@@ -717,7 +717,11 @@ def test_a_full_session_is_said_to_be_and_refused(client, accepted, at):
     new = another_session(accepted, at=at, places=1)
     DossierFactory(accepted=True, at=at, session=new)
     client.force_login(provider_actor(accepted.provider).user)
-    assert "complète" in client.get(reverse("provider_dossier", args=[accepted.pk])).text
+    page = client.get(reverse("provider_dossier", args=[accepted.pk]))
+    assert "complète" in page.text
+    choices = page.context["postpone_form"]["session"].subwidgets
+    assert [bool(each.data["attrs"].get("disabled")) for each in choices] == [True, False]
+    assert choices[1].data["selected"]  # nothing else is left to choose
     sent = {"request_id": str(uuid.uuid4()), "postpone-session": str(new.pk), "postpone-reason": "x"}
     answer = client.post(reverse("provider_postpone", args=[accepted.pk]), sent)
     assert answer.status_code == 422

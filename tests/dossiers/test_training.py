@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from django.urls import reverse
+from django.utils.html import escape
 
 from accounts.actors import SYSTEM
 from accounts.permissions import NotAllowed
@@ -288,7 +289,7 @@ def test_an_absence_explained_by_force_majeure_is_decided_too(accepted, at, verb
         ("call_off_for_funder", State.CANCELLED_BY_FUNDER),
     ],
 )
-def test_whoever_cancels_while_a_claim_is_looked_at_gives_everything_back(far, verb, state):
+def test_whoever_cancels_while_a_claim_is_looked_at_gives_everything_back(client, far, verb, state):
     moment = far.free_until
     claimed(far, at=moment)
     assert act(verb, far, at=moment, reason="Session supprimée.").state == state
@@ -296,6 +297,16 @@ def test_whoever_cancels_while_a_claim_is_looked_at_gives_everything_back(far, v
     made = Claim.objects.get(dossier=far)
     assert (made.state, made.decided_at, made.decided_by) == ("moot", moment, None)
     assert made.reason
+    # Its holder still reads what they wrote, with its files; the organisation, that nobody decides any more.
+    client.force_login(far.holder.user)
+    page = client.get(reverse("dossier", args=[far.pk])).text
+    decided = str(made.get_state_display()).lower()
+    for words in (made.words, made.evidence.get().file_name, decided, made.reason):
+        assert escape(words) in page
+    client.force_login(provider_actor(far.provider).user)
+    page = client.get(reverse("provider_dossier", args=[far.pk])).text
+    assert decided in page
+    assert escape(made.words) not in page
     with pytest.raises(Refused):
         act("reject_claim", far, at=moment, reason="Vu.")
     assert integrity.check() == []

@@ -45,7 +45,7 @@ def test_an_organisation_says_nothing(visit, member_of, letters, as_at, at):
     with as_at(later):
         holder = visit(user)
         holder.open(f"/mes-dossiers/{dossier.pk}")
-        holder.must_say(f"Sans réponse de {dossier.provider.organisation.name} dans le délai")
+        holder.must_say(f"{dossier.provider.organisation.name} n’a pas répondu dans le délai")
         # She tidies her list; the organisation keeps its trace.
         holder.press("Retirer de ma liste")
         holder.must_say(f"Le dossier {dossier.number} n'est plus dans votre liste.")

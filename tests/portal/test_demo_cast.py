@@ -147,7 +147,11 @@ def test_the_logins_shown_open(client):
         "Administration",
         "Administration (2e personne)",
     ]
-    assert "Atelier des Lices (démonstration), " in run("demo_logins")
+    said = [line for line in run("demo_logins").splitlines() if line.startswith("Pour jouer les deux côtés")]
+    assert [line.split()[5] for line in said] == ["double@exemple.invalid", "organisme@exemple.invalid"]
+    assert "Boussole Bilans (démonstration)" in said[0]
+    assert "Atelier des Lices (démonstration), " in said[1]
+    assert said[1].endswith("Son menu passe de l’une à l’autre")
     for _role, email, password in shown:
         assert password == PASSWORD
         assert client.login(username=email, password=password)

@@ -58,6 +58,7 @@ from tests.factories.catalog import (
 )
 from tests.factories.dossiers import (
     DossierFactory,
+    a_proof,
     act,
     admin_actor,
     bring,
@@ -100,10 +101,23 @@ CONTESTING = "conteste@exemple.invalid"
 TOO_LATE = "trop-tard@exemple.invalid"
 TO_POSTPONE = "a-reporter@exemple.invalid"
 POSTPONED = "reportee@exemple.invalid"
+MOOT = "sans-objet@exemple.invalid"
 TALKING = "bavarde@exemple.invalid"
 ANSWERING = "repond@exemple.invalid"
 SILENCED = "gele-et-bavard@exemple.invalid"
 DECLARING = "declarante@exemple.invalid"
+# One person per state: « proposed@exemple.invalid »…
+ASKED = (
+    DossierState.PROPOSED,
+    DossierState.FUNDER_REVIEW,
+    DossierState.AWAITING_PAYMENT,
+    DossierState.REFUSED_BY_PROVIDER,
+    DossierState.REFUSED_BY_HOLDER,
+    DossierState.CANCELLED_BY_HOLDER,
+    DossierState.CANCELLED_BY_PROVIDER,
+    DossierState.CANCELLED_BY_FUNDER,
+    DossierState.LAPSED,
+)
 # One person per state of a payment: « paie-attend@exemple.invalid »…
 PAYING = "paie"
 
@@ -506,6 +520,22 @@ def _trainings() -> None:
     DossierFactory(holder=taken, session=full, at=at, accepted=True)
     learner(TO_POSTPONE, "Okonkwo", starts=20, accepted=True)
     put_off(learner(POSTPONED, "Lindqvist", starts=24, accepted=True), at=at)
+    learner("invoque@exemple.invalid", "Sissoko", starts=-4, claimed=True)
+    learner("jamais-venue@exemple.invalid", "Tran", starts=-25, no_show=True)
+    moot = learner(MOOT, "Baptiste", starts=6, accepted=True)
+    act("claim", moot, at=at, words="Je suis hospitalisée pour un mois.", files=[a_proof()])
+    act("call_off", moot, at=at, reason="La session est supprimée.")
+    # What has just been asked, in each state that a request may come to.
+    for state in ASKED:
+        session = SessionFactory(offer=offer, starts_on=in_business_days(at, 40), ends_on=in_days(90))
+        holder = HolderFactory(
+            user=UserFactory(email=f"{state}@exemple.invalid"), birth_name="Moulin", first_names="Élodie"
+        )
+        is_paying = state == DossierState.AWAITING_PAYMENT
+        asked = DossierFactory(
+            holder=holder, session=session, at=at - timedelta(days=3), awaiting_payment=is_paying
+        )
+        bring(asked, state, at=at - timedelta(days=3))
     # Asked today: where prerequisites are looked at, and where something is missing.
     careful = OfferFactory(
         title="Soudure à l’arc", has_prerequisites=True, provider=offer.provider, sessions=0

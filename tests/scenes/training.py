@@ -5,7 +5,16 @@ from django.urls import reverse
 from dossiers.models import Claim
 from dossiers.states import ClaimState, State
 from tests.scenes import ADMIN, Scene, fill, page, send
-from tests.scenes.stage import CONTESTING, NEW_ORGANISATION, POSTPONED, TEACHING, TO_POSTPONE, TOO_LATE
+from tests.scenes.stage import (
+    ASKED,
+    CONTESTING,
+    MOOT,
+    NEW_ORGANISATION,
+    POSTPONED,
+    TEACHING,
+    TO_POSTPONE,
+    TOO_LATE,
+)
 
 NOEMIE = "stagiaire@exemple.invalid"
 
@@ -16,6 +25,11 @@ def mine(of: str, name: str = "dossier", **fields):
 
 def theirs(name: str = "provider_dossier", **fields):
     return lambda stage: reverse(name, args=[stage.dossier(by=TEACHING, **fields).pk])
+
+
+def asked(state: State):
+    """Of the one person in that state: what it says on the organisation's side."""
+    return theirs(holder__user__email=f"{state}@exemple.invalid")
 
 
 def a_claim(name: str):
@@ -45,7 +59,7 @@ def declare_an_impossible_entry(shown) -> None:
 
 
 def estimate(shown) -> None:
-    shown.select_option("[name=cause]", "left")
+    shown.check("[name=cause][value=left]")
     shown.fill("[name=done_hours]", "14")
     shown.fill("[name=words]", "Partie le troisième jour.")
     with shown.expect_navigation():
@@ -108,6 +122,12 @@ SCENES = [
         then=open_the_way_out,
     ),
     Scene("training/holder-claimed", NOEMIE, mine(NOEMIE, state=State.CLAIMED), shows=("certificat.pdf",)),
+    Scene(
+        "training/holder-claim-moot",
+        MOOT,
+        mine(MOOT),
+        shows=("sans objet, tout est rendu", "Je suis hospitalisée pour un mois.", "certificat.pdf"),
+    ),
     Scene("training/holder-no-show", NOEMIE, mine(NOEMIE, state=State.NO_SHOW), shows=("Droits perdus",)),
     Scene("training/holder-funder-cancelled", NOEMIE, mine(NOEMIE, state=State.CANCELLED_BY_FUNDER)),
     Scene("training/holder-too-late", TOO_LATE, mine(TOO_LATE), shows=("Vous perdez", "Gardé en avoir")),
@@ -135,7 +155,10 @@ SCENES = [
         shows=("prérequis",),
     ),
     Scene(
-        "training/holder-funder-asked", NOEMIE, mine(NOEMIE, state=State.FUNDER_REVIEW), shows=("financeur",)
+        "training/holder-funder-asked",
+        NOEMIE,
+        mine(NOEMIE, state=State.FUNDER_REVIEW),
+        shows=("Une aide de 1 500,00 € est demandée",),
     ),
     Scene(
         "training/holder-funder-to-ask",
@@ -216,6 +239,25 @@ SCENES = [
         theirs(state=State.COMPLETION_VALIDATED),
         shows=("Ce qui vous est dû",),
     ),
+    Scene(
+        "training/provider-claimed",
+        TEACHING,
+        theirs(state=State.CLAIMED),
+        shows=("Force majeure à l’examen", "Le portail décide"),
+    ),
+    Scene(
+        "training/provider-no-show",
+        TEACHING,
+        theirs(state=State.NO_SHOW),
+        shows=("n’était pas là au premier jour", "Ce qui vous est dû"),
+    ),
+    Scene(
+        "training/provider-claim-moot",
+        TEACHING,
+        theirs(holder__user__email=MOOT),
+        shows=("sans objet, tout est rendu", "La session est supprimée."),
+    ),
+    *(Scene(f"training/provider-{state.replace('_', '-')}", TEACHING, asked(state)) for state in ASKED),
     Scene("training/provider-due", TEACHING, page("provider_due"), shows=("Dossier par dossier",)),
     Scene("training/provider-due-none", NEW_ORGANISATION, page("provider_due"), shows=("Rien n’est dû",)),
     # --- The administration

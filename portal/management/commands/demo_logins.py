@@ -21,8 +21,9 @@ class Command(BaseCommand):
         for login in found:
             password = login.password or "(mot de passe changé)"
             self.stdout.write(f"{login.role:{width}}  {login.email:{mail_width}}  {password}")
-        played = ", ".join(people.played_organisations())
-        self.stdout.write(f"Pour jouer les deux côtés, envoyez une demande à : {played}")
+        for email, names in people.played_organisations().items():
+            several = ". Son menu passe de l’une à l’autre" if len(names) > 1 else ""
+            self.stdout.write(f"Pour jouer les deux côtés, {email} répond pour : {', '.join(names)}{several}")
         waiting = people.waiting_identity(on=workdays.paris_day(timezone.now()))
         if waiting is None:
             self.stdout.write("Tous les comptes de démonstration sont activés.")
