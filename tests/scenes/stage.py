@@ -526,8 +526,9 @@ def _trainings() -> None:
     act("claim", moot, at=at, words="Je suis hospitalisée pour un mois.", files=[a_proof()])
     act("call_off", moot, at=at, reason="La session est supprimée.")
     # What has just been asked, in each state that a request may come to.
+    mending = OfferFactory(title="Retouches de vêtements", provider=offer.provider, sessions=0)
     for state in ASKED:
-        session = SessionFactory(offer=offer, starts_on=in_business_days(at, 40), ends_on=in_days(90))
+        session = SessionFactory(offer=mending, starts_on=in_business_days(at, 40), ends_on=in_days(90))
         holder = HolderFactory(
             user=UserFactory(email=f"{state}@exemple.invalid"), birth_name="Moulin", first_names="Élodie"
         )
