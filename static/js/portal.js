@@ -45,7 +45,9 @@
     });
   };
 
-  const focusFirst = (root) => root.querySelector("[data-focus]")?.focus();
+  /* What went wrong before what is named: a panel has both. */
+  const focusFirst = (root) =>
+    (root.querySelector("[data-focus][role=alert]") ?? root.querySelector("[data-focus]"))?.focus();
 
   // --- Fields: long answers are counted, passwords can be shown, a file dropped is seen coming
   const count = (note) => {

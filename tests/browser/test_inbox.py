@@ -48,6 +48,11 @@ def beside(sitter, name):
     sitter.page.locator("#panneau h2", has_text=name).wait_for()
 
 
+def focus_comes_to(page, words):
+    """Once the panel has come or gone: that is not done within the key itself."""
+    page.wait_for_function("words => document.activeElement.textContent.trim() === words", arg=words)
+
+
 def test_a_clerk_answers_without_leaving_the_list(clerk, requests):
     page, keys = clerk.page, clerk.page.keyboard
     clerk.reach("Ana Un", tag="A")
@@ -63,11 +68,11 @@ def test_a_clerk_answers_without_leaving_the_list(clerk, requests):
     beside(clerk, "Bao Deux")
     assert page.url.endswith("/demandes")
     # The focus has followed; Escape gives the place back.
-    page.wait_for_function("() => document.activeElement.textContent.trim() === 'Bao Deux'")
+    focus_comes_to(page, "Bao Deux")
     assert page.locator("tr.is-current").count() == 1
     keys.press("Escape")
     assert page.locator("#panneau > *").count() == 0
-    assert page.evaluate(FOCUSED) == "Bao Deux"
+    focus_comes_to(page, "Bao Deux")
     # A price that changes is checked while it is typed, then explained, then sent; the next one comes.
     keys.press("Enter")
     beside(clerk, "Bao Deux")
@@ -84,7 +89,7 @@ def test_a_clerk_answers_without_leaving_the_list(clerk, requests):
     answered = Dossier.objects.get(pk=requests[1].pk)
     assert (answered.state, answered.price_cents) == (State.PROPOSED, 90_000)
     keys.press("Escape")
-    assert page.evaluate(FOCUSED) == "Ana Un"
+    focus_comes_to(page, "Ana Un")
 
 
 def test_an_answer_that_is_begun_is_not_lost_without_a_question(clerk):
@@ -106,6 +111,22 @@ def test_an_answer_that_is_begun_is_not_lost_without_a_question(clerk):
     page.once("dialog", lambda dialog: dialog.accept())
     keys.press("Escape")
     assert page.locator("#panneau > *").count() == 0
+
+
+def test_an_answer_that_is_refused_beside_the_list_gives_the_focus_to_its_faults(clerk, requests):
+    page, keys = clerk.page, clerk.page.keyboard
+    clerk.reach("Ana Un", tag="A")
+    keys.press("Enter")
+    beside(clerk, "Ana Un")
+    clerk.write("Prix TTC en euros", "900")
+    page.get_by_text("Donnez une raison").wait_for()
+    clerk.reach("Envoyer la proposition", tag="BUTTON")
+    keys.press("Enter")
+    page.wait_for_function("() => document.activeElement.id === 'erreurs'")
+    keys.press("Tab")
+    keys.press("Enter")
+    assert page.evaluate("document.activeElement.name") == "change_reason"
+    assert Dossier.objects.get(pk=requests[0].pk).state == State.REQUESTED
 
 
 def test_on_a_phone_a_request_is_a_page_of_its_own(clerk):

@@ -109,7 +109,12 @@ def test_the_way_out_is_read_closed_and_opened_again(sit_down, at):
     assert holder.has_focus() == "Me rétracter"
     assert again(dossier).state == State.ACCEPTED
     holder.page.keyboard.press("Enter")
-    holder.write("Pourquoi", "Un imprévu.")
+    holder.reach("Pourquoi")
+    holder.page.keyboard.insert_text("Trop long. " * 200)
+    holder.press("Me rétracter et tout récupérer")
+    go_to_the_first_fault(holder, says="Pourquoi", field="reason")
+    holder.page.keyboard.press("Control+A")
+    holder.page.keyboard.type("Un imprévu.")
     holder.press("Me rétracter et tout récupérer")
     holder.must_read("Annulée par le titulaire")
     assert again(dossier).state == State.CANCELLED_BY_HOLDER
