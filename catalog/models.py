@@ -437,6 +437,12 @@ class Offer(models.Model):
     is_draft = models.BooleanField(
         _("brouillon"), default=False, db_default=False, help_text=_("En cours d’écriture, jamais publiée.")
     )
+    is_demonstration = models.BooleanField(
+        _("de démonstration"),
+        default=False,
+        db_default=False,
+        help_text=_("Inventée par generate_catalogue ; l’offre le dit."),
+    )
     is_handmade = models.BooleanField(
         _("écrite dans le portail"), default=False, db_default=False, help_text=_("Et non importée.")
     )

@@ -219,6 +219,7 @@ def _with_sessions(offers: OfferQuerySet, *, on: date, rules: Rules) -> OfferQue
                 "extra_fees_cents",
                 "town_name",
                 "postal_code",
+                "is_demonstration",
             ),
             *("provider__organisation__name", "certification__code", "certification__title"),
             "certification__registered_until",
