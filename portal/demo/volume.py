@@ -58,13 +58,15 @@ _PAIRS = f"""
         WHERE NOT c.withdrawn AND c.registered_until >= %(on)s
             AND (c.effective_on IS NULL OR c.effective_on <= %(on)s)
     ) AS pair;
-    ALTER TABLE demo_pair ADD PRIMARY KEY (number)"""  # noqa: S608 - made of our own words only
+    ALTER TABLE demo_pair ADD PRIMARY KEY (number);
+    ANALYZE demo_pair"""  # noqa: S608 - made of our own words only
 # Large towns teach more: each takes a share as large as its population.
 _TOWNS = """
     DROP TABLE IF EXISTS demo_town;
     CREATE TEMPORARY TABLE demo_town AS
-    SELECT code, sum(population) OVER (ORDER BY code) AS up_to FROM catalog_town WHERE population > 0;
-    CREATE INDEX ON demo_town (up_to)"""
+    SELECT code, (sum(population) OVER (ORDER BY code))::float AS up_to FROM catalog_town WHERE population > 0;
+    CREATE INDEX ON demo_town (up_to);
+    ANALYZE demo_town"""
 _ENTITLE = f"""
     INSERT INTO catalog_habilitation (certification_id, siret, name, role, is_active, active_from)
     SELECT c.code, partner.siret, partner.name, %(role)s, true, NULL

@@ -8,6 +8,7 @@ from catalog.models import Habilitation, Offer, Provider, Session
 from portal.demo import volume
 from rulebook import workdays
 from tests.factories.catalog import CertificationFactory, ProviderFactory, TownFactory
+from tests.factories.dossiers import DossierFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -98,8 +99,6 @@ def test_an_invented_offer_says_so(generate, client):
 
 
 def test_what_somebody_enrolled_for_stays_when_the_rest_is_removed(generate, at):
-    from tests.factories.dossiers import DossierFactory
-
     generate(20)
     session = Session.objects.order_by("id").first()
     DossierFactory(session=session)

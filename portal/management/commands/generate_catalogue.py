@@ -1,4 +1,4 @@
-"""`manage.py generate_catalogue --offers N`: as many invented offers on the real registers (portal/demo/volume.py)."""
+"""`manage.py generate_catalogue --offers N`: invented offers on the real registers (portal.demo.volume)."""
 
 import sys
 
