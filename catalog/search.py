@@ -14,13 +14,13 @@ from uuid import UUID
 from django.contrib.postgres.search import SearchQuery as TextQuery
 from django.contrib.postgres.search import SearchRank
 from django.core.paginator import Page, Paginator
-from django.db import connection, models, transaction
+from django.db import connection, connections, models, router, transaction
 from django.db.models import F, OuterRef, Q, Subquery, Value
 from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 
 from catalog.geography import Circle, Distance, name_key
-from catalog.models import Offer, OfferQuerySet, Session, Town, exists_one_by_one
+from catalog.models import Offer, OfferQuerySet, Session, Town, Word, exists_one_by_one
 from rulebook import Rules, workdays
 
 PAGE_SIZE = 20
@@ -244,7 +244,7 @@ def _suggestion(query: SearchQuery, *, on: date, rules: Rules) -> str:
 
 def nearest_words(keys: Collection[str]) -> dict[str, str]:
     """Unknown word without accents → the word of the catalogue most like it, if one is like it at all."""
-    with connection.cursor() as cursor:
+    with connections[router.db_for_read(Word)].cursor() as cursor:
         cursor.execute(
             """
             SELECT typed.key, nearest.spelling

@@ -152,6 +152,11 @@ DATABASES["default"] |= {
         "options": database.limits(env.int("STATEMENT_SECONDS", default=database.PAGE_SECONDS)),
     },
 }
+if replica := env("DATABASE_REPLICA_URL", default=""):
+    DATABASES["replica"] = DATABASES["default"] | env.db_url_config(
+        replica, engine="django.db.backends.postgresql"
+    )
+    DATABASE_ROUTERS = ["ui.replica.Router"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 REDIS_URL = env("REDIS_URL")
 CACHES = {

@@ -15,10 +15,12 @@ from catalog.search import find_towns
 from catalog.search import search as find_offers
 from rulebook import workdays
 from ui.htmx import page_or_fragment
+from ui.replica import from_replica
 
 
 @login_not_required
 @require_safe
+@from_replica
 def search(request):
     today = workdays.paris_day(timezone.now())
     rules = rulebook.on(today)
@@ -38,6 +40,7 @@ def search(request):
 
 @login_not_required
 @require_safe
+@from_replica
 def offer(request, offer_id):
     today = workdays.paris_day(timezone.now())
     rules = rulebook.on(today)
@@ -62,6 +65,7 @@ def offer(request, offer_id):
 
 @login_not_required
 @require_safe
+@from_replica
 def town_suggestions(request):
     """Options for the list beside the town field: `town`, at least two characters."""
     text = request.GET.get("town", "").replace("\0", "")[:100].strip()
