@@ -64,7 +64,8 @@ _PAIRS = f"""
 _TOWNS = """
     DROP TABLE IF EXISTS demo_town;
     CREATE TEMPORARY TABLE demo_town AS
-    SELECT code, (sum(population) OVER (ORDER BY code))::float AS up_to FROM catalog_town WHERE population > 0;
+    SELECT code, (sum(population) OVER (ORDER BY code))::float AS up_to
+    FROM catalog_town WHERE population > 0;
     CREATE INDEX ON demo_town (up_to);
     ANALYZE demo_town"""
 _ENTITLE = f"""
