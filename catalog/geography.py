@@ -13,6 +13,7 @@ from functools import lru_cache
 
 from django.db import models
 from pyproj import Transformer
+from pyproj.enums import TransformDirection
 
 # Official projections (order of 2000-12-26 as amended): territory's department → EPSG code.
 MAINLAND_GRID = "EPSG:2154"
@@ -107,6 +108,14 @@ def point_of(*, latitude: float, longitude: float, department: str) -> Point:
     """Degrees (WGS 84) to metres in the grid of that department's territory."""
     x, y = _transformer(grid_of(department)).transform(longitude, latitude)
     return Point(round(x, 1), round(y, 1))
+
+
+def degrees_of(point: Point, *, department: str) -> tuple[float, float]:
+    """Metres in that department's grid to (latitude, longitude) in degrees."""
+    longitude, latitude = _transformer(grid_of(department)).transform(
+        point.x, point.y, direction=TransformDirection.INVERSE
+    )
+    return latitude, longitude
 
 
 SAINTS = {"st": "saint", "ste": "sainte"}

@@ -51,6 +51,10 @@ SYNONYMS = {"b": "strong", "i": "em", "div": "p"}
 MARKUP = re.compile(r"</?[a-zA-Z][^<>]*>")
 # Longer is refused (edof_schema): cleaned no further, so that one text never keeps the worker.
 CLEANED_MAX = 10_000
+# What stands where the format wants something and nothing is said: as catalog.exporting writes it, as many
+# real files do. No address ends in « .invalid » (RFC 2606), no number is all zeros.
+NOT_SAID = "Non précisé."
+NO_EMAIL, NO_PHONE = "inconnu@exemple.invalid", "0000000000"
 is_web_address = URLValidator(schemes=["http", "https"])
 
 
@@ -237,9 +241,9 @@ class _Training:
     def _read_texts(self) -> None:
         self.fields = {
             "title": values.line(html.unescape(MARKUP.sub(" ", _text(self.element, "intitule-formation")))),
-            "objectives": rich(_text(self.element, "objectif-formation")),
-            "content": rich(_text(self.element, "contenu-formation")),
-            "expected_results": rich(_text(self.element, "resultats-attendus")),
+            "objectives": rich(_said(self.element, "objectif-formation")),
+            "content": rich(_said(self.element, "contenu-formation")),
+            "expected_results": rich(_said(self.element, "resultats-attendus")),
         }
         summary = _extra(_child(self.element, "extras"), "resume-contenu")
         self.fields["summary"] = rich(_extra_text(summary))
@@ -408,6 +412,7 @@ class _ActionReader:
             coordinates = self.element.find("/".join(map(_tag, ("lieu-de-formation", "coordonnees"))))
         email = _child(coordinates, "courriel")
         address = values.line(email.text) if email is not None else ""
+        address = "" if address.lower().endswith(".invalid") else address
         if address:
             try:
                 validate_email(address)
@@ -416,9 +421,10 @@ class _ActionReader:
                     email, _("« %(email)s » n'est pas une adresse e-mail.") % {"email": values.short(address)}
                 )
         phone = coordinates.find(f"{_tag('telfixe')}/{_tag('numtel')}") if coordinates is not None else None
+        number = values.line(phone.text)[:20] if phone is not None else ""
         self.action.fields |= {
             "contact_email": address[:254],
-            "contact_phone": values.line(phone.text)[:20] if phone is not None else "",
+            "contact_phone": number if number.strip("0") else "",
         }
 
     def _read_place(self, mode: str) -> None:
@@ -537,6 +543,11 @@ def _text(element, name: str) -> str:
     return (child.text or "").translate(WINDOWS) if child is not None else ""
 
 
+def _said(element, name: str) -> str:
+    text = _text(element, name)
+    return "" if text.strip() == NOT_SAID else text
+
+
 def _extras(extras, info: str) -> Iterator:
     """Every `<extra info=…>` below, however deep: the format nests them freely."""
     if extras is not None:
@@ -601,7 +612,7 @@ def _street(address) -> str:
     )
     lines = [values.line((line.text or "").translate(WINDOWS)) for line in address.findall(_tag("ligne"))]
     parts = [*lines, " ".join(way.split()), values.line(_extra_text(_extra(extras, "ligne5-adresse")))]
-    return ", ".join(dict.fromkeys(part for part in parts if part))
+    return ", ".join(dict.fromkeys(part for part in parts if part not in ("", NOT_SAID)))
 
 
 def _euros(cents: int) -> str:

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -13,11 +13,11 @@ from django.views.decorators.http import require_POST, require_safe
 
 import rulebook
 from accounts.permissions import provider_required
-from catalog import editing, listing, publishing
+from catalog import editing, exporting, listing, publishing
 from catalog.forms import BulkForm, OwnOffersForm
 from catalog.guards import NotReady
 from catalog.listing import Shown
-from catalog.models import Offer
+from catalog.models import Offer, Provider
 from catalog.views.requests import own_offers
 from rulebook import workdays
 from ui.htmx import page_or_fragment
@@ -56,6 +56,30 @@ def _tabs(request: HttpRequest, counts: dict[str, int], state: str) -> list[tupl
 
     tabs = [(_("Toutes"), address(""), sum(counts.values()), state == "")]
     return tabs + [(str(each.label), address(each), counts[each], state == each) for each in Shown]
+
+
+@provider_required
+@require_safe
+def export(request: HttpRequest) -> HttpResponse:
+    """What the file would hold, and what it would not, before it is taken."""
+    provider = get_object_or_404(Provider, pk=request.actor.organisation_id)
+    context = {
+        "told": exporting.preview(provider),
+        "breadcrumbs": [(_("Mes offres"), reverse("provider_offers")), (_("Exporter"), None)],
+    }
+    return render(request, "catalog/provider/export.html", context)
+
+
+@provider_required
+@require_safe
+def export_file(request: HttpRequest) -> StreamingHttpResponse:
+    provider = get_object_or_404(Provider, pk=request.actor.organisation_id)
+    day = workdays.paris_day(timezone.now())
+    return StreamingHttpResponse(
+        exporting.export(provider),
+        content_type="application/xml; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="catalogue-{day:%Y-%m-%d}.xml"'},
+    )
 
 
 @provider_required
