@@ -294,6 +294,8 @@ ROWS = (
     Row("provider_session", "POST", an_own_session, LOGIN, 403, 403, 422, 404, 403),
     Row("provider_session_recruitment", "POST", an_own_session, LOGIN, 403, 403, 302, 404, 403),
     Row("provider_session_delete", "POST", an_own_session, LOGIN, 403, 403, 302, 404, 403),
+    Row("provider_export", "GET", None, LOGIN, 403, 403, 200, 200, 403),
+    Row("provider_export_file", "GET", None, LOGIN, 403, 403, 200, 200, 403),
     Row("provider_imports", "GET", None, LOGIN, 403, 403, 200, 200, 403),
     Row("provider_import_new", "GET", None, LOGIN, 403, 403, 200, 200, 403),
     Row("provider_import_new", "POST", None, LOGIN, 403, 403, 422, 422, 403),

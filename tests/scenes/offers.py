@@ -107,6 +107,8 @@ SCENES = [
     Scene("offers/hidden", WRITER, offer("provider_offer", "Bureautique"), shows=("Masquée",)),
     Scene("offers/closed", WRITER, offer("provider_offer", "Secrétariat médical"), shows=("Pourquoi",)),
     Scene("offers/others", NEW_ORGANISATION, offer("provider_offer", "Bureautique"), status=404),
+    Scene("offers/export", WRITER, page("provider_export"), shows=("n’y seront pas",)),
+    Scene("offers/export-none", NEW_ORGANISATION, page("provider_export"), shows=("Aucune de vos offres",)),
     Scene("imports/list", WRITER, page("provider_imports"), shows=("Fichier illisible",)),
     Scene("imports/list-empty", NEW_ORGANISATION, page("provider_imports"), shows=("Aucun import",)),
     Scene("imports/new", NEW_ORGANISATION, page("provider_import_new"), shows=("css=.drop",)),

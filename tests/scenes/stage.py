@@ -581,7 +581,14 @@ def _catalogue_desk() -> None:
     SessionFactory(offer=shown, permanent=True, details="Une rentrée par mois.", places=8)
     SessionFactory(offer=shown, starts_on=in_days(-90), ends_on=in_days(-60))
     OfferFactory(provider=provider, title="Secrétariat médical", certification__ended=True)
-    OfferFactory(provider=provider, title="Bureautique", is_published=False, is_handmade=True)
+    OfferFactory(
+        provider=provider,
+        title="Bureautique",
+        is_published=False,
+        is_handmade=True,
+        town=town,
+        postal_code="69001",
+    )
     draft = {"provider": provider, "is_draft": True, "is_published": False, "is_handmade": True}
     OfferFactory(**draft, title="", mode="", hours=None, price_cents=0, sessions=0)
     OfferFactory(**draft, title="Comptabilité", objectives="Tenir les comptes.", town=town)
