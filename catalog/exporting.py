@@ -1,8 +1,8 @@
 """An organisation's catalogue as a file of the portal's format (EDOF 5r2), which `import_catalogue` reads.
 
 Read back, an offer is what it was. What the format asks and an offer does not say stands there as a blank
-that the importer knows (`edof.NOT_SAID` and its like). Drafts are left out; an offer that the format cannot
-say is left out too, and named.
+that the importer knows (`actions.NOT_SAID` and its like). Drafts are left out; an offer that the format
+cannot say is left out too, and named.
 """
 
 import re
@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from lxml import etree
 
 from catalog.geography import degrees_of
-from catalog.imports.edof import MODES, NO_EMAIL, NO_PHONE, NOT_SAID, RECRUITMENTS
+from catalog.imports.actions import MODES, NO_EMAIL, NO_PHONE, NOT_SAID
 from catalog.imports.edof_schema import NAMESPACE, TEXTS
 from catalog.models import Offer, Provider, Session
 from rulebook import workdays
@@ -23,7 +23,7 @@ from rulebook import workdays
 PARTS = 200
 """Offers read at a time: an organisation may have thousands."""
 MODE_CODES = {mode: code for code, mode in MODES.items()}
-STATE_CODES = {state: code for code, state in RECRUITMENTS.items()}
+OPEN, CLOSED = "1", "2"
 NOT_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 # What the format wants and the portal does not keep: « parcours collectif », « certification ».
 GROUP_COURSE, TO_CERTIFY = "1", "6"
@@ -283,7 +283,7 @@ def _session(offer: Offer, session: Session) -> etree._Element:
             _with("adresse", _element("ligne", NOT_SAID), _extras("adresse"), numero="1"),
         ),
         # Suspended or closed: nobody may enrol.
-        _element("etat-recrutement", STATE_CODES.get(session.recruitment, STATE_CODES["closed"])),
+        _element("etat-recrutement", OPEN if session.is_open else CLOSED),
         _extras(
             "session",
             _extra("garantie", "1" if session.is_guaranteed else "0"),

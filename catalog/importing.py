@@ -25,7 +25,7 @@ from accounts import journal
 from accounts.actors import Actor
 from accounts.permissions import check_manager
 from catalog.guards import check_member
-from catalog.imports import edof, report, snapshots, undoing
+from catalog.imports import offers, report, snapshots, undoing
 from catalog.imports.reading import Progress, Source, Unusable
 from catalog.imports.report import Report
 from catalog.models import (
@@ -327,12 +327,12 @@ def _import(
     step = Step.CHECK if dry_run else Step.APPLY
     outcomes: list[CatalogueImportLine] = []
 
-    def watch(outcome: edof.Outcome) -> None:
+    def watch(outcome: offers.Outcome) -> None:
         outcomes.append(_line_of(asked, step, outcome))
 
     if not asked.file or not asked.file.storage.exists(asked.file.name):
         raise Unusable(_("Le fichier n’est plus gardé ici. Envoyez-le à nouveau."))
-    result = edof.run(
+    result = offers.run(
         asked.file.path,
         at=at,
         dry_run=dry_run,
@@ -343,7 +343,7 @@ def _import(
     return result, outcomes
 
 
-def _line_of(asked: CatalogueImport, step: str, outcome: edof.Outcome) -> CatalogueImportLine:
+def _line_of(asked: CatalogueImport, step: str, outcome: offers.Outcome) -> CatalogueImportLine:
     before, after = outcome.before, outcome.after
     line = CatalogueImportLine(
         catalogue_import=asked,

@@ -130,7 +130,7 @@ def faults(element) -> Iterator[Fault]:
     name = name_of(element)
     yield from _attribute_faults(element, name)
     if name in TEXTS:
-        yield from _text_faults(element, name, TEXTS[name])
+        yield from text_faults(element, name, TEXTS[name])
         return
     if name != ANYTHING and any(text.strip() for text in _own_texts(element)):
         yield Fault(
@@ -179,7 +179,8 @@ def _attribute_faults(element, name: str) -> Iterator[Fault]:
             )
 
 
-def _text_faults(element, name: str, text: Text) -> Iterator[Fault]:
+def text_faults(element, name: str, text: Text) -> Iterator[Fault]:
+    """What is wrong with an element that only holds a text."""
     line = line_of(element)
     if len(element):
         yield _unexpected(element[0], name)

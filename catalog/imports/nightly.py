@@ -11,7 +11,7 @@ from types import ModuleType
 from django.db import connection
 from django.db.models import Max
 
-from catalog.imports import edof, providers, reading, rncp
+from catalog.imports import offers, providers, reading, rncp
 from catalog.imports.reading import Unusable
 from catalog.imports.report import LOCK_SPACE
 from catalog.models import ImportRun
@@ -40,7 +40,9 @@ REGISTERS = (
         re.compile(r"(?:organismes|liste-publique-des-of).*\.(?:csv|csv\.gz|zip)", re.IGNORECASE),
         providers,
     ),
-    Register(ImportRun.Kind.CATALOGUE, re.compile(r"catalogue.*\.(?:xml|xml\.gz|zip)", re.IGNORECASE), edof),
+    Register(
+        ImportRun.Kind.CATALOGUE, re.compile(r"catalogue.*\.(?:xml|xml\.gz|zip)", re.IGNORECASE), offers
+    ),
 )
 
 

@@ -10,7 +10,7 @@ from lxml import etree
 from catalog import exporting
 from catalog.exporting import Exported
 from catalog.geography import degrees_of, point_of
-from catalog.imports import edof, edof_schema, towns
+from catalog.imports import actions, edof_schema, offers, towns
 from catalog.imports.edof_schema import NAMESPACE
 from catalog.models import Certification, Offer
 from tests.catalog.imports import making
@@ -85,7 +85,7 @@ def state(provider):
 
 def read_back(provider, tmp_path, at):
     before = state(provider)
-    report = edof.run(making.put(tmp_path, written(provider)), at=at)
+    report = offers.run(making.put(tmp_path, written(provider)), at=at)
     assert state(provider) == before
     return report.read, report.created, report.updated, report.unchanged, report.refused
 
@@ -139,10 +139,10 @@ LINE = st.from_regex(r"[0-9a-zéA-Z’-]{1,20}( [0-9a-zéA-Z’-]{1,20}){0,4}", 
 @given(content=TEXT, address=st.lists(LINE, max_size=5), details=TEXT)
 def test_whatever_people_wrote_comes_back(provider, offer, tmp_path, at, content, address, details):
     """As an import would have kept it: what is cleaned once is never changed again."""
-    offer.content, offer.address = edof.rich(content), ", ".join(dict.fromkeys(address))
+    offer.content, offer.address = actions.rich(content), ", ".join(dict.fromkeys(address))
     offer.save()
     session = offer.sessions.first() or SessionFactory(offer=offer)
-    session.details = edof.rich(details)
+    session.details = actions.rich(details)
     session.save()
     assert read_back(provider, tmp_path, at) == (1, 0, 0, 1, 0)
 
@@ -161,7 +161,7 @@ def test_the_official_example_is_valid_by_its_schema_and_read_back_identical(
             certification.blocks.create(code=f"{code}BC0{n}", title="Bloc")
     example = (folder / "Exemple_de_catalogue_a_importer_v7r0.xml").read_bytes()
     given_to = example.replace(b"12312312300000", making.SIRET.encode())
-    assert edof.run(making.put(tmp_path, given_to), at=at).created == 4
+    assert offers.run(making.put(tmp_path, given_to), at=at).created == 4
     schema.assertValid(etree.fromstring(written(provider)))
     assert read_back(provider, tmp_path, at) == (4, 0, 0, 4, 0)
 

@@ -14,7 +14,7 @@ from django.db import IntegrityError, connection, transaction
 from accounts.actors import Actor, Role
 from accounts.models import JournalEntry
 from catalog import editing, importing, tasks
-from catalog.imports import edof, reading, report
+from catalog.imports import offers, reading, report
 from catalog.models import (
     CatalogueImport,
     CatalogueImportLine,
@@ -277,7 +277,7 @@ def test_a_worker_that_dies_has_done_nothing_and_the_next_does_it_all(send, by, 
 def test_a_file_that_always_kills_is_set_aside_and_the_others_go_on(send, at, monkeypatch, caplog):
     sent = send(training())
     other = CatalogueImportFactory(state=State.TO_CHECK, sent_at=at, asked_at=at)
-    monkeypatch.setattr(edof, "run", lambda *args, **kwargs: 1 / 0)
+    monkeypatch.setattr(offers, "run", lambda *args, **kwargs: 1 / 0)
     for _ in range(importing.ATTEMPTS_MAX + 1):
         importing.carry_out(at=at)
     sent.refresh_from_db()
@@ -292,7 +292,7 @@ def test_an_apply_or_an_undo_that_fails_can_be_asked_again(send, by, at, monkeyp
     importing.carry_out(at=at)
     importing.apply(sent.pk, by=by, at=at)
     with monkeypatch.context() as broken:
-        broken.setattr(edof, "run", lambda *args, **kwargs: 1 / 0)
+        broken.setattr(offers, "run", lambda *args, **kwargs: 1 / 0)
         for _ in range(importing.ATTEMPTS_MAX + 1):
             importing.carry_out(at=at)
     sent.refresh_from_db()

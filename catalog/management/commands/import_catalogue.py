@@ -1,10 +1,10 @@
 """`manage.py import_catalogue FILE`: the offers of an organisation, in the portal's own format."""
 
-from catalog.imports import edof
+from catalog.imports import offers
 from catalog.management.commands._importing import ImportCommand
 
 
 class Command(ImportCommand):
     help = "Importe un catalogue au format du portail (EDOF, XML ; .gz ou .zip)."
-    importer = edof
+    importer = offers
     records = "offres"

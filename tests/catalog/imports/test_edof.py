@@ -8,7 +8,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 import rulebook
-from catalog.imports import edof
+from catalog.imports import actions, offers
 from catalog.imports.reading import Unusable
 from catalog.imports.report import Verdict
 from catalog.models import CertificationBlock, ImportRun, Offer, Session
@@ -46,7 +46,7 @@ def provider():
 @pytest.fixture
 def load(tmp_path, at, provider):
     def load(*trainings, **options):
-        return edof.run(making.put(tmp_path, catalogue(*trainings)), at=at, **options)
+        return offers.run(making.put(tmp_path, catalogue(*trainings)), at=at, **options)
 
     return load
 
@@ -367,8 +367,8 @@ def test_a_refused_change_leaves_the_offer_as_it_was(load):
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        (catalogue().replace(b"www.of.moncompteformation.gouv.fr", b"x"), "l'espace de noms attendu est"),
-        (b'<lheo xmlns="http://www.lheo.org/2.2"><offres><formation/></offres></lheo>', "l'espace de noms"),
+        (catalogue().replace(b"www.of.moncompteformation.gouv.fr", b"x"), "L'espace de noms de <lheo>"),
+        (b'<lheo xmlns="http://www.lheo.org/1.3"><offres><formation/></offres></lheo>', "LHEO 2.2 ou 2.3"),
         (b"<lheo/>", "aucun élément <formation>"),
         (catalogue()[:-100], "s'arrête avant la fin"),
         (catalogue(encoding="UTF-8").replace(b'"UTF-8"', b'"ISO-8859-1"'), "il est écrit en UTF-8"),
@@ -376,7 +376,7 @@ def test_a_refused_change_leaves_the_offer_as_it_was(load):
 )
 def test_another_file_is_unusable_and_nothing_is_written(tmp_path, at, provider, content, sentence):
     with pytest.raises(Unusable, match=sentence):
-        edof.run(making.put(tmp_path, content), at=at)
+        offers.run(making.put(tmp_path, content), at=at)
     assert not Offer.objects.exists()
     assert sentence in ImportRun.objects.get().error
 
@@ -442,7 +442,7 @@ def test_a_licence_that_is_excluded_hides(load, provider):
     ],
 )
 def test_texts_are_cleaned(written, kept):
-    assert edof.rich(written) == kept
+    assert actions.rich(written) == kept
 
 
 @pytest.mark.parametrize("piece", ["<a", "<div ", "</p", "<p ", "<b><p>", "<!--", "<p> "])
@@ -450,7 +450,7 @@ def test_a_text_made_to_last_is_cleaned_at_once(piece):
     """A megabyte of it kept the worker, and so every other organisation's import, for hours."""
     began = time.process_time()
     for text in (piece * 200_000, f"{piece * 200_000}>"):
-        kept = edof.rich(text)
+        kept = actions.rich(text)
         assert rich_text(kept) is not None
         assert plain(text) is not None
     assert time.process_time() - began < 5
@@ -484,7 +484,7 @@ def test_cleaning_reaches_every_text_of_the_file(load):
 
 def test_letters_of_windows_in_a_latin1_file(tmp_path, at, provider):
     content = catalogue(training(content="XX")).replace(b"XX", b"L\x92\x9cuvre \x80")
-    edof.run(making.put(tmp_path, content), at=at)
+    offers.run(making.put(tmp_path, content), at=at)
     assert Offer.objects.get().content == "L’œuvre €"
 
 
@@ -497,4 +497,4 @@ def test_queries_grow_with_the_lots_and_not_with_the_offers(load):
             load(*(training(f"F{n}") for n in range(first, first + count)))
         return len(captured)
 
-    assert queries(0, 1) == queries(100, edof.LOT)
+    assert queries(0, 1) == queries(100, offers.LOT)

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 import rulebook
-from catalog.imports import edof, providers, rncp, towns
+from catalog.imports import offers, providers, rncp, towns
 from catalog.imports.report import Verdict
 from catalog.models import Certification, CertificationBlock, Habilitation, Offer, Provider, Session
 from rulebook import workdays
@@ -62,7 +62,7 @@ def test_three_certifications_have_ended_since_the_extract(registers):
 def test_the_official_example_as_given_has_four_refusals_that_name_its_placeholder(registers, shared_data):
     registers()
     towns.load()
-    report = edof.run(shared_data / "edof" / "Exemple_de_catalogue_a_importer_v7r0.xml", at=AT)
+    report = offers.run(shared_data / "edof" / "Exemple_de_catalogue_a_importer_v7r0.xml", at=AT)
     assert (report.read, report.created, report.refused) == (4, 0, 4)
     found = report.of(Verdict.REFUSED)
     assert [finding.line for finding in found] == [152, 314, 469, 624]
@@ -87,7 +87,7 @@ def test_a_copy_with_an_entitled_siret_shows_what_the_rules_open(
         organisation=OrganisationFactory(siret=siret), qualiopi_skills_review=True, qualiopi_vae=True
     )
     path = entitled_copy(shared_data, tmp_path, siret)
-    report = edof.run(path, at=AT)
+    report = offers.run(path, at=AT)
     assert (report.read, report.created, report.refused, report.hidden) == (4, 4, 0, 1)
     [finding] = report.of(Verdict.HIDDEN)
     assert f"n’est pas habilité pour la certification {hidden}" in finding.reason
@@ -98,7 +98,7 @@ def test_a_copy_with_an_entitled_siret_shows_what_the_rules_open(
     assert (offer.price_cents, offer.hours, offer.town_id) == (60060, 21, "91330")
     assert offer.block_codes == [f"RNCP40344BC0{n}" for n in (1, 2, 3, 4)]
     assert Session.objects.filter(starts_on=datetime.date(2027, 1, 1)).count() == 4
-    again = edof.run(path, at=AT)
+    again = offers.run(path, at=AT)
     assert (again.created, again.updated, again.unchanged, again.hidden) == (0, 0, 4, 1)
 
 
@@ -106,7 +106,7 @@ def test_without_its_qualiopi_kinds_the_review_and_the_vae_are_hidden(registers,
     registers()
     towns.load()
     ProviderFactory(organisation=OrganisationFactory(siret=CERTIFIER_OF_RNCP40344))
-    report = edof.run(entitled_copy(shared_data, tmp_path, CERTIFIER_OF_RNCP40344), at=AT)
+    report = offers.run(entitled_copy(shared_data, tmp_path, CERTIFIER_OF_RNCP40344), at=AT)
     assert sorted("Qualiopi" in finding.reason for finding in report.of(Verdict.HIDDEN)) == [
         False,
         True,

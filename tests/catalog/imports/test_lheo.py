@@ -1,0 +1,253 @@
+"""LHEO 2.2 and 2.3: what becomes an offer of the portal, and what an offer cannot do without."""
+
+import datetime
+import re
+
+import pytest
+from lxml import etree
+
+from catalog.imports import lheo, offers, towns
+from catalog.imports.report import Verdict
+from catalog.models import Certification, Offer, Session
+from tests.catalog.imports import making
+from tests.catalog.imports.making import OTHER_SIRET, SIRET
+from tests.factories.accounts import OrganisationFactory
+from tests.factories.catalog import CertificationFactory, HabilitationFactory, ProviderFactory, TownFactory
+
+pytestmark = pytest.mark.django_db
+
+SESSION = """<session numero="S1"><periode><debut>20300107</debut><fin>20300630</fin></periode>
+  <adresse-inscription><adresse><ligne>Accueil</ligne></adresse></adresse-inscription>
+  <etat-recrutement>1</etat-recrutement></session>"""
+PRICE = "<prix-total-TTC>1250,50</prix-total-TTC>"
+PLACE = """<lieu-de-formation><coordonnees><nom>Atelier</nom><adresse><ligne>12 rue des Forges</ligne>
+  <codepostal>69001</codepostal><ville>Lyon</ville></adresse></coordonnees></lieu-de-formation>"""
+
+
+def action(
+    number=' numero="A1"',
+    *,
+    mode="0",
+    entries="0",
+    place=PLACE,
+    sessions=SESSION,
+    price=PRICE,
+    hours="<nombre-heures-centre>70</nombre-heures-centre><nombre-heures-entreprise>35</nombre-heures-entreprise>",
+    conditions="-",
+    obligatory="0",
+    access="Accès de plain-pied",
+):
+    return f"""<action{number}><rythme-formation>Temps plein</rythme-formation>
+      <code-public-vise>83056</code-public-vise>
+      <niveau-entree-obligatoire>{obligatory}</niveau-entree-obligatoire>
+      <modalites-alternance>-</modalites-alternance><modalites-enseignement>{mode}</modalites-enseignement>
+      <conditions-specifiques>{conditions}</conditions-specifiques>
+      <prise-en-charge-frais-possible>0</prise-en-charge-frais-possible>{place}
+      <modalites-entrees-sorties>{entries}</modalites-entrees-sorties>
+      <url-action><urlweb>ecole.example.org/soudure</urlweb></url-action>{sessions}
+      <acces-handicapes>{access}</acces-handicapes>
+      <modalites-recrutement>Entretien</modalites-recrutement>{price}{hours}</action>"""
+
+
+CERTIFICATION = (
+    "<certification><code-RNCP>100</code-RNCP><code-CERTIFINFO>80735</code-CERTIFINFO></certification>"
+)
+
+
+def training(
+    *actions, number=' numero="F1"', title="Soudeur", certification=CERTIFICATION, content="-", siret=SIRET
+):
+    return f"""<formation{number}><domaine-formation><code-NSF>254</code-NSF></domaine-formation>
+    <intitule-formation>{title}</intitule-formation><objectif-formation>Souder</objectif-formation>
+    <resultats-attendus>-</resultats-attendus><contenu-formation>{content}</contenu-formation>
+    <certifiante>1</certifiante>
+    <contact-formation><coordonnees><telfixe><numtel>0472000000</numtel></telfixe>
+      <courriel>accueil@ecole.example.org</courriel></coordonnees></contact-formation>
+    <parcours-de-formation>3</parcours-de-formation><code-niveau-entree>1</code-niveau-entree>
+    {certification}{"".join(actions or (action(),))}
+    <organisme-formation-responsable><numero-activite>84690000000</numero-activite>
+      <SIRET-organisme-formation><SIRET>{siret}</SIRET></SIRET-organisme-formation>
+      <nom-organisme>École</nom-organisme><raison-sociale>-</raison-sociale>
+    </organisme-formation-responsable></formation>"""
+
+
+def catalogue(*trainings, namespace="http://lheo.gouv.fr/2.3"):
+    body = "\n".join(trainings or (training(),))
+    head = f'<?xml version="1.0" encoding="UTF-8"?>\n<lheo xmlns="{namespace}">'
+    return f"{head}<offres>\n{body}\n</offres></lheo>".encode()
+
+
+@pytest.fixture
+def load(tmp_path, at):
+    """Reads a catalogue, in a country of one town, of an organisation that may teach RNCP100."""
+    TownFactory()
+    HabilitationFactory(certification=CertificationFactory(code="RNCP100", number=100), siret=SIRET)
+    ProviderFactory(organisation=OrganisationFactory(siret=SIRET))
+
+    def load(*trainings, **options):
+        return offers.run(making.put(tmp_path, catalogue(*trainings, **options)), at=at)
+
+    return load
+
+
+def refusals(report):
+    return [finding.reason for finding in report.of(Verdict.REFUSED)]
+
+
+@pytest.mark.parametrize("namespace", lheo.NAMESPACES)
+def test_an_action_becomes_an_offer_and_again_changes_nothing(load, namespace):
+    report = load(namespace=namespace)
+    assert (report.read, report.created, report.refused, report.hidden) == (1, 1, 0, 0), refusals(report)
+    offer = Offer.objects.defer("search").get()
+    told = (offer.title, offer.certification_id, offer.price_cents, offer.hours, offer.mode)
+    assert told == ("Soudeur", "RNCP100", 125_050, 105, "on_site")
+    assert (offer.address, offer.postal_code, offer.town_id) == ("12 rue des Forges", "69001", "69123")
+    assert (offer.content, offer.prerequisites, offer.admission) == ("", "", "Entretien")
+    assert (offer.accessibility, offer.has_prerequisites) == ("Accès de plain-pied", False)
+    assert offer.url == "https://ecole.example.org/soudure"
+    assert (offer.contact_email, offer.contact_phone) == ("accueil@ecole.example.org", "0472000000")
+    session = Session.objects.get()
+    assert (session.number, session.starts_on) == ("S1", datetime.date(2030, 1, 7))
+    again = load(namespace=namespace)
+    assert (again.created, again.updated, again.unchanged) == (0, 0, 1)
+
+
+def test_html_inside_a_text_is_cleaned(load):
+    load(training(content="&lt;p&gt;Un &lt;b&gt;métier&lt;/b&gt;&lt;script&gt;x()&lt;/script&gt;&lt;/p&gt;"))
+    assert Offer.objects.get().content == "<p>Un <strong>métier</strong></p>"
+
+
+def test_an_hour_costs_and_hours_are_counted(load):
+    hours = "<nombre-heures-total>40</nombre-heures-total>"
+    load(training(action(price="<prix-horaire-TTC>12.5</prix-horaire-TTC>", hours=hours)))
+    assert Offer.objects.values_list("price_cents", "hours").get() == (50_000, 40)
+
+
+def test_a_level_that_is_demanded_is_looked_at(load):
+    load(training(action(obligatory="1", conditions="Savoir lire un plan")))
+    assert Offer.objects.values_list("has_prerequisites", "prerequisites").get() == (
+        True,
+        "Savoir lire un plan",
+    )
+
+
+def test_a_session_without_a_number_is_known_by_its_dates(load):
+    bare = SESSION.replace(' numero="S1"', "")
+    load(training(action(sessions=bare)))
+    again = load(training(action(sessions=bare)))
+    assert Session.objects.get().number == "20300107-20300630"
+    assert again.unchanged == 1
+
+
+def test_a_suspended_session_is_kept_as_such_and_an_unknown_state_recruits_nobody(load):
+    other = SESSION.replace("S1", "S2").replace("<etat-recrutement>1</etat-recrutement>", "")
+    load(training(action(sessions=SESSION.replace("recrutement>1<", "recrutement>3<") + other)))
+    assert list(Session.objects.order_by("number").values_list("recruitment", flat=True)) == [
+        "suspended",
+        "closed",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("certification", "code"),
+    [
+        ("<certification><code-RS>6604</code-RS></certification>", "RS6604"),
+        ("<certification><code-RS>RS6604</code-RS></certification>", "RS6604"),
+        ("<certification><code-RNCP>0100</code-RNCP></certification>", "RNCP100"),
+    ],
+)
+def test_a_number_of_the_registers_is_read_in_each_of_its_ways(load, certification, code):
+    HabilitationFactory(
+        certification=CertificationFactory(code="RS6604", register="RS", number=6604), siret=SIRET
+    )
+    assert load(training(certification=certification)).created == 1
+    assert Offer.objects.get().certification_id == code
+
+
+def test_a_code_of_the_portal_is_found_among_the_types(load):
+    Provider = ProviderFactory._meta.model
+    Provider.objects.update(qualiopi_skills_review=True)
+    kind = "<code-type-formation><code-CPF>CPF202</code-CPF></code-type-formation>"
+    assert load(training(certification=kind)).created == 1
+    assert Offer.objects.get().kind == "skills_review"
+
+
+@pytest.mark.parametrize(
+    ("changed", "reason"),
+    [
+        (training(action(price="")), "le prix manque"),
+        (training(action(price="<prix-total-TTC>gratuit</prix-total-TTC>")), "« gratuit »"),
+        (training(action(price="<prix-horaire-TTC>9</prix-horaire-TTC>", hours="")), "le prix manque"),
+        (training(action(number="")), "« numero »"),
+        (training(number=""), "« numero »"),
+        (training(siret=SIRET + "1"), "15 caractères"),
+        (training(siret=OTHER_SIRET), "aucun organisme de formation"),
+        (training(certification=""), "aucun numéro RNCP ou RS"),
+        (training(certification="<certification><code-RNCP>abc</code-RNCP></certification>"), "« ABC »"),
+        (
+            training(
+                certification="<certification><code-RNCP>100</code-RNCP></certification>"
+                "<certification><code-RS>6604</code-RS></certification>"
+            ),
+            "deux certifications : RNCP100, RS6604",
+        ),
+        (training(action(sessions=SESSION.replace("20300107", "20301907"))), "20301907"),
+        (training(action(sessions=SESSION.replace("20300107", "20300900"))), "le mois sans le jour"),
+        (training(action(sessions=SESSION.replace("20300107", "00000000"))), "la date manque"),
+        (training(action(mode="7")), "« 7 »"),
+        (training(action(sessions="")), "<session> manque"),
+        (training(action(place=PLACE.replace("coordonnees", "coordonneFs"))), "<coordonneFs> n'est pas un"),
+        (training(action(place=PLACE.replace("69001", "6900"))), "codepostal"),
+        (training(content="é" * 3001), "3001 caractères"),
+        (training(title=""), "<intitule-formation> est vide"),
+    ],
+)
+def test_what_an_offer_cannot_do_without_is_refused_with_its_line(load, changed, reason):
+    report = load(changed, training(number=' numero="F2"'))
+    found = report.of(Verdict.REFUSED)
+    assert any(reason in finding.reason for finding in found), refusals(report)
+    assert all(finding.line > 1 for finding in found)
+    # The good rest goes in.
+    assert list(Offer.objects.values_list("training_number", flat=True)) == ["F2"]
+
+
+def test_our_names_are_those_of_the_schema(shared_data):
+    """And of 2.2, as far as its files show: an unknown name is a slip."""
+    written = (shared_data / "lheo" / "lheo-2.3.xsd").read_text(encoding="utf-8")
+    assert set(re.findall(r'<xs:element name="([^"]+)"', written)) == lheo.NAMES
+
+
+@pytest.mark.parametrize(
+    ("name", "read", "reasons"),
+    [
+        ("intercarif-plaquiste_lheo2.2.xml", 2, {"le prix manque", "RNCP320", "SIRET"}),
+        ("exemple-bts-onisep_lheo2.2.xml", 1, {"le prix manque", "RNCP474", "SIRET"}),
+        ("anotea-intercarif-test_lheo2.2_invalide.xml", 1, {"coordonneFs", "15 caractères"}),
+    ],
+)
+def test_the_real_files_are_read_and_what_lacks_is_said(shared_data, at, name, read, reasons):
+    """2015 to 2017: certifications since ended, organisations elsewhere, no price. Refusals say which."""
+    towns.load()
+    report = offers.run(shared_data / "lheo" / name, at=at)
+    assert (report.read, report.refused, report.created) == (read, read, 0)
+    said = " ".join(refusals(report))
+    assert {reason for reason in reasons if reason not in said} == set(), said
+    assert not Offer.objects.exists()
+
+
+def test_a_real_offer_with_its_price_its_organisation_and_its_certification_goes_in(
+    shared_data, tmp_path, at
+):
+    towns.load()
+    content = (shared_data / "lheo" / "intercarif-plaquiste_lheo2.2.xml").read_bytes()
+    root = etree.fromstring(content)
+    siret = root.find(".//{*}organisme-formation-responsable//{*}SIRET").text
+    ProviderFactory(organisation=OrganisationFactory(siret=siret))
+    HabilitationFactory(certification=CertificationFactory(code="RNCP320", number=320), siret=siret)
+    priced = content.replace(
+        b"<conventionnement>", b"<prix-total-TTC>4200</prix-total-TTC><conventionnement>"
+    )
+    report = offers.run(making.put(tmp_path, priced), at=at)
+    assert (report.read, report.created) == (2, 2), refusals(report)
+    offer = Offer.objects.defer("search").order_by("action_number").first()
+    assert (offer.certification, offer.town_id) == (Certification.objects.get(), "37266")
