@@ -12,6 +12,7 @@ from catalog.models import (
     CatalogueImportLine,
     Certification,
     CertificationBlock,
+    Favourite,
     Habilitation,
     ImportRefusal,
     ImportRun,
@@ -247,6 +248,15 @@ class SessionAdmin(ReadOnly, admin.ModelAdmin):
     list_select_related = ["offer"]
     search_fields = ["number", "offer__title"]
     date_hierarchy = "starts_on"
+
+
+@admin.register(Favourite)
+class FavouriteAdmin(ReadOnly, admin.ModelAdmin):
+    list_display = ["user", "offer", "added_at"]
+    list_filter = ["added_at"]
+    list_select_related = ["user", "offer"]
+    search_fields = ["user__email", "offer__title"]
+    date_hierarchy = "added_at"
 
 
 @admin.register(Word)

@@ -495,6 +495,29 @@ class Offer(models.Model):
         return self.title
 
 
+class Favourite(models.Model):
+    """An offer that somebody keeps to look at again; nobody else knows."""
+
+    user = models.ForeignKey(
+        "accounts.User", on_delete=models.CASCADE, related_name="favourites", verbose_name=_("personne")
+    )
+    offer = models.ForeignKey(
+        "catalog.Offer", on_delete=models.CASCADE, related_name="favourites", verbose_name=_("offre")
+    )
+    added_at = models.DateTimeField(_("gardée le"))
+
+    class Meta:
+        verbose_name = _("favori")
+        verbose_name_plural = _("favoris")
+        ordering = ["-added_at", "id"]
+        constraints = [
+            models.UniqueConstraint(fields=["user", "offer"], name="favourite_is_kept_once_by_each")
+        ]
+
+    def __str__(self):
+        return f"{self.offer_id} · {self.user_id}"
+
+
 class Word(models.Model):
     """A word of the titles in the catalogue: what a mistyped one is compared with (catalog.search)."""
 

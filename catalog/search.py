@@ -185,13 +185,13 @@ def _ordered(offers: OfferQuerySet, query: SearchQuery, *, on: date, rules: Rule
     if sort == Sort.PRICE:
         return offers.order_by("price_cents", "pk")
     if sort == Sort.START:
-        return offers.order_by(_next_start(on, rules).asc(nulls_last=True), "pk")
+        return offers.order_by(next_start(on, rules).asc(nulls_last=True), "pk")
     if query.text:
         return offers.order_by(SearchRank(F("search"), text_query(query.text)).desc(), "title", "pk")
     return offers.order_by("distance_m", "pk") if query.town else offers.order_by("title", "pk")
 
 
-def _next_start(on: date, rules: Rules) -> Subquery:
+def next_start(on: date, rules: Rules) -> Subquery:
     """The first day one can still start; an entry at any time starts on the earliest day there is."""
     earliest = workdays.earliest_start(on, rules.earliest_start_days)
     starts = Session.objects.obtainable(on, rules).filter(offer=OuterRef("pk"))
@@ -199,12 +199,18 @@ def _next_start(on: date, rules: Rules) -> Subquery:
     return Subquery(starts.order_by(first, "pk").values(first=first)[:1])
 
 
+def shown(offers: OfferQuerySet, *, on: date, rules: Rules) -> OfferQuerySet:
+    """These offers as their cards say them, far from no place, in no order."""
+    nowhere = Value(None, models.FloatField())
+    return _with_sessions(offers.annotate(distance_m=nowhere), on=on, rules=rules).order_by("pk")
+
+
 def _with_sessions(offers: OfferQuerySet, *, on: date, rules: Rules) -> OfferQuerySet:
     """What a card says, and no long text."""
     sessions = Session.objects.filter(offer=OuterRef("pk"), recruitment=Session.Recruitment.OPEN)
     return (
         offers.annotate(
-            next_start=_next_start(on, rules),
+            next_start=next_start(on, rules),
             is_permanent=exists_one_by_one(sessions.filter(starts_on__isnull=True)),
             is_soon=exists_one_by_one(sessions.filter(starts_on__gt=on)),
         )

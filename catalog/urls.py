@@ -1,6 +1,6 @@
 from django.urls import path
 
-from catalog.views import editing, imports, provider, public
+from catalog.views import choosing, editing, imports, provider, public
 
 OFFER = "mes-offres/<uuid:offer_id>"
 IMPORT = "mes-imports/<uuid:import_id>"
@@ -10,6 +10,10 @@ urlpatterns = [
     path("recherche", public.search, name="search"),
     path("communes", public.town_suggestions, name="town_suggestions"),
     path("formations/<uuid:offer_id>", public.offer, name="offer"),
+    path("formations/<uuid:offer_id>/garder", choosing.keep, name="favourite_keep"),
+    path("formations/<uuid:offer_id>/retirer", choosing.drop, name="favourite_drop"),
+    path("comparer", choosing.compare, name="compare"),
+    path("mes-favoris", choosing.kept, name="favourites"),
     path("mes-offres", provider.offers, name="provider_offers"),
     path("mes-offres/en-lot", provider.bulk, name="provider_offers_bulk"),
     path("mes-offres/exporter", provider.export, name="provider_export"),

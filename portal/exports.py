@@ -6,6 +6,7 @@ from typing import Any
 from accounts import exports
 from accounts.models import HolderProfile, User
 from admissions import exports as requests_to_join
+from catalog import favourites
 from dossiers import threads
 from dossiers.models import Claim, Completion, Dossier, Message, Transition
 from rights import declarations
@@ -25,6 +26,7 @@ def everything_of(user: User, *, at: datetime.datetime) -> dict[str, Any]:
         **exports.of_person(user),
         "droits": _rights(holder, at=at) if holder else None,
         "dossiers": _dossiers(holder) if holder else [],
+        "favoris": favourites.of_person(user),
         "demandes_d_aide": requests_for_help.of_person(user),
         "demandes_de_referencement": requests_to_join.of_person(user),
     }

@@ -35,6 +35,7 @@ PERSONAL = {
     "admissions.Document": "join_request",
     "admissions.JoinRequest": "",
     "admissions.JoinStep": "join_request",
+    "catalog.Favourite": "user",
     "dossiers.BankTransfer": "",
     "dossiers.Batch": "",
     "dossiers.BatchLine": "dossier",

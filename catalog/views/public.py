@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 import rulebook
-from catalog import eligibility, listing
+from catalog import eligibility, favourites, listing
 from catalog.forms import SearchForm
 from catalog.models import Offer
 from catalog.search import find_towns
@@ -58,6 +58,7 @@ def offer(request, offer_id):
         "can_enrol_here": not (request.actor.is_provider or request.actor.is_admin),
         "is_certification_active": offer.certification and offer.certification.is_active(on=today),
         "breadcrumbs": [(_("Recherche"), reverse("search")), (offer.title, None)],
+        "is_kept": request.actor.is_holder and favourites.kept_among([offer.pk], user=request.user),
         "is_own": request.actor.is_provider and request.actor.organisation_id == offer.provider_id,
     }
     return render(request, "catalog/public/offer.html", context)

@@ -18,6 +18,7 @@ from django.utils import timezone
 
 from accounts import journal
 from accounts.models import ActivationAttempt, JournalEntry, SignIn
+from catalog import favourites
 from catalog.models import ImportRun
 from dossiers import controls, messages
 from dossiers.models import Batch, BatchLine, CalendarFeed, Deadline, FirstSteps, Payment, Relief
@@ -329,6 +330,7 @@ def test_every_page_about_a_person_writes_a_line(label, admin_client_, administr
     ReportFactory(message=message)
     messages.mark_read(asked.pk, by=holder_actor(asked.holder), at=now, until=message.pk)
     ticket = TicketFactory()
+    favourites.keep(dossier.offer, user=dossier.holder.user, at=now)
     ScamReport.objects.create(ticket=ticket, happened_on=now.date(), channel="phone")
     lost_notice(now)
     journal.record(by=looks.Actor(role="admin", user=administrator), action="x", subject=dossier, at=now)

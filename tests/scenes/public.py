@@ -2,7 +2,18 @@
 
 from django.urls import reverse
 
+import rulebook
+from catalog.models import Offer
+from tests.factories.catalog import today
 from tests.scenes import VISITOR, Scene, fill, page, send
+
+
+def compared(stage) -> str:
+    """Four offers side by side, open to all."""
+    rules = rulebook.on(today())
+    found = Offer.objects.open_on(today(), rules).order_by("title", "pk")[:4]
+    return reverse("compare") + "?" + "&".join(f"offre={offer.pk}" for offer in found)
+
 
 SCENES = [
     Scene("public/home", VISITOR, page("home"), shows=("Nous ne vous appelons jamais", "Rechercher")),
@@ -21,6 +32,8 @@ SCENES = [
         lambda stage: reverse("offer", args=[stage.offer(action_number="LICES-03").pk]),
         shows=("Créer mon dossier d’inscription",),
     ),
+    Scene("public/compare", VISITOR, compared, shows=("Pareil pour toutes", "Prix d’une heure")),
+    Scene("public/compare-none", VISITOR, page("compare"), shows=("Aucune formation à comparer",)),
     Scene("public/simulator", VISITOR, page("rights_simulator"), shows=("Calculer", "Bon à savoir")),
     Scene(
         "public/simulator-narrowed",
