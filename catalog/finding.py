@@ -29,6 +29,8 @@ NEAREST_MAX = 3
 # What an idea is worth in the title or the number, in another name, in a job name or synonym, in a text.
 WORTH = {"A": 1.0, "B": 0.85, "C": 0.6, "D": 0.15}
 TYPO_WORTH = 0.85
+# So many certifications named by a word make it too common to be looked for in texts.
+COMMON_FROM = 300
 # How much of a score is for a title that says what was asked and little else.
 BREVITY = 0.2
 PHRASE_BONUS = 1.1
@@ -185,29 +187,63 @@ END
 """
 COLUMNS = f"c.code, c.title, {STATUS} AS status, c.level, coalesce(nullif(c.short_code, ''), c.short_title)"
 
-# Each idea meets the index by itself: a common word costs its own rows and no more. The rarer an idea, the
-# more it counts; one that nobody answers counts for nothing. A certification that misses an idea loses twice:
-# its worth, and its share of what was asked.
+
+# Each idea meets the indexes by itself: a common word costs its own rows and no more, and no vector is unpacked
+# for one. The rarer an idea, the more it counts; one that nobody answers counts for nothing. A certification
+# that misses an idea loses twice: its worth, and its share of what was asked. Long texts are looked into for
+# ideas that names hardly know: a common word in a text says nothing.
+def _meeting(weights: str, worth: float) -> str:
+    return f"""
+        SELECT kept.certification_id AS code, kept.title_size, ideas.number, ideas.factor * {worth} AS worth
+        FROM ideas
+        JOIN catalog_certificationindex AS kept
+            ON strip(ts_filter(kept.search, '{{{weights}}}')) @@ ideas.anywhere
+        WHERE ideas.is_a_word
+    """  # noqa: S608 - our own numbers
+
+
 IDEAS = f"""
-WITH ideas AS (
-    SELECT number, factor,
-        to_tsquery('portal_french', replace(way, '%%', '')) AS anywhere,
-        to_tsquery('portal_french', replace(way, '%%', 'A')) AS in_title,
-        to_tsquery('portal_french', replace(way, '%%', 'AB')) AS in_names,
-        to_tsquery('portal_french', replace(way, '%%', 'ABC')) AS in_jobs
-    FROM unnest(%(numbers)s::int[], %(factors)s::float[], %(ways)s::text[]) AS asked (number, factor, way)
+WITH ideas AS MATERIALIZED (
+    SELECT number, factor, numnode(anywhere) = 1 AS is_a_word, anywhere, in_title, in_names, in_jobs
+    FROM (
+        SELECT number, factor,
+            to_tsquery('portal_french', replace(way, '%%', '')) AS anywhere,
+            to_tsquery('portal_french', replace(way, '%%', 'A')) AS in_title,
+            to_tsquery('portal_french', replace(way, '%%', 'AB')) AS in_names,
+            to_tsquery('portal_french', replace(way, '%%', 'ABC')) AS in_jobs
+        FROM unnest(%(numbers)s::int[], %(factors)s::float[], %(ways)s::text[]) AS asked (number, factor, way)
+    ) AS read
+    WHERE numnode(anywhere) > 0
+), named AS MATERIALIZED (
+    SELECT code, title_size, number, max(worth) AS worth
+    FROM (
+        {_meeting("a", WORTH["A"])} UNION ALL {_meeting("a,b", WORTH["B"])}
+        UNION ALL {_meeting("a,b,c", WORTH["C"])}
+        UNION ALL
+        SELECT kept.certification_id, kept.title_size, ideas.number,
+            ideas.factor * CASE
+                WHEN kept.search @@ ideas.in_title THEN {WORTH["A"]}
+                WHEN kept.search @@ ideas.in_names THEN {WORTH["B"]}
+                WHEN kept.search @@ ideas.in_jobs THEN {WORTH["C"]}
+                ELSE {WORTH["D"]}
+            END
+        FROM ideas
+        JOIN catalog_certificationindex AS kept ON kept.search @@ ideas.anywhere
+        WHERE NOT ideas.is_a_word
+    ) AS met
+    GROUP BY code, title_size, number
 ), meetings AS MATERIALIZED (
-    SELECT kept.certification_id AS code, kept.title_size, ideas.number,
-        max(ideas.factor * CASE
-            WHEN kept.search @@ ideas.in_title THEN {WORTH["A"]}
-            WHEN kept.search @@ ideas.in_names THEN {WORTH["B"]}
-            WHEN kept.search @@ ideas.in_jobs THEN {WORTH["C"]}
-            ELSE {WORTH["D"]}
-        END) AS worth
-    FROM ideas
-    JOIN catalog_certificationindex AS kept ON kept.search @@ ideas.anywhere
-    WHERE numnode(ideas.anywhere) > 0
-    GROUP BY kept.certification_id, kept.title_size, ideas.number
+    SELECT code, title_size, number, max(worth) AS worth
+    FROM (
+        SELECT code, title_size, number, worth FROM named
+        UNION ALL
+        SELECT kept.certification_id, kept.title_size, ideas.number, ideas.factor * {WORTH["D"]}
+        FROM ideas
+        JOIN catalog_certificationindex AS kept ON kept.search @@ ideas.anywhere
+        WHERE ideas.is_a_word
+            AND (SELECT count(*) FROM named WHERE named.number = ideas.number) < {COMMON_FROM}
+    ) AS met
+    GROUP BY code, title_size, number
 ), weights AS (
     SELECT number, ln((2 + total.rows) / (1.0 + coalesce(met.rows, 0))) AS weight
     FROM (SELECT DISTINCT number FROM meetings) AS wanted
@@ -270,23 +306,25 @@ def _of_numbers(numbers: Sequence[tuple[str, int]], *, on: date) -> list[Found]:
     return found + [replace(one, score=one.score * SUCCESSOR_WORTH) for one in instead]
 
 
-def _of_ideas(ideas: Sequence[Idea], *, on: date) -> list[Found]:
+def params_of(ideas: Sequence[Idea], *, on: date) -> dict:
+    """What the statement IDEAS takes."""
     rows = [
         (number, factor, way)
         for number, idea in enumerate(ideas)
         for way, factor in zip(idea.ways, idea.factors, strict=True)
     ]
-    found = _rows(
-        IDEAS,
-        {
-            "numbers": [number for number, _factor, _way in rows],
-            "factors": [factor for _number, factor, _way in rows],
-            "ways": [way for _number, _factor, way in rows],
-            "phrase": " <-> ".join(idea.ways[0].replace("%", "ABC") for idea in ideas),
-            "on": on,
-            "limit": CANDIDATES_MAX,
-        },
-    )
+    return {
+        "numbers": [number for number, _factor, _way in rows],
+        "factors": [factor for _number, factor, _way in rows],
+        "ways": [way for _number, _factor, way in rows],
+        "phrase": " <-> ".join(idea.ways[0].replace("%", "ABC") for idea in ideas),
+        "on": on,
+        "limit": CANDIDATES_MAX,
+    }
+
+
+def _of_ideas(ideas: Sequence[Idea], *, on: date) -> list[Found]:
+    found = _rows(IDEAS, params_of(ideas, on=on))
     typed = {word for idea in ideas for word in re.findall(r"\w+", idea.ways[0])}
     judged = [
         replace(one, score=one.score * STATUS_WORTH[one.status] * _literally(typed, one)) for one in found

@@ -224,7 +224,7 @@ def words_of(facts: Facts, thesaurus: Thesaurus) -> Words:
         others |= dict.fromkeys(thesaurus.phrases.others(text))
         others |= {other: None for word in text for other in sorted(thesaurus.genders.get(word, ()))}
     for title in (facts.title, *facts.titles, *facts.old_titles):
-        short = initials(title)
+        short = initials(_without_kind(title, facts.kind))
         if len(short) >= (2 if facts.kind else INITIALS_MIN) and short not in thesaurus.title_words:
             others[short] = None
     others[LEVELS.get(facts.level or 0, "")] = None
@@ -240,6 +240,16 @@ def words_of(facts: Facts, thesaurus: Thesaurus) -> Words:
         texts=_joined(map(fold, facts.texts)),
         title_size=len(set(significant(fold(facts.title)))),
     )
+
+
+def _without_kind(title: str, kinds: Sequence[str]) -> str:
+    """« BTS conduite de travaux » → « conduite de travaux »: nobody says « btsct »."""
+    known = {fold(kind) for kind in kinds} | {short for short, _long in abbreviations()}
+    written = title.split()
+    for size in range(min(5, len(written) - 1), 0, -1):
+        if fold(" ".join(written[:size])) in known:
+            return " ".join(written[size:])
+    return title
 
 
 def _joined(texts: Iterable[str]) -> str:

@@ -50,7 +50,7 @@ def read(source: Source, result: Report, *, at: datetime, day: date) -> None:
         result.remark(
             1,
             source.name[:255],
-            _("%(count)d lignes sans fiche RNCP (« NR »), laissées de côté.") % {"count": without},
+            _("Lignes sans fiche RNCP (« NR »), laissées de côté : %(count)d.") % {"count": without},
         )
     statements.write(Certification.Source.KIT, list(found.values()), result, at=at)
 

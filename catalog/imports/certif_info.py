@@ -56,7 +56,7 @@ def read(source: Source, result: Report, *, at: datetime) -> None:
         result.remark(
             1,
             source.name[:255],
-            _("%(count)d lignes sans numéro RNCP ni RS, laissées de côté.") % {"count": without},
+            _("Lignes sans numéro RNCP ni RS, laissées de côté : %(count)d.") % {"count": without},
         )
     for statement in found.values():
         # One number, several titles: which one is the record's own, this source does not say.

@@ -303,13 +303,17 @@ ROOT = re.compile(rb"<(?:[\w.-]+:)?([A-Za-z_][\w.-]*)")
 DECLARED = re.compile(rb"""^<\?xml\s[^>]*?encoding\s*=\s*["']([A-Za-z0-9._-]+)["']""")
 
 
-def _prolog(stream: Unpacked) -> tuple[str, str]:
-    """The encoding and the root's name. What stands before the root may be blanks, comments and the like."""
-    head = stream.head(MAX_PROLOG_BYTES)
+def _refuse_wide(head: bytes) -> None:
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\x00" in head[:4]:
         raise Unusable(
             _("Le fichier est encodé en UTF-16 ou UTF-32 : enregistrez-le en UTF-8 ou en ISO-8859-1.")
         )
+
+
+def _prolog(stream: Unpacked) -> tuple[str, str]:
+    """The encoding and the root's name. What stands before the root may be blanks, comments and the like."""
+    head = stream.head(MAX_PROLOG_BYTES)
+    _refuse_wide(head)
     has_bom = head.startswith(codecs.BOM_UTF8)
     head = head.removeprefix(codecs.BOM_UTF8)
     declared = DECLARED.match(head)
@@ -457,11 +461,22 @@ def csv_rows(
 
 
 def first_line(source: Source, *, member: str | None = None) -> str:
-    """The beginning of a text file, up to its first line end, to recognise its columns by. Never fails on
-    an encoding: what reads the file says so with its line."""
+    """The beginning of a text file, up to its first line end, to recognise its columns by.
+
+    Unusable: a wide encoding, or a line of columns in another one than UTF-8. XML tells its own.
+    """
     with unpack(source, member=member) as stream:
         head = stream.head(MAX_PROLOG_BYTES).removeprefix(codecs.BOM_UTF8)
-        return head.lstrip().split(b"\n", 1)[0].decode("utf-8", "replace").strip()
+        _refuse_wide(head)
+    line = head.lstrip().split(b"\n", 1)[0].strip()
+    try:
+        return line.decode()
+    except UnicodeDecodeError:
+        if line.startswith(b"<"):
+            return line.decode("latin-1")
+        raise Unusable(
+            _("Le fichier n'est pas encodé en UTF-8 : enregistrez-le en « CSV UTF-8 »."), line=1
+        ) from None
 
 
 def whole_text(source: Source, *, max_bytes: int) -> str:
