@@ -194,7 +194,8 @@ COLUMNS = f"c.code, c.title, {STATUS} AS status, c.level, coalesce(nullif(c.shor
 # ideas that names hardly know: a common word in a text says nothing.
 def _meeting(weights: str, worth: float) -> str:
     return f"""
-        SELECT kept.certification_id AS code, kept.title_size, ideas.number, ideas.factor * {worth} AS worth
+        SELECT kept.certification_id AS code, kept.title_size, ideas.number,
+            ideas.factor * {worth} AS worth
         FROM ideas
         JOIN catalog_certificationindex AS kept
             ON strip(ts_filter(kept.search, '{{{weights}}}')) @@ ideas.anywhere
@@ -211,7 +212,8 @@ WITH ideas AS MATERIALIZED (
             to_tsquery('portal_french', replace(way, '%%', 'A')) AS in_title,
             to_tsquery('portal_french', replace(way, '%%', 'AB')) AS in_names,
             to_tsquery('portal_french', replace(way, '%%', 'ABC')) AS in_jobs
-        FROM unnest(%(numbers)s::int[], %(factors)s::float[], %(ways)s::text[]) AS asked (number, factor, way)
+        FROM unnest(%(numbers)s::int[], %(factors)s::float[], %(ways)s::text[])
+            AS asked (number, factor, way)
     ) AS read
     WHERE numnode(anywhere) > 0
 ), named AS MATERIALIZED (

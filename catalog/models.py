@@ -139,7 +139,11 @@ class Certification(models.Model):
     goals = models.TextField(_("objectifs et contexte"), blank=True, db_default="")
     sectors = models.TextField(_("secteurs d’activité"), blank=True, db_default="")
     ways = ArrayField(
-        models.CharField(max_length=3, choices=Way), default=list, blank=True, verbose_name=_("voies d’accès")
+        models.CharField(max_length=3, choices=Way),
+        default=list,
+        db_default=[],
+        blank=True,
+        verbose_name=_("voies d’accès"),
     )
     source = models.CharField(
         _("source"),
@@ -252,8 +256,8 @@ class CertificationIndex(models.Model):
     class Meta:
         verbose_name = _("index d’une certification")
         verbose_name_plural = _("index des certifications")
-        # One index for each weight and those above it, without places: a word is looked up in them alone, where
-        # a weight asked of `search` would have every row's vector unpacked to be looked at (measured: 5 times).
+        # One index for each weight and those above it, without places: a word is looked up in them alone.
+        # A weight asked of `search` would have every row's vector unpacked and looked at (measured: 5 times).
         indexes = [
             GinIndex(fields=["search"], name="certification_search"),
             GinIndex(Weighted("search", "a"), name="certification_by_title"),

@@ -33,7 +33,9 @@ from catalog.models import (
 FILE = Path(__file__).resolve().parent / "data" / "abbreviations.csv"
 LOT = 500
 # Words of one certification beyond this are left out: nobody is found by the thousandth job name.
-TEXT_MAX_CHARACTERS = 60_000
+TEXT_MAX_CHARACTERS = 30_000
+# For PostgreSQL’s parser « Word/Excel » would be a file name, « auto-école » one word.
+JOINT = re.compile(r"(?<=\w)[-/](?=\w)")
 
 # What joins words and says nothing; « les » is not in PostgreSQL's list.
 SMALL_WORDS_TEXT = """
@@ -50,6 +52,8 @@ TOOLS = (
     (re.compile(r"(?<!\w)bac\s*\+\s*(\d)"), r" bacplus\1 "),
     (re.compile(r"(?<!\w)niveau\s*([1-8])(?!\w)"), r" niveau\1 "),
 )
+MAY_BE_A_TOOL = re.compile(r"[+#]|\.net|niveau")
+NO_LETTER = re.compile(r"[\W_]+")
 # What people call the levels of the national framework.
 LEVELS = {
     1: "niveau1", 2: "niveau2", 3: "niveau3", 4: "niveau4", 5: "niveau5 bacplus2",
@@ -63,11 +67,15 @@ PREDECESSORS_MAX = 20
 
 def fold(text: str) -> str:
     """Small letters without accents, tools and levels as one word each, one space between words."""
-    text = text.lower().replace("œ", "oe").replace("æ", "ae")
-    text = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
-    for pattern, word in TOOLS:
-        text = pattern.sub(word, text)
-    return " ".join(re.findall(r"[^\W_]+", text))
+    text = text.lower()
+    if MAY_BE_A_TOOL.search(text):
+        for pattern, word in TOOLS:
+            text = pattern.sub(word, text)
+    text = NO_LETTER.sub(" ", text)
+    if not text.isascii():
+        text = unicodedata.normalize("NFKD", text.replace("œ", "oe").replace("æ", "ae"))
+        text = text.encode("ascii", "ignore").decode()
+    return " ".join(text.split())
 
 
 def significant(text: str) -> list[str]:
@@ -237,7 +245,8 @@ def words_of(facts: Facts, thesaurus: Thesaurus) -> Words:
         names=_joined([" ".join([fold(facts.title), *map(fold, facts.kind)]), facts.code, str(facts.number)]),
         others=_joined(others),
         jobs=_joined(jobs),
-        texts=_joined(map(fold, facts.texts)),
+        # PostgreSQL folds these by itself; folding long texts here took most of an import.
+        texts=JOINT.sub(" ", "\n".join(facts.texts))[:TEXT_MAX_CHARACTERS],
         title_size=len(set(significant(fold(facts.title)))),
     )
 

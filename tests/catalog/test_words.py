@@ -18,6 +18,8 @@ NOTHING = Thesaurus(phrases=Phrases([]), genders={}, terms={}, title_words=set()
         ("Bac +2, niveau 5", "bacplus2 niveau5"),
         ("<b>3D</b>", "b 3d b"),
         ("😀 \t", ""),
+        ("l’anglais à l’oral – 2 h", "l anglais a l oral 2 h"),
+        ("snake_case ﬁn №5", "snake case fin no5"),
     ],
 )
 def test_texts_are_folded(text, folded):
@@ -88,7 +90,7 @@ def test_each_word_goes_to_its_weight():
         "niveau5 bacplus2",
     ]  # fmt: skip
     assert found.jobs == "conducteur travaux de batiment de encadrement de chef"
-    assert found.texts == "organiser chantier"
+    assert found.texts == "Organiser le chantier"
     assert found.title_size == 2
 
 
