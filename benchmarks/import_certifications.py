@@ -121,7 +121,8 @@ def bare(path: Path) -> None:
 
 INDEX_YARDSTICK = """
 CREATE TEMP TABLE yardstick ON COMMIT DROP AS
-    SELECT code, to_tsvector('portal_french', concat_ws(' ', title, activities, abilities, jobs, goals)) AS search
+    SELECT code,
+        to_tsvector('portal_french', concat_ws(' ', title, activities, abilities, jobs, goals)) AS search
     FROM catalog_certification WHERE number > 1000000;
 CREATE INDEX ON yardstick USING gin (search);
 DROP TABLE yardstick;

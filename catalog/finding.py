@@ -188,10 +188,10 @@ END
 COLUMNS = f"c.code, c.title, {STATUS} AS status, c.level, coalesce(nullif(c.short_code, ''), c.short_title)"
 
 
-# Each idea meets the indexes by itself: a common word costs its own rows and no more, and no vector is unpacked
-# for one. The rarer an idea, the more it counts; one that nobody answers counts for nothing. A certification
-# that misses an idea loses twice: its worth, and its share of what was asked. Long texts are looked into for
-# ideas that names hardly know: a common word in a text says nothing.
+# Each idea meets the indexes by itself: a common word costs its own rows and no more, and no vector is
+# unpacked for one. The rarer an idea, the more it counts; one that nobody answers counts for nothing. A
+# certification that misses an idea loses twice: its worth, and its share of what was asked. Long texts are
+# looked into for ideas that names hardly know: a common word in a text says nothing.
 def _meeting(weights: str, worth: float) -> str:
     return f"""
         SELECT kept.certification_id AS code, kept.title_size, ideas.number,
