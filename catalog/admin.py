@@ -12,14 +12,21 @@ from catalog.models import (
     CatalogueImportLine,
     Certification,
     CertificationBlock,
+    CertificationIndex,
+    CertificationOutcome,
+    CertificationStatement,
     Favourite,
     Habilitation,
     ImportRefusal,
     ImportRun,
     Offer,
     Provider,
+    RegisterWord,
     Session,
     Succession,
+    SynonymGroup,
+    Term,
+    TermName,
     Town,
     Word,
 )
@@ -98,15 +105,20 @@ class TownAdmin(ReadOnly, admin.ModelAdmin):
 
 class BlockInline(ReadOnlyTable):
     model = CertificationBlock
+    fields = ["code", "title"]
+
+
+class OutcomeInline(ReadOnlyTable):
+    model = CertificationOutcome
 
 
 @admin.register(Certification)
 class CertificationAdmin(ReadOnly, admin.ModelAdmin):
     list_display = ["code", "short_title_of", "level", "is_active_today", "registered_until", "withdrawn"]
-    list_filter = [ActiveToday, "register", "level", "withdrawn"]
+    list_filter = [ActiveToday, "register", "level", "withdrawn", "source"]
     search_fields = ["code", "title", "short_code"]
     date_hierarchy = "registered_until"
-    inlines = [BlockInline]
+    inlines = [BlockInline, OutcomeInline]
 
     @admin.display(description=_("intitulé"), ordering="title")
     def short_title_of(self, certification):
@@ -130,6 +142,71 @@ class CertificationBlockAdmin(OfCertification):
     list_display = ["code", "title", "certification_code"]
     list_filter = ["certification__register", "certification__level"]
     search_fields = ["code", "title", "certification__code"]
+
+
+@admin.register(CertificationOutcome)
+class CertificationOutcomeAdmin(OfCertification):
+    list_display = ["certification_code", "year", "certified", "employed_percent", "in_the_job_later_percent"]
+    list_filter = ["year"]
+    search_fields = ["certification__code"]
+
+
+@admin.register(CertificationStatement)
+class CertificationStatementAdmin(OfCertification):
+    list_display = ["certification_code", "source", "imported_at"]
+    list_filter = ["source"]
+    search_fields = ["certification__code"]
+    date_hierarchy = "imported_at"
+
+
+@admin.register(CertificationIndex)
+class CertificationIndexAdmin(OfCertification):
+    list_display = ["certification_code", "title_size"]
+    fields = ["certification", "title_size"]
+    list_filter = ["certification__register", "certification__level"]
+    search_fields = ["certification__code"]
+
+
+@admin.register(Term)
+class TermAdmin(ReadOnly, admin.ModelAdmin):
+    list_display = ["code", "label", "nomenclature", "broader"]
+    list_filter = ["nomenclature"]
+    search_fields = ["code", "label"]
+
+
+@admin.register(TermName)
+class TermNameAdmin(ReadOnly, admin.ModelAdmin):
+    list_display = ["name", "term"]
+    list_filter = ["term__nomenclature"]
+    list_select_related = ["term"]
+    search_fields = ["name", "term__code"]
+
+
+class Initials(admin.SimpleListFilter):
+    title = _("taille")
+    parameter_name = "taille"
+
+    def lookups(self, request, model_admin):
+        return [("deux", _("Deux noms")), ("plus", _("Trois noms ou plus"))]
+
+    def queryset(self, request, queryset):
+        if self.value() == "deux":
+            return queryset.filter(names__len=2)
+        return queryset.filter(names__len__gt=2) if self.value() == "plus" else queryset
+
+
+@admin.register(SynonymGroup)
+class SynonymGroupAdmin(ReadOnly, admin.ModelAdmin):
+    list_display = ["__str__"]
+    list_filter = [Initials]
+    search_fields = ["names"]
+
+
+@admin.register(RegisterWord)
+class RegisterWordAdmin(ReadOnly, admin.ModelAdmin):
+    list_display = ["key", "is_in_a_title"]
+    list_filter = ["is_in_a_title"]
+    search_fields = ["key"]
 
 
 @admin.register(Succession)

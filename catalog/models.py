@@ -97,6 +97,24 @@ class Certification(models.Model):
         RNCP = "RNCP", _("Répertoire national (RNCP)")
         RS = "RS", _("Répertoire spécifique (RS)")
 
+    class Source(models.TextChoices):
+        """Who states it. In this order: the first that knows a record is the one that is believed."""
+
+        XML = "xml", _("France compétences, export XML")
+        CSV = "csv", _("France compétences, export CSV")
+        CERTIF_INFO = "certif_info", _("Certif Info")
+        KIT = "kit", _("Kit apprentissage")
+
+    class Way(models.TextChoices):
+        """Ways to a certification that the registers know."""
+
+        STUDENT = "FI", _("Statut d’élève ou d’étudiant")
+        APPRENTICE = "CA", _("Contrat d’apprentissage")
+        ADULT = "FC", _("Formation continue")
+        WORK_STUDY = "CQ", _("Contrat de professionnalisation")
+        ALONE = "CL", _("Candidature individuelle")
+        VAE = "VAE", _("Par expérience (VAE)")
+
     code = models.CharField(_("code"), max_length=12, primary_key=True, help_text=_("RNCP35809, RS6604"))
     register = models.CharField(_("répertoire"), max_length=4, choices=Register)
     number = models.PositiveIntegerField(_("numéro"))
@@ -118,6 +136,23 @@ class Certification(models.Model):
     abilities = models.TextField(_("capacités attestées"), blank=True)
     jobs = models.TextField(_("emplois accessibles"), blank=True)
     prerequisites = models.TextField(_("prérequis"), blank=True)
+    goals = models.TextField(_("objectifs et contexte"), blank=True, db_default="")
+    sectors = models.TextField(_("secteurs d’activité"), blank=True, db_default="")
+    ways = ArrayField(
+        models.CharField(max_length=3, choices=Way),
+        default=list,
+        db_default=[],
+        blank=True,
+        verbose_name=_("voies d’accès"),
+    )
+    source = models.CharField(
+        _("source"),
+        max_length=12,
+        choices=Source,
+        default=Source.XML,
+        db_default=Source.XML,
+        help_text=_("La première qui la connaît : export XML, export CSV, Certif Info, kit apprentissage."),
+    )
     nsf_codes = ArrayField(
         models.CharField(max_length=5), default=list, blank=True, verbose_name=_("codes NSF")
     )
@@ -173,6 +208,8 @@ class CertificationBlock(models.Model):
     )
     code = models.CharField(_("code"), max_length=20, unique=True, help_text=_("RNCP40344BC01"))
     title = models.TextField(_("intitulé"))
+    abilities = models.TextField(_("compétences"), blank=True, db_default="")
+    assessment = models.TextField(_("modalités d’évaluation"), blank=True, db_default="")
 
     class Meta:
         verbose_name = _("bloc de compétences")
@@ -181,6 +218,193 @@ class CertificationBlock(models.Model):
 
     def __str__(self):
         return f"{self.code} · {self.title}"
+
+
+class Weighted(models.Func):
+    """The words of a vector that have one of these weights, without their places."""
+
+    output_field = SearchVectorField()
+
+    def __init__(self, vector: str, weights: str, **extra):
+        listed = ",".join(weights)
+        super().__init__(vector, template=f"strip(ts_filter(%(expressions)s, '{{{listed}}}'))", **extra)
+        self._weights = (vector, weights)
+
+    def deconstruct(self):
+        return "catalog.models.Weighted", self._weights, {}
+
+
+class CertificationIndex(models.Model):
+    """What a certification is found by, apart from it: nobody who reads a certification wants this too.
+
+    Weights: A its own title, kind and numbers; B other names of it; C job names and synonyms; D its texts
+    (catalog.words).
+    """
+
+    certification = models.OneToOneField(
+        "catalog.Certification",
+        on_delete=models.CASCADE,
+        primary_key=True,
+        related_name="index",
+        verbose_name=_("certification"),
+    )
+    search = SearchVectorField()
+    title_size = models.PositiveSmallIntegerField(
+        _("mots de l’intitulé"), help_text=_("Un intitulé court que la recherche couvre passe devant.")
+    )
+
+    class Meta:
+        verbose_name = _("index d’une certification")
+        verbose_name_plural = _("index des certifications")
+        # One index for each weight and those above it, without places: a word is looked up in them alone.
+        # A weight asked of `search` would have every row's vector unpacked and looked at (measured: 5 times).
+        indexes = [
+            GinIndex(fields=["search"], name="certification_search"),
+            GinIndex(Weighted("search", "a"), name="certification_by_title"),
+            GinIndex(Weighted("search", "ab"), name="certification_by_names"),
+            GinIndex(Weighted("search", "abc"), name="certification_by_jobs"),
+        ]
+
+    def __str__(self):
+        return self.certification_id
+
+
+class CertificationOutcome(models.Model):
+    """What became of the people certified in one year, as the certifier told the register; in percent."""
+
+    certification = models.ForeignKey(
+        "catalog.Certification",
+        on_delete=models.CASCADE,
+        related_name="outcomes",
+        verbose_name=_("certification"),
+    )
+    year = models.PositiveSmallIntegerField(_("année"))
+    certified = models.PositiveIntegerField(_("certifiés"), null=True, blank=True)
+    certified_by_vae = models.PositiveIntegerField(_("dont par VAE"), null=True, blank=True)
+    employed_percent = models.PositiveSmallIntegerField(_("en emploi à 6 mois (%)"), null=True, blank=True)
+    in_the_job_percent = models.PositiveSmallIntegerField(
+        _("dans le métier visé à 6 mois (%)"), null=True, blank=True
+    )
+    in_the_job_later_percent = models.PositiveSmallIntegerField(
+        _("dans le métier visé à 2 ans (%)"), null=True, blank=True
+    )
+
+    class Meta:
+        verbose_name = _("devenir des certifiés")
+        verbose_name_plural = _("devenir des certifiés")
+        ordering = ["certification", "-year"]
+        constraints = [
+            models.UniqueConstraint(fields=["certification", "year"], name="outcome_is_told_once_a_year"),
+            models.CheckConstraint(
+                condition=models.Q(employed_percent__isnull=True) | models.Q(employed_percent__lte=100),
+                name="outcome_employed_is_a_percentage",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(in_the_job_percent__isnull=True) | models.Q(in_the_job_percent__lte=100),
+                name="outcome_in_the_job_is_a_percentage",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(in_the_job_later_percent__isnull=True)
+                | models.Q(in_the_job_later_percent__lte=100),
+                name="outcome_in_the_job_later_is_a_percentage",
+            ),
+        ]
+
+    def __str__(self):
+        return f"{self.certification_id} · {self.year}"
+
+
+class CertificationStatement(models.Model):
+    """What a source below the XML register says of a certification, kept as it was read.
+
+    `Certification` is written again from these each time one changes, so the order of the imports does not
+    matter (catalog.imports.statements).
+    """
+
+    certification = models.ForeignKey(
+        "catalog.Certification",
+        on_delete=models.CASCADE,
+        related_name="statements",
+        verbose_name=_("certification"),
+    )
+    source = models.CharField(_("source"), max_length=12, choices=Certification.Source)
+    digest = models.CharField(_("empreinte"), max_length=64)
+    facts = models.JSONField(_("contenu"))
+    imported_at = models.DateTimeField(_("importée le"))
+
+    class Meta:
+        verbose_name = _("apport d’une source")
+        verbose_name_plural = _("apports des sources")
+        ordering = ["certification", "source"]
+        constraints = [
+            models.UniqueConstraint(fields=["certification", "source"], name="statement_is_one_a_source")
+        ]
+
+    def __str__(self):
+        return f"{self.certification_id} · {self.get_source_display()}"
+
+
+class Term(models.Model):
+    """An entry of a public nomenclature. Codes of the three never meet: 5 digits, a letter and 4, 1 to 3."""
+
+    class Nomenclature(models.TextChoices):
+        FORMACODE = "formacode", _("FORMACODE")
+        ROME = "rome", _("ROME")
+        NSF = "nsf", _("NSF")
+
+    code = models.CharField(_("code"), max_length=5, primary_key=True)
+    nomenclature = models.CharField(_("nomenclature"), max_length=10, choices=Nomenclature)
+    label = models.CharField(_("libellé"), max_length=255)
+    broader = ArrayField(
+        models.CharField(max_length=5),
+        default=list,
+        blank=True,
+        verbose_name=_("plus larges"),
+        help_text=_("Les plus étroits sont ceux dont il est le plus large."),
+    )
+    related = ArrayField(models.CharField(max_length=5), default=list, blank=True, verbose_name=_("voisins"))
+
+    class Meta:
+        verbose_name = _("terme d’une nomenclature")
+        verbose_name_plural = _("termes des nomenclatures")
+        ordering = ["nomenclature", "code"]
+        indexes = [GinIndex(fields=["broader"], name="term_by_broader")]
+
+    def __str__(self):
+        return f"{self.code} · {self.label}"
+
+
+class TermName(models.Model):
+    """Another name of a term: a job name of ROME, a synonym of FORMACODE."""
+
+    term = models.ForeignKey(
+        "catalog.Term", on_delete=models.CASCADE, related_name="names", verbose_name=_("terme")
+    )
+    name = models.CharField(_("nom"), max_length=255)
+
+    class Meta:
+        verbose_name = _("autre nom d’un terme")
+        verbose_name_plural = _("autres noms des termes")
+        ordering = ["term", "name"]
+        constraints = [models.UniqueConstraint(fields=["term", "name"], name="term_name_is_written_once")]
+
+    def __str__(self):
+        return f"{self.name} ({self.term_id})"
+
+
+class SynonymGroup(models.Model):
+    """Ways to say the same: mostly a title and its initials. The search takes one for the other."""
+
+    key = models.CharField(max_length=64, primary_key=True, editable=False)
+    names = ArrayField(models.CharField(max_length=255), verbose_name=_("synonymes"))
+
+    class Meta:
+        verbose_name = _("groupe de synonymes")
+        verbose_name_plural = _("groupes de synonymes")
+        ordering = ["names"]
+
+    def __str__(self):
+        return " = ".join(self.names)
 
 
 class Succession(models.Model):
@@ -534,6 +758,22 @@ class Word(models.Model):
         return self.spelling
 
 
+class RegisterWord(models.Model):
+    """A word that certifications are found by: what a mistyped one is compared with (catalog.words)."""
+
+    key = models.CharField(_("sans accents"), max_length=60, primary_key=True)
+    is_in_a_title = models.BooleanField(_("dans un intitulé"))
+
+    class Meta:
+        verbose_name = _("mot des registres")
+        verbose_name_plural = _("mots des registres")
+        ordering = ["key"]
+        indexes = [GinIndex(OpClass("key", "gin_trgm_ops"), name="register_word_by_likeness")]
+
+    def __str__(self):
+        return self.key
+
+
 class SessionQuerySet(models.QuerySet):
     def with_dossiers(self):
         """Those that people have a dossier on, or were offered instead of theirs: their dates do not change
@@ -618,6 +858,7 @@ class ImportRun(models.Model):
         CERTIFICATIONS = "certifications", _("Certifications")
         CATALOGUE = "catalogue", _("Catalogue")
         ORGANISATIONS = "organisations", _("Organismes")
+        NOMENCLATURES = "nomenclatures", _("Nomenclatures")
 
     kind = models.CharField(_("nature"), max_length=20, choices=Kind)
     file_name = models.CharField(_("fichier"), max_length=255)

@@ -326,7 +326,8 @@ def _split_department(text: str) -> tuple[str, str]:
 # --- The index -----------------------------------------------------------------------------------
 
 # A: what an offer is called and leads to, and its codes; B: who teaches it; C: what it says; D: the
-# words of the names as they are typed, for the one that is still being typed. Tags are left out by
+# words of the names as they are typed, for the one that is still being typed; and, without a place, the other
+# names, job names and synonyms that its certification goes by (catalog.words, ADR 11). Tags are left out by
 # PostgreSQL's parser.
 INDEX = """
 UPDATE catalog_offer AS offer
@@ -338,10 +339,12 @@ FROM (
         || setweight(to_tsvector('portal_french', names.provider), 'B')
         || setweight(to_tsvector('portal_french', names.texts), 'C')
         || setweight(to_tsvector('portal_plain', concat_ws(' ', names.title, names.provider)), 'D')
+        || coalesce(strip(ts_filter(words.search, '{b,c}')), '')
         AS search
     FROM catalog_offer o
     JOIN accounts_organisation organisation ON organisation.id = o.provider_id
     LEFT JOIN catalog_certification c ON c.code = o.certification_id
+    LEFT JOIN catalog_certificationindex words ON words.certification_id = o.certification_id
     CROSS JOIN LATERAL (
         SELECT regexp_replace(
                 concat_ws(' ', o.title, c.title, c.short_code, c.short_title), %(joint)s, ' ', 'g'

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeVar
+from zlib import crc32
 
 from django.db import connection, models
 from psycopg import sql
@@ -47,7 +48,9 @@ def upsert(
 
     Inside a transaction: the rows pass through a temporary table that goes with it.
     """
-    table, stage = model._meta.db_table, f"stage_{model._meta.db_table}"
+    table = model._meta.db_table
+    # Two importers in one transaction may write other columns of one table.
+    stage = f"stage_{table}_{crc32(' '.join(columns).encode()):08x}"
     others = [name for name in columns if name != key]
     compared = [name for name in others if name not in derived]
     names = sql.SQL(", ").join(map(sql.Identifier, columns))

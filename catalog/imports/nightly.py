@@ -11,7 +11,7 @@ from types import ModuleType
 from django.db import connection
 from django.db.models import Max
 
-from catalog.imports import offers, providers, reading, rncp
+from catalog.imports import certifications, nomenclatures, offers, providers, reading, rncp
 from catalog.imports.reading import Unusable
 from catalog.imports.report import LOCK_SPACE
 from catalog.models import ImportRun
@@ -28,12 +28,36 @@ class Register:
     importer: ModuleType
 
 
-# In this order: a catalogue is judged by the certifications and the organisations of the same night.
+# In this order: words come before what is found by them, the register that is believed before the others, and
+# a catalogue is judged by the certifications and the organisations of the same night.
 REGISTERS = (
+    # ROME's codes before its job names.
+    Register(
+        ImportRun.Kind.NOMENCLATURES,
+        re.compile(r"rome_codes.*\.(?:csv|csv\.gz|zip)", re.IGNORECASE),
+        nomenclatures,
+    ),
+    Register(
+        ImportRun.Kind.NOMENCLATURES,
+        re.compile(
+            r"(?:formacode|rome_appellations|nsf_).*\.(?:csv|csv\.gz|zip)"
+            r"|.*synonym.*\.(?:json|json\.gz|zip)",
+            re.IGNORECASE,
+        ),
+        nomenclatures,
+    ),
     Register(
         ImportRun.Kind.CERTIFICATIONS,
         re.compile(r"(?:.*[-_])?(?:rncp|rs)(?:[-_.].*)?\.(?:xml|xml\.gz|zip)", re.IGNORECASE),
         rncp,
+    ),
+    Register(
+        ImportRun.Kind.CERTIFICATIONS,
+        re.compile(
+            r"export[-_]fiches[-_]csv.*\.zip|(?:certif_info|kit_apprentissage).*\.(?:csv|csv\.gz|zip)",
+            re.IGNORECASE,
+        ),
+        certifications,
     ),
     Register(
         ImportRun.Kind.ORGANISATIONS,

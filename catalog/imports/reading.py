@@ -157,8 +157,13 @@ class Unpacked(io.RawIOBase):
 
 
 @contextmanager
-def unpack(source: Source, *, max_bytes: int = MAX_FILE_BYTES) -> Iterator[Unpacked]:
-    """The bytes inside, whether the file is plain, gzip or a zip of one file."""
+def unpack(
+    source: Source, *, max_bytes: int = MAX_FILE_BYTES, member: str | None = None
+) -> Iterator[Unpacked]:
+    """The bytes inside, whether the file is plain, gzip or a zip of one file.
+
+    `member`: of a zip of several files, the one of that name.
+    """
     with source.path.open("rb") as raw:
         magic = raw.read(4)
         raw.seek(0)
@@ -170,25 +175,41 @@ def unpack(source: Source, *, max_bytes: int = MAX_FILE_BYTES) -> Iterator[Unpac
                 archive = zipfile.ZipFile(raw)
             except zipfile.BadZipFile:
                 raise Unusable(_("L'archive zip est abîmée ou incomplète.")) from None
-            with archive, _only_member(archive) as stream:
+            with archive, _member(archive, member) as stream:
                 yield Unpacked(stream, raw, source, max_bytes)
         else:
             yield Unpacked(raw, raw, source, max_bytes)
 
 
-def _only_member(archive: zipfile.ZipFile) -> IO[bytes]:
-    members = [
+def members(source: Source) -> list[str]:
+    """The names of the files in a zip; none when it is not one. Unusable: a damaged archive."""
+    with source.path.open("rb") as raw:
+        if raw.read(4) not in (b"PK\x03\x04", b"PK\x05\x06"):
+            return []
+        try:
+            with zipfile.ZipFile(raw) as archive:
+                return [info.filename for info in _files(archive)]
+        except zipfile.BadZipFile:
+            raise Unusable(_("L'archive zip est abîmée ou incomplète.")) from None
+
+
+def _files(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
+    return [
         info
         for info in archive.infolist()
         if not info.is_dir() and not info.filename.startswith("__MACOSX/") and "/." not in f"/{info.filename}"
     ]
-    if len(members) != 1:
+
+
+def _member(archive: zipfile.ZipFile, name: str | None) -> IO[bytes]:
+    files = [info for info in _files(archive) if name in (None, info.filename)]
+    if len(files) != 1:
         raise Unusable(
             _("L'archive zip contient %(count)d fichiers : elle doit en contenir un seul.")
-            % {"count": len(members)}
+            % {"count": len(files)}
         )
     try:
-        return archive.open(members[0])
+        return archive.open(files[0])
     except (RuntimeError, NotImplementedError):
         raise Unusable(
             _("L'archive zip est protégée par un mot de passe ou emploie une compression inconnue.")
@@ -282,13 +303,17 @@ ROOT = re.compile(rb"<(?:[\w.-]+:)?([A-Za-z_][\w.-]*)")
 DECLARED = re.compile(rb"""^<\?xml\s[^>]*?encoding\s*=\s*["']([A-Za-z0-9._-]+)["']""")
 
 
-def _prolog(stream: Unpacked) -> tuple[str, str]:
-    """The encoding and the root's name. What stands before the root may be blanks, comments and the like."""
-    head = stream.head(MAX_PROLOG_BYTES)
+def _refuse_wide(head: bytes) -> None:
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\x00" in head[:4]:
         raise Unusable(
             _("Le fichier est encodé en UTF-16 ou UTF-32 : enregistrez-le en UTF-8 ou en ISO-8859-1.")
         )
+
+
+def _prolog(stream: Unpacked) -> tuple[str, str]:
+    """The encoding and the root's name. What stands before the root may be blanks, comments and the like."""
+    head = stream.head(MAX_PROLOG_BYTES)
+    _refuse_wide(head)
     has_bom = head.startswith(codecs.BOM_UTF8)
     head = head.removeprefix(codecs.BOM_UTF8)
     declared = DECLARED.match(head)
@@ -394,18 +419,24 @@ def line_of(element) -> int:
 # --- CSV ------------------------------------------------------------------------------------------
 
 
-def csv_rows(source: Source, *, max_bytes: int = MAX_FILE_BYTES) -> Iterator[tuple[int, dict[str, str]]]:
-    """Yields (line, row) of a `;` file in UTF-8, with or without its mark. Headers are left as they are.
+def csv_rows(
+    source: Source,
+    *,
+    max_bytes: int = MAX_FILE_BYTES,
+    delimiter: str = ";",
+    member: str | None = None,
+) -> Iterator[tuple[int, dict[str, str]]]:
+    """Yields (line, row) of a CSV file in UTF-8, with or without its mark. Headers are left as they are.
 
     A row shorter than the header misses its last cells; a longer one holds the rest under the key "".
     Unusable: another encoding, no header, a column written twice, a line without end.
     """
-    with unpack(source, max_bytes=max_bytes) as stream:
+    with unpack(source, max_bytes=max_bytes, member=member) as stream:
         head = stream.head(4)
         if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\x00" in head:
             raise Unusable(_("Le fichier n'est pas un texte en UTF-8."), line=1)
         lines = _Lines(stream)
-        rows = csv.reader(lines, delimiter=";", strict=True)
+        rows = csv.reader(lines, delimiter=delimiter, strict=True)
         try:
             header = [name.strip() for name in next(rows, [])]
             if len(header) < 2:
@@ -427,6 +458,41 @@ def csv_rows(source: Source, *, max_bytes: int = MAX_FILE_BYTES) -> Iterator[tup
             raise Unusable(
                 _("Les guillemets ou les séparateurs de cette ligne sont incohérents."), line=rows.line_num
             ) from None
+
+
+def first_line(source: Source, *, member: str | None = None) -> str:
+    """The beginning of a text file, up to its first line end, to recognise its columns by.
+
+    Unusable: a wide encoding, or a line of columns in another one than UTF-8. XML tells its own.
+    """
+    with unpack(source, member=member) as stream:
+        head = stream.head(MAX_PROLOG_BYTES).removeprefix(codecs.BOM_UTF8)
+        _refuse_wide(head)
+    line = head.lstrip().split(b"\n", 1)[0].strip()
+    try:
+        return line.decode()
+    except UnicodeDecodeError:
+        if line.startswith(b"<"):
+            return line.decode("latin-1")
+        raise Unusable(
+            _("Le fichier n'est pas encodé en UTF-8 : enregistrez-le en « CSV UTF-8 »."), line=1
+        ) from None
+
+
+def whole_text(source: Source, *, max_bytes: int) -> str:
+    """All of a small file in UTF-8, with or without its mark. Unusable: larger, or another encoding."""
+    with unpack(source, max_bytes=max_bytes) as stream:
+        pieces = []
+        while piece := stream.read(CHUNK):
+            pieces.append(piece)
+            stream.record_begins_at = stream.unpacked_bytes
+    content = b"".join(pieces)
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise Unusable(
+            _("Le fichier n'est pas un texte en UTF-8."), line=content.count(b"\n", 0, error.start) + 1
+        ) from None
 
 
 class _Lines:

@@ -17,24 +17,32 @@ from django.db import connection
 from django.utils.translation import gettext as _
 from lxml import etree
 
-from catalog import search
+from catalog import search, words
 from catalog.imports import loading, reading, report, values
 from catalog.imports.reading import Progress, Source
 from catalog.imports.report import Report
 from catalog.imports.values import Wrong
-from catalog.models import Certification, CertificationBlock, Habilitation, ImportRun, Offer, Succession
+from catalog.models import (
+    Certification,
+    CertificationBlock,
+    CertificationOutcome,
+    Habilitation,
+    ImportRun,
+    Offer,
+    Succession,
+)
 from rulebook import workdays
 
 # Part of every digest: raise it when this module keeps something new, so that every record is read again.
-SHAPE = b"1"
+SHAPE = b"2"
 CODE = re.compile(r"(RNCP|RS)(\d{1,7})", re.ASCII)
 BLOCK = re.compile(r"BC\d{1,4}", re.ASCII)
 FILE_DAY = re.compile(r"(20\d\d-\d\d-\d\d)")
 CERTIFICATION_COLUMNS = (
     "code", "register", "number", "title", "short_code", "short_title", "level", "publication_state",
     "effective_on", "decided_on", "registered_until", "delivered_until", "withdrawn", "activities",
-    "abilities", "jobs", "prerequisites", "nsf_codes", "rome_codes", "formacodes", "rome_labels", "digest",
-    "imported_at",
+    "abilities", "jobs", "prerequisites", "goals", "sectors", "ways", "nsf_codes", "rome_codes", "formacodes",
+    "rome_labels", "source", "digest", "imported_at",
 )  # fmt: skip
 STATES = {"actif": True, "active": True, "inactif": False, "inactive": False}
 PARTNER_ROLES = {
@@ -42,6 +50,11 @@ PARTNER_ROLES = {
     Habilitation.Role.EXAMINE,
     Habilitation.Role.TRAIN_AND_EXAMINE,
 }
+OUTCOMES = (
+    "NOMBRE_CERTIFIES", "NOMBRE_CERTIFIES_VAE", "TAUX_INSERTION_GLOBAL_6MOIS", "TAUX_INSERTION_METIER_6MOIS",
+    "TAUX_INSERTION_METIER_2ANS",
+)  # fmt: skip
+MAX_PEOPLE = 10_000_000
 
 
 @dataclass(slots=True)
@@ -53,7 +66,8 @@ class Record:
     digest: str
     columns: dict = field(default_factory=dict)
     listed_active: bool = True
-    blocks: list[tuple[str, str]] = field(default_factory=list)
+    blocks: list[tuple[str, str, str, str]] = field(default_factory=list)
+    outcomes: list[tuple[int, ...]] = field(default_factory=list)
     habilitations: list[tuple[str, str, str, bool, date | None]] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
 
@@ -63,26 +77,34 @@ def run(file: str, *, at: datetime, dry_run: bool = False, progress: Progress | 
     return report.run(
         ImportRun.Kind.CERTIFICATIONS,
         file,
-        lambda source, result: _work(source, result, at=at),
+        lambda source, result: work(source, result, at=at),
         at=at,
         dry_run=dry_run,
         progress=progress,
     )
 
 
-def _work(source: Source, result: Report, *, at: datetime) -> None:
-    day = _day_of(source, at)
+def work(source: Source, result: Report, *, at: datetime) -> None:
+    """What `run` does, inside its transaction."""
+    day = day_of(source, at)
     seen: dict[str, int] = {}
     links: set[tuple[str, str]] = set()
     fiches = reading.xml_records(source, root="FICHES", record="FICHE")
+    written: list[str] = []
     for lot in loading.lots(_identified(fiches, result, seen, links), weight=lambda item: len(item[1])):
-        _write(lot, result, at=at, day=day)
+        written += _write(lot, result, at=at, day=day)
     _write_successions(links, read=seen.keys())
+    # Once the links are there: a certification is found by the names of the one it replaces.
+    renamed = words.reindex(written)
+    offers = Offer.objects.filter(certification__in=renamed).order_by("pk").values_list("pk", flat=True)
+    if renamed and offers:
+        search.reindex(list(offers))
     if result.created or result.updated:
         loading.refresh_statistics(Certification, CertificationBlock, Habilitation, Succession)
+        words.refresh()
 
 
-def _day_of(source: Source, at: datetime) -> date:
+def day_of(source: Source, at: datetime) -> date:
     """The day the file speaks of: the one in its name, as France compétences writes it, else today."""
     if found := FILE_DAY.search(source.name):
         try:
@@ -133,7 +155,8 @@ def _codes(fiche, which: str, own: str) -> Iterator[str]:
             yield code
 
 
-def _write(lot: list[tuple[Record, bytes]], result: Report, *, at: datetime, day: date) -> None:
+def _write(lot: list[tuple[Record, bytes]], result: Report, *, at: datetime, day: date) -> list[str]:
+    """The codes of the records that were new or changed."""
     known = {
         code: (digest, withdrawn)
         for code, digest, withdrawn in Certification.objects.filter(
@@ -155,18 +178,19 @@ def _write(lot: list[tuple[Record, bytes]], result: Report, *, at: datetime, day
             if record.remarks:
                 result.remark(record.line, record.code, *record.remarks)
     if not changed:
-        return
+        return []
     for record in changed:
         was_withdrawn = known.get(record.code, ("", False))[1]
         record.columns |= {
             "withdrawn": _is_withdrawn(record, day=day, was_withdrawn=was_withdrawn),
+            "source": Certification.Source.XML,
             "digest": record.digest,
             "imported_at": at,
         }
     codes = [record.code for record in changed]
     # Rows that hang on a record are replaced with it: no other row points to them.
     with connection.cursor() as cursor:
-        for model in (CertificationBlock, Habilitation):
+        for model in (CertificationBlock, CertificationOutcome, Habilitation):
             cursor.execute(f"DELETE FROM {model._meta.db_table} WHERE certification_id = ANY(%s)", [codes])  # noqa: S608 - our own table names
     loading.upsert(
         Certification,
@@ -176,17 +200,23 @@ def _write(lot: list[tuple[Record, bytes]], result: Report, *, at: datetime, day
     )
     loading.insert(
         CertificationBlock,
-        ("certification_id", "code", "title"),
+        ("certification_id", "code", "title", "abilities", "assessment"),
         ((record.code, *block) for record in changed for block in record.blocks),
+    )
+    loading.insert(
+        CertificationOutcome,
+        (
+            *("certification_id", "year", "certified", "certified_by_vae", "employed_percent"),
+            *("in_the_job_percent", "in_the_job_later_percent"),
+        ),
+        ((record.code, *outcome) for record in changed for outcome in record.outcomes),
     )
     loading.insert(
         Habilitation,
         ("certification_id", "siret", "name", "role", "is_active", "active_from"),
         ((record.code, *habilitation) for record in changed for habilitation in record.habilitations),
     )
-    offers = Offer.objects.filter(certification__in=codes).order_by("pk").values_list("pk", flat=True)
-    if offers:
-        search.reindex(list(offers))
+    return codes
 
 
 def _is_withdrawn(record: Record, *, day: date, was_withdrawn: bool) -> bool:
@@ -250,14 +280,22 @@ def _look_into(record: Record, content: bytes) -> list[str]:
         "abilities": _prose(texts.get("CAPACITES_ATTESTEES")),
         "jobs": _prose(texts.get("TYPE_EMPLOI_ACCESSIBLES")),
         "prerequisites": _prose(texts.get("PREREQUIS_ENTREE_FORMATION")),
+        "goals": _prose(texts.get("OBJECTIFS_CONTEXTE")),
+        "sectors": _prose(texts.get("SECTEURS_ACTIVITE")),
+        "ways": [way for way in Certification.Way.values if _is_open(groups.get(f"SI_JURY_{way}"))],
         "nsf_codes": [code for code, _label in _coded(groups.get("CODES_NSF"), "NSF", 5)],
         "rome_codes": [code for code, _label in rome],
         "formacodes": [code for code, _label in _coded(groups.get("FORMACODES"), "FORMACODE", 5)],
         "rome_labels": [label[:255] for _code, label in rome],
     }
     _read_blocks(record, groups.get("BLOCS_COMPETENCES"))
+    _read_outcomes(record, groups.get("STATISTIQUES_PROMOTIONS"))
     _read_habilitations(record, groups, faults)
     return faults
+
+
+def _is_open(jury) -> bool:
+    return _text_in(jury, "ACTIF").lower() == "oui"
 
 
 def _text_in(element, tag: str) -> str:
@@ -305,7 +343,33 @@ def _read_blocks(record: Record, group) -> None:
             )
         elif code not in seen:
             seen.add(code)
-            record.blocks.append((code, title))
+            abilities, assessment = (
+                _prose(element.findtext(tag)) for tag in ("LISTE_COMPETENCES", "MODALITES_EVALUATION")
+            )
+            record.blocks.append((code, title, abilities, assessment))
+
+
+def _read_outcomes(record: Record, group) -> None:
+    """What became of each year's people; a year told twice, or badly, is left out with a remark."""
+    seen = set()
+    for element in _children(group, "STATISTIQUES_PROMOTION"):
+        texts = _texts(element)
+        try:
+            year = values.whole(texts.get("ANNEE", ""), maximum=values.MAX_YEAR)
+            if year < values.MIN_YEAR:
+                raise Wrong(_("« %(text)s » n'est pas une année.") % {"text": year})
+            numbers = [
+                values.whole(texts[tag], maximum=MAX_PEOPLE if tag.startswith("NOMBRE") else 100)
+                if texts.get(tag)
+                else None
+                for tag in OUTCOMES
+            ]
+        except Wrong as wrong:
+            record.remarks.append(_("devenir des certifiés laissé de côté : %(wrong)s") % {"wrong": wrong})
+            continue
+        if year not in seen:
+            seen.add(year)
+            record.outcomes.append((year, *numbers))
 
 
 def _read_habilitations(record: Record, groups: dict, faults: list[str]) -> None:
@@ -411,7 +475,9 @@ def _write_successions(links: set[tuple[str, str]], *, read: Iterable[str]) -> N
     loading.insert(Succession, ("old_code", "new_code"), missing)
     suspects = {link for link in stored - links if read.intersection(link)}
     ends = {code for link in suspects for code in link} - read
-    held = set(Certification.objects.filter(code__in=ends).values_list("code", flat=True).order_by("code"))
+    # What only a lesser source knows says nothing against the register (catalog.imports.statements).
+    known = Certification.objects.filter(code__in=ends, source=Certification.Source.XML)
+    held = set(known.values_list("code", flat=True).order_by("code"))
     gone = [link for link in suspects if not held.intersection(link)]
     if gone:
         with connection.cursor() as cursor:

@@ -12,6 +12,7 @@ from accounts.actors import Actor
 from accounts.models import Organisation
 from admissions import measures
 from catalog import publishing, search
+from catalog import words as register_words
 from catalog.models import Certification, Habilitation, Offer, Provider, Session, Town
 from portal.demo import facts
 from rulebook import workdays
@@ -36,6 +37,8 @@ def load(*, at: datetime, by: Actor, wave: str = "") -> dict[str, int]:
         offer = _offer(words, providers[words["of"]], towns.get(words.get("town")), codes, at=at, by=by)
         _sessions(offer, words, on=today, wave=wave)
         offers.append(offer)
+    register_words.reindex(catalogue["certifications"])
+    register_words.refresh()
     search.reindex([offer.pk for offer in offers])
     return {"certifications": len(catalogue["certifications"]), "offers": len(offers)}
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from accounts.actors import Actor
 from catalog import search
+from catalog import words as register_words
 from catalog.models import Offer, Provider, Session, Town
 from portal.demo import facts
 from portal.demo.catalogue import HOURS_A_DAY, make_certification, make_provider
@@ -68,6 +69,7 @@ def load(*, at: datetime, by: Actor, wave: str = "") -> int:
     known = set(Offer.objects.values_list("training_number", flat=True))
     new = [offer for offer in offers if offer.training_number not in known]
     Offer.objects.bulk_create(new)
+    register_words.reindex(crowd["trainings"])
     search.reindex([offer.pk for offer in new])
     numbers = [offer.training_number for offer in offers]
     stored = Offer.objects.filter(training_number__in=numbers).defer("search", "content")

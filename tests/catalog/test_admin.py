@@ -6,13 +6,14 @@ from django.contrib import admin
 from django.urls import reverse
 from django.utils import timezone
 
-from catalog import models
+from catalog import models, words
 from tests.factories.accounts import UserFactory
 from tests.factories.catalog import (
     CatalogueImportLineFactory,
     CertificationFactory,
     OfferFactory,
     ProviderFactory,
+    TermFactory,
     TownFactory,
 )
 
@@ -32,6 +33,17 @@ def one_of_each():
     offer = OfferFactory(town=TownFactory())
     certification = offer.certification
     models.CertificationBlock.objects.create(certification=certification, code="B1", title="Bloc")
+    models.CertificationOutcome.objects.create(certification=certification, year=2024, certified=12)
+    models.CertificationStatement.objects.create(
+        certification=certification,
+        source="kit",
+        facts={"titles": [], "rome_codes": [], "formacodes": []},
+        imported_at=timezone.now(),
+    )
+    models.SynonymGroup.objects.create(key="a", names=["Conduite de travaux", "cdt"])
+    TermFactory(names=["Conducteur de travaux"])
+    words.reindex()
+    words.refresh()
     models.Succession.objects.create(old_code="RS5000", new_code="RS6604")
     run = models.ImportRun.objects.create(kind="catalogue", file_name="f.xml", started_at=timezone.now())
     models.ImportRefusal.objects.create(run=run, line=3, subject="Offre", reason="SIRET inconnu")

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from catalog import search
+from catalog import search, words
 from catalog.geography import OVERSEAS_GRIDS, Circle, Distance, point_of
 from catalog.models import Offer, Town, Word
 from catalog.search import SearchQuery, Sort
@@ -16,6 +16,7 @@ from tests.factories.catalog import (
     OfferFactory,
     ProviderFactory,
     SessionFactory,
+    TermFactory,
     TownFactory,
     in_days,
     today,
@@ -132,6 +133,31 @@ def test_a_retitled_certification_is_found_after_reindex(find):
     assert titles(find("viennois")) == ["Fournil"]
     assert titles(find("boulanger")) == []
     assert search.reindex([offer.pk]) == 0, "nothing has changed since"
+
+
+def test_an_offer_is_found_by_the_words_its_certification_goes_by(find):
+    """Job names, synonyms, initials and other titles; first shown missing."""
+    certification = CertificationFactory(
+        title="Vente et conseil en literie", short_code="BTS", rome_codes=["D9001"], formacodes=["34500"]
+    )
+    offer = OfferFactory(title="Bien dormir", certification=certification)
+    OfferFactory(title="Comptabilité")
+    asked = ["matelassier", "marchand de sommeil", "VCL", "marchands sommeil"]
+    assert [titles(find(text)) for text in asked] == [[]] * 4
+    TermFactory(code="D9001", label="Vente", names=["Matelassier / Matelassière"])
+    TermFactory(nomenclature="formacode", code="34500", label="Literie", names=["marchand de sommeil"])
+    words.reindex()
+    assert search.reindex([offer.pk]) == 1
+    assert [titles(find(text)) for text in asked] == [["Bien dormir"]] * 4
+
+
+def test_what_an_offer_says_itself_counts_more_than_the_words_of_its_certification(find):
+    TermFactory(code="D9001", names=["Matelassier"])
+    certification = CertificationFactory(title="Literie", rome_codes=["D9001"])
+    words.reindex()
+    OfferFactory(title="Bien dormir", certification=certification)
+    OfferFactory(title="Matelassier")
+    assert titles(find("matelassier")) == ["Matelassier", "Bien dormir"]
 
 
 def test_reindexing_all_forgets_the_words_that_are_gone():

@@ -20,6 +20,8 @@ from catalog.models import (
     Offer,
     Provider,
     Session,
+    Term,
+    TermName,
     Town,
 )
 from rulebook import workdays
@@ -81,6 +83,23 @@ class CertificationFactory(DjangoModelFactory):
     title = factory.Sequence(lambda n: f"Certification {n}")
     registered_until = factory.LazyFunction(lambda: in_days(365))
     imported_at = factory.LazyFunction(timezone.now)
+
+
+class TermFactory(DjangoModelFactory):
+    """A job sheet of ROME; `names=[…]`: its job names."""
+
+    class Meta:
+        model = Term
+        skip_postgeneration_save = True
+
+    nomenclature = Term.Nomenclature.ROME
+    code = factory.Sequence(lambda n: f"M{9000 + n}")
+    label = factory.Sequence(lambda n: f"Fiche {n}")
+
+    @factory.post_generation
+    def names(self, create, names, **_options):
+        for name in names or ():
+            TermName.objects.create(term=self, name=name)
 
 
 class HabilitationFactory(DjangoModelFactory):

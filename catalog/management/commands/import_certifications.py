@@ -1,10 +1,13 @@
-"""`manage.py import_certifications FILE`: an export of France compétences (RNCP or RS)."""
+"""`manage.py import_certifications FILE`: the registers of France compétences, Certif Info, the kit."""
 
-from catalog.imports import rncp
+from catalog.imports import certifications
 from catalog.management.commands._importing import ImportCommand
 
 
 class Command(ImportCommand):
-    help = "Importe les certifications d'un export XML de France compétences (.xml, .xml.gz ou .zip)."
-    importer = rncp
+    help = (
+        "Importe des certifications : export de France compétences (XML, ou zip des CSV), Certif Info ou kit"
+        " apprentissage (CSV « ; » en UTF-8). Le fichier est reconnu à son contenu ; .gz et .zip sont lus."
+    )
+    importer = certifications
     records = "fiches"

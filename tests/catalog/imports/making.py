@@ -83,6 +83,96 @@ def fiches(*records: str, encoding="UTF-8") -> bytes:
     return f"{head}{''.join(records)}</FICHES>\n".encode(encoding)
 
 
+# --- Other files that tell of certifications --------------------------------------------------------
+
+INFO_COLUMNS = (
+    "Code_Diplome", "Libelle_Diplome", "Libelle_Type_Diplome", "Code_Niveau_Europeen", "Code_FormaCode",
+    "Code_Rome_1", "Code_Rome_2", "Code_Nsf", "Code_RNCP", "Code_RS", "valideur", "Annee_Derniere_Session",
+    "Code_Ancien_RNCP", "accessibilite_ca", "accessibilite_vae", "codeIdeo2",
+)  # fmt: skip
+
+
+def info(*lines: dict[str, str], **only: str) -> bytes:
+    """Certif Info; a line is « Diplôme d'essai », with no number, unless it says otherwise."""
+    rows = []
+    usual = {"Code_Diplome": "1", "Libelle_Diplome": "Diplôme d'essai"}
+    for line in (*lines, *([only] if only else [])):
+        rows.append(";".join((usual | line).get(name, "") for name in INFO_COLUMNS))
+    return "".join(f"{row}\n" for row in (";".join(INFO_COLUMNS), *rows)).encode()
+
+
+KIT_LINE = {
+    "Code Diplôme": "32022310",
+    "Intitulé diplôme (DEPP)": "PILOTE D'ESSAIS (BTS)",
+    "FicheRNCP": "RNCP100",
+    "Niveau fiche RNCP": "Niveau 5",
+    "Abrégé de diplôme (RNCP)": "BTS",
+    "Accès à l'apprentissage de la fiche RNCP (oui/non)": "Oui",
+    "Date d'échéance de la fiche RNCP": "31/08/2029",
+    "Fiche ACTIVE/INACTIVE": "ACTIVE",
+    "Intitulé certification (RNCP)": "BTS - Pilote d'essais",
+    "Date de décision (enregistrement sur demande)": "",
+    "Date de début des parcours certifiants (enregistrement de droit)": "",
+    "Date limite de la délivrance": "",
+    "Nouvelle Certification rempla (RNCP)": "",
+    "Ancienne Certification (RNCP)": "",
+}
+
+
+def kit(*lines: dict[str, str]) -> bytes:
+    """The apprenticeship kit; a line is KIT_LINE unless it says otherwise."""
+    rows = [list(KIT_LINE), *((KIT_LINE | line).values() for line in lines)]
+    return "".join(f"{';'.join(row)}\n" for row in rows).encode()
+
+
+CSV_PARTS = {
+    "Standard": (
+        "Id_Fiche;Numero_Fiche;Intitule;Abrege_Libelle;Abrege_Intitule;Nomenclature_Europe_Niveau;"
+        "Nomenclature_Europe_Intitule;Accessible_Nouvelle_Caledonie;Accessible_Polynesie_Francaise;"
+        "Date_dernier_jo;Date_Decision;Date_Fin_Enregistrement;Date_Effet;Type_Enregistrement;"
+        "Validation_Partielle;Actif",
+        '"1";"RNCP100";"Agent d\'essai";"CAP";"Certificat d\'aptitude professionnelle";"NIV3";"Niveau 3";'
+        '"Non";"Non";;;"31/08/2030";"01/09/2025";"Enregistrement de droit";;"ACTIVE"',
+    ),
+    "Blocs_De_Compétences": (
+        "Numero_Fiche;Bloc_Competences_Code;Bloc_Competences_Libelle",
+        '"RNCP100";"RNCP100BC01";"Vérifier"',
+    ),
+    "CCN": ("Numero_Fiche;Ccn_1_Numero", '"RNCP100";"3117"'),
+    "Certificateurs": (
+        "Numero_Fiche;Siret_Certificateur;Nom_Certificateur",
+        f'"RNCP100";"\t{OTHER_SIRET}";"Certif"',
+    ),
+    "Formacode": ("Numero_Fiche;Formacode_Code;Formacode_Libelle", '"RNCP100";"42872";"42872 : Incendie"'),
+    "Nsf": ("Numero_Fiche;Nsf_Code;Nsf_Intitule", '"RNCP100";"251";"251 : Mécanique"'),
+    "Partenaires": (
+        "Numero_Fiche;Nom_Partenaire;Siret_Partenaire;Habilitation_Partenaire",
+        f'"RNCP100";"École du Pont";"\t{SIRET}";"HABILITATION_ORGA_FORM"',
+    ),
+    "Rome": (
+        "Numero_Fiche;Codes_Rome_Code;Codes_Rome_Libelle",
+        '"RNCP100";"I1203";"Maintenance d\'\'un local"',
+    ),
+    "VoixdAccès": (
+        "Numero_Fiche;Si_Jury",
+        '"RNCP100";"Par expérience"\n"RNCP100";"En contrat d’apprentissage"',
+    ),
+    "Ancienne_Nouvelle_Certification": (
+        "Numero_Fiche;Ancienne_Certification;Nouvelle_Certification",
+        '"RNCP100";"RNCP90";\n"RNCP100";;"RNCP110"',
+    ),
+}  # fmt: skip
+
+
+def csv_archive(**parts: str) -> dict[str, bytes]:
+    """The register as ten CSV files, by name; `parts`: other lines for the file whose name begins so."""
+    archive = {}
+    for name, (header, lines) in CSV_PARTS.items():
+        written = next((other for part, other in parts.items() if name.startswith(part)), lines)
+        archive[f"export_fiches_CSV_{name}_2024_02_22.csv"] = f"{header}\n{written}\n".encode()
+    return archive
+
+
 # --- The portal's catalogue ------------------------------------------------------------------------
 
 ADDRESS = """<adresse numero="1">

@@ -9,9 +9,9 @@ from django.db import connection
 
 from catalog import tasks
 from catalog.imports import nightly, rncp
-from catalog.models import Certification, ImportRun, Offer, Provider
+from catalog.models import Certification, ImportRun, Offer, Provider, SynonymGroup, TermName
 from tests.catalog.imports import making
-from tests.catalog.imports.making import SIRET, catalogue, fiche, fiches, partner
+from tests.catalog.imports.making import SIRET, catalogue, csv_archive, fiche, fiches, info, kit, partner
 from tests.factories.catalog import TownFactory
 
 pytestmark = pytest.mark.django_db
@@ -77,6 +77,36 @@ def test_an_unforeseen_error_too(folder, at, monkeypatch, caplog):
     assert "disk on fire" in caplog.text
     monkeypatch.undo()
     assert set(nightly.import_folder(folder, at=at).values()) == {"imported", "unchanged"}
+
+
+def test_words_and_lesser_sources_are_known_by_name_too(tmp_path, at):
+    """Job names wait for their codes, whatever the order of their names."""
+    making.put(
+        tmp_path, b"code_ogr;libelle_appellation_long;code_rome\n1;Pilote;A1101\n", "rome_appellations.csv"
+    )
+    making.put(tmp_path, b'"code_rome","libelle_rome"\n"A1101","Conduite"\n', "rome_codes_v460.csv")
+    making.put(tmp_path, b'[{"synonyms": ["a b", "c"]}]', "search-synonyms.json")
+    making.put(tmp_path, info({"Code_RNCP": "1"}), "certif_info_2026.csv")
+    making.put(tmp_path, kit({}), "kit_apprentissage_2026.csv")
+    making.put_zip(tmp_path, csv_archive(), "export-fiches-csv-2026-11-21.zip")
+    outcome = nightly.import_folder(tmp_path, at=at)
+    assert outcome == dict.fromkeys(
+        [
+            "rome_codes_v460.csv",
+            "rome_appellations.csv",
+            "search-synonyms.json",
+            "certif_info_2026.csv",
+            "export-fiches-csv-2026-11-21.zip",
+            "kit_apprentissage_2026.csv",
+        ],
+        "imported",
+    )
+    assert list(nightly.import_folder(tmp_path, at=at).values()) == ["unchanged"] * 6
+    assert TermName.objects.get().name == "Pilote" and SynonymGroup.objects.count() == 1
+    assert set(Certification.objects.values_list("code", "source")) == {
+        ("RNCP1", "certif_info"),
+        ("RNCP100", "csv"),
+    }
 
 
 def test_two_nights_never_overlap(folder, at):

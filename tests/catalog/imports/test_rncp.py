@@ -13,6 +13,7 @@ from catalog.imports.report import Verdict
 from catalog.models import (
     Certification,
     CertificationBlock,
+    CertificationOutcome,
     Habilitation,
     ImportRefusal,
     ImportRun,
@@ -84,6 +85,49 @@ def test_everything_of_a_record_is_kept(load, at):
     run = ImportRun.objects.get()
     assert (run.kind, run.file_name, run.error) == ("certifications", "rncp.xml", "")
     assert (run.read, run.created) == (1, 1) and len(run.file_digest) == 64 and run.ended_at >= run.started_at
+
+
+def test_ways_goals_and_what_blocks_hold_are_kept(load):
+    load(
+        fiche(
+            blocks=(),
+            more="<OBJECTIFS_CONTEXTE>Servir.</OBJECTIFS_CONTEXTE>"
+            "<SECTEURS_ACTIVITE>Le pont.</SECTEURS_ACTIVITE>"
+            "<SI_JURY_VAE><ACTIF>Oui</ACTIF></SI_JURY_VAE><SI_JURY_CL><ACTIF>Non</ACTIF></SI_JURY_CL>",
+        ).replace(
+            "<BLOCS_COMPETENCES>",
+            "<BLOCS_COMPETENCES><BLOC_COMPETENCES><CODE>RNCP100BC01</CODE><LIBELLE>Bâtir</LIBELLE>"
+            "<LISTE_COMPETENCES>- Poser\n- Lever</LISTE_COMPETENCES>"
+            "<MODALITES_EVALUATION>Sur le pont</MODALITES_EVALUATION></BLOC_COMPETENCES>",
+        )
+    )
+    certification = Certification.objects.get()
+    assert (certification.goals, certification.sectors) == ("Servir.", "Le pont.")
+    assert (certification.ways, certification.source) == (["VAE"], "xml")
+    assert list(certification.blocks.values_list("title", "abilities", "assessment")) == [
+        ("Bâtir", "- Poser\n- Lever", "Sur le pont")
+    ]
+
+
+OUTCOME = (
+    "<STATISTIQUES_PROMOTION><ANNEE>{year}</ANNEE><NOMBRE_CERTIFIES>36</NOMBRE_CERTIFIES>"
+    "<NOMBRE_CERTIFIES_VAE>4</NOMBRE_CERTIFIES_VAE>"
+    "<TAUX_INSERTION_GLOBAL_6MOIS>{rate}</TAUX_INSERTION_GLOBAL_6MOIS>"
+    "<TAUX_INSERTION_METIER_2ANS>71</TAUX_INSERTION_METIER_2ANS></STATISTIQUES_PROMOTION>"
+)
+
+
+def test_what_became_of_the_certified_is_kept_and_what_cannot_be_is_left_out(load):
+    rows = [("2024", "96"), ("2024", "97"), ("2023", "196"), ("demain", "50"), ("2022", "")]
+    told = "".join(OUTCOME.format(year=year, rate=rate) for year, rate in rows)
+    report = load(fiche(more=f"<STATISTIQUES_PROMOTIONS>{told}</STATISTIQUES_PROMOTIONS>"))
+    assert list(
+        CertificationOutcome.objects.order_by("-year").values_list(
+            "year", "certified", "certified_by_vae", "employed_percent", "in_the_job_later_percent"
+        )
+    ) == [(2024, 36, 4, 96, 71), (2022, 36, 4, None, 71)]
+    remarks = [finding.reason for finding in report.of(Verdict.REMARK)]
+    assert len(remarks) == 2 and all(remark.startswith("devenir des certifiés") for remark in remarks)
 
 
 def test_the_specific_register_has_neither_level_nor_blocks(load):

@@ -1,0 +1,397 @@
+"""Finding certifications: what somebody types, as ideas; each idea worth what its best place says; one order.
+
+Nothing is paid and nothing is personal in the order (docs/search.md). The index holds all the words that a
+certification goes by (catalog.words), so a query stays short: its words, and for one that nobody wrote, the
+nearest that somebody did.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date
+from difflib import SequenceMatcher
+
+from django.db import connection
+
+from catalog import words
+from catalog.models import Certification
+
+# A person's question has fewer; a pasted page has more.
+TEXT_MAX = 400
+IDEAS_MAX = 10
+CANDIDATES_MAX = 300
+NUMBER = re.compile(r"(?:(rncp|rs)\s*[-:n°.]{0,3}\s*)?0*(\d{2,7})(?:\s*-?\s*bc\s?\d{1,4})?", re.IGNORECASE)
+PIECES = re.compile(r'"([^"]*)"?|([^"]+)')
+# A mistyped word looks like one of these, or is none.
+LIKENESS_MIN = 0.72
+TYPO_MIN_LETTERS = 4
+NEAREST_MAX = 3
+# What an idea is worth in the title or the number, in another name, in a job name or synonym, in a text.
+WORTH = {"A": 1.0, "B": 0.85, "C": 0.6, "D": 0.15}
+TYPO_WORTH = 0.85
+# So many certifications named by a word make it too common to be looked for in texts.
+COMMON_FROM = 300
+# How much of a score is for a title that says what was asked and little else.
+BREVITY = 0.2
+PHRASE_BONUS = 1.1
+LITERAL = 0.1
+SUCCESSOR_WORTH = 0.9
+# What is worth so little beside the best answers nothing.
+LEAST_SHARE_OF_BEST = 0.05
+STATUS_WORTH = {"active": 1.0, "coming": 0.85, "unknown": 0.85, "ended": 0.7}
+
+
+@dataclass(frozen=True, slots=True)
+class Idea:
+    """One thing that was asked: a word or a quoted phrase, with the ways to write it, the typed one first."""
+
+    ways: tuple[str, ...]  # tsquery texts with « % » where the weights go
+    factors: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A certification that answers. `status`: active, coming, unknown (no end was told), ended."""
+
+    code: str
+    title: str
+    score: float
+    status: str
+    level: int | None
+    kind: str
+    replaced_by: tuple[str, ...] = ()
+
+    @property
+    def is_active(self) -> bool:
+        return self.status == "active"
+
+    def as_dict(self) -> dict:
+        return {
+            "code": self.code,
+            "title": self.title,
+            "score": round(self.score, 4),
+            "status": self.status,
+            "active": self.is_active,
+            "level": self.level,
+            "kind": self.kind,
+            "replaced_by": list(self.replaced_by),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a text asks for: numbers of records, ideas, and what was read for a mistyped word."""
+
+    numbers: tuple[tuple[str, int], ...] = ()
+    ideas: tuple[Idea, ...] = ()
+    corrections: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+def find_certifications(text: str, *, on: date, limit: int = 10) -> list[Found]:
+    """Those that answer `text`, best first; none for a text without a word."""
+    asked = understand(text)
+    found = _of_numbers(asked.numbers, on=on)
+    if asked.ideas and len(found) < limit:
+        known = {one.code for one in found}
+        found += [one for one in _of_ideas(asked.ideas, on=on) if one.code not in known]
+    return _with_successors(found[:limit], on=on)[:limit]
+
+
+# --- What was asked -------------------------------------------------------------------------------
+
+
+def understand(text: str) -> Asked:
+    """Reads a text, whatever it holds: operators are no operators, only quotes mean something."""
+    text = re.sub(r"[«»“”„]", '"', text.replace("\0", " ")[:TEXT_MAX])
+    if whole := NUMBER.fullmatch(text.strip().strip('"').strip()):
+        return Asked(numbers=_numbers(whole))
+    numbers: list[tuple[str, int]] = []
+
+    def take(found: re.Match) -> str:
+        numbers.extend(_numbers(found))
+        return " "
+
+    # Inside a sentence a number alone is a size or a year; with its register it is a record.
+    text = re.sub(r"(?<![^\W_])(?=rncp|rs)" + NUMBER.pattern + r"(?![^\W_])", take, text, flags=re.IGNORECASE)
+    phrases: list[list[str]] = []
+    for quoted, plain in PIECES.findall(text):
+        if quoted:
+            phrases.append(words.significant(words.fold(quoted)))
+        else:
+            phrases += [[word] for word in words.significant(words.fold(plain))]
+    unique = list(dict.fromkeys(tuple(phrase[:IDEAS_MAX]) for phrase in phrases if phrase))[:IDEAS_MAX]
+    near = _nearest({phrase[0] for phrase in unique if len(phrase) == 1})
+    ideas = []
+    for phrase in unique:
+        ways, factors = [" <-> ".join(f"{word}:%" for word in phrase)], [1.0]
+        if len(phrase) == 1:
+            for other in near.get(phrase[0], ()):
+                ways.append(f"{other}:%")
+                factors.append(TYPO_WORTH)
+        ideas.append(Idea(tuple(ways), tuple(factors)))
+    return Asked(tuple(dict.fromkeys(numbers)), tuple(ideas), near)
+
+
+def _numbers(found: re.Match) -> tuple[tuple[str, int], ...]:
+    """The records a number may be of: of both registers when none is named."""
+    registers = [found[1].upper()] if found[1] else Certification.Register.values
+    return tuple((register, int(found[2])) for register in registers)
+
+
+def _nearest(typed: set[str]) -> dict[str, tuple[str, ...]]:
+    """Words that stand nowhere → the words of the registers most like them."""
+    candidates = sorted(word for word in typed if len(word) >= TYPO_MIN_LETTERS and word.isalpha())
+    if not candidates:
+        return {}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT typed.word, nearest.keys
+            FROM unnest(%s::text[]) AS typed (word)
+            CROSS JOIN LATERAL (
+                SELECT array_agg(key) AS keys
+                FROM (
+                    SELECT key FROM catalog_registerword
+                    WHERE key %% typed.word
+                    ORDER BY similarity(key, typed.word) DESC, key
+                    LIMIT 12
+                ) AS alike
+            ) AS nearest
+            WHERE NOT EXISTS (
+                SELECT FROM catalog_certificationindex
+                WHERE search @@ to_tsquery('portal_french', typed.word || ':ABC')
+            )
+            """,
+            [candidates],
+        )
+        rows = cursor.fetchall()
+    return {word: found for word, keys in rows if (found := _likest(word, keys or ()))}
+
+
+def _likest(word: str, keys: Sequence[str]) -> tuple[str, ...]:
+    alike = sorted((-SequenceMatcher(None, word, key).ratio(), key) for key in keys)
+    return tuple(key for likeness, key in alike[:NEAREST_MAX] if -likeness >= LIKENESS_MIN)
+
+
+# --- What answers ---------------------------------------------------------------------------------
+
+STATUS = """
+CASE
+    WHEN c.withdrawn THEN 'ended'
+    WHEN c.registered_until IS NULL
+        THEN CASE WHEN c.source = 'xml' OR c.delivered_until < %(on)s THEN 'ended' ELSE 'unknown' END
+    WHEN c.registered_until < %(on)s THEN 'ended'
+    WHEN c.effective_on > %(on)s THEN 'coming'
+    ELSE 'active'
+END
+"""
+COLUMNS = f"c.code, c.title, {STATUS} AS status, c.level, coalesce(nullif(c.short_code, ''), c.short_title)"
+
+
+# Each idea meets the indexes by itself: a common word costs its own rows and no more, and no vector is
+# unpacked for one. The rarer an idea, the more it counts; one that nobody answers counts for nothing. A
+# certification that misses an idea loses twice: its worth, and its share of what was asked. Long texts are
+# looked into for ideas that names hardly know: a common word in a text says nothing.
+def _meeting(weights: str, worth: float) -> str:
+    return f"""
+        SELECT kept.certification_id AS code, kept.title_size, ideas.number,
+            ideas.factor * {worth} AS worth
+        FROM ideas
+        JOIN catalog_certificationindex AS kept
+            ON strip(ts_filter(kept.search, '{{{weights}}}')) @@ ideas.anywhere
+        WHERE ideas.is_a_word
+    """  # noqa: S608 - our own numbers
+
+
+IDEAS = f"""
+WITH ideas AS MATERIALIZED (
+    SELECT number, factor, numnode(anywhere) = 1 AS is_a_word, anywhere, in_title, in_names, in_jobs
+    FROM (
+        SELECT number, factor,
+            to_tsquery('portal_french', replace(way, '%%', '')) AS anywhere,
+            to_tsquery('portal_french', replace(way, '%%', 'A')) AS in_title,
+            to_tsquery('portal_french', replace(way, '%%', 'AB')) AS in_names,
+            to_tsquery('portal_french', replace(way, '%%', 'ABC')) AS in_jobs
+        FROM unnest(%(numbers)s::int[], %(factors)s::float[], %(ways)s::text[])
+            AS asked (number, factor, way)
+    ) AS read
+    WHERE numnode(anywhere) > 0
+), named AS MATERIALIZED (
+    SELECT code, title_size, number, max(worth) AS worth
+    FROM (
+        {_meeting("a", WORTH["A"])} UNION ALL {_meeting("a,b", WORTH["B"])}
+        UNION ALL {_meeting("a,b,c", WORTH["C"])}
+        UNION ALL
+        SELECT kept.certification_id, kept.title_size, ideas.number,
+            ideas.factor * CASE
+                WHEN kept.search @@ ideas.in_title THEN {WORTH["A"]}
+                WHEN kept.search @@ ideas.in_names THEN {WORTH["B"]}
+                WHEN kept.search @@ ideas.in_jobs THEN {WORTH["C"]}
+                ELSE {WORTH["D"]}
+            END
+        FROM ideas
+        JOIN catalog_certificationindex AS kept ON kept.search @@ ideas.anywhere
+        WHERE NOT ideas.is_a_word
+    ) AS met
+    GROUP BY code, title_size, number
+), meetings AS MATERIALIZED (
+    SELECT code, title_size, number, max(worth) AS worth
+    FROM (
+        SELECT code, title_size, number, worth FROM named
+        UNION ALL
+        SELECT kept.certification_id, kept.title_size, ideas.number, ideas.factor * {WORTH["D"]}
+        FROM ideas
+        JOIN catalog_certificationindex AS kept ON kept.search @@ ideas.anywhere
+        WHERE ideas.is_a_word
+            AND (SELECT count(*) FROM named WHERE named.number = ideas.number) < {COMMON_FROM}
+    ) AS met
+    GROUP BY code, title_size, number
+), weights AS (
+    SELECT number, ln((2 + total.rows) / (1.0 + coalesce(met.rows, 0))) AS weight
+    FROM (SELECT DISTINCT number FROM meetings) AS wanted
+    LEFT JOIN (
+        SELECT number, count(*) AS rows FROM meetings WHERE worth > {WORTH["D"]} GROUP BY number
+    ) AS met USING (number)
+    CROSS JOIN (SELECT count(*) AS rows FROM catalog_certificationindex) AS total
+), sums AS (
+    SELECT meetings.code, meetings.title_size,
+        sum(weights.weight * meetings.worth) / asked.weight AS worth,
+        sum(weights.weight) / asked.weight AS share,
+        count(*) FILTER (WHERE meetings.worth >= {WORTH["A"] * TYPO_WORTH}) AS titled
+    FROM meetings
+    JOIN weights USING (number)
+    CROSS JOIN (SELECT greatest(sum(weight), 0.000001) AS weight FROM weights) AS asked
+    GROUP BY meetings.code, meetings.title_size, asked.weight
+), scores AS (
+    SELECT code,
+        worth * share
+        * ({1 - BREVITY} + {BREVITY} * least(1, titled / greatest(title_size, 1)::float)) AS score
+    FROM sums
+    ORDER BY 2 DESC, code
+    LIMIT %(limit)s
+)
+SELECT {COLUMNS},
+    scores.score
+    * CASE WHEN kept.search @@ to_tsquery('portal_french', %(phrase)s) THEN {PHRASE_BONUS} ELSE 1 END
+    AS score
+FROM scores
+JOIN catalog_certificationindex AS kept ON kept.certification_id = scores.code
+JOIN catalog_certification AS c ON c.code = scores.code
+ORDER BY score DESC, c.code
+"""  # noqa: S608 - our own numbers and expressions
+
+NUMBERS = f"""
+SELECT {COLUMNS}, 1.0 AS score
+FROM catalog_certification AS c
+JOIN unnest(%(registers)s::text[], %(numbers)s::int[]) WITH ORDINALITY AS asked (register, number, place)
+    ON asked.register = c.register AND asked.number = c.number
+ORDER BY asked.place
+"""  # noqa: S608 - our own expressions
+
+RECORDS = f"""
+SELECT {COLUMNS}, 1.0 AS score FROM catalog_certification AS c WHERE c.code = ANY(%(codes)s) ORDER BY c.code
+"""  # noqa: S608 - our own expressions
+
+
+def _of_numbers(numbers: Sequence[tuple[str, int]], *, on: date) -> list[Found]:
+    if not numbers:
+        return []
+    asked = {
+        "registers": [register for register, _digits in numbers],
+        "numbers": [digits for _register, digits in numbers],
+    }
+    found = _rows(NUMBERS, asked | {"on": on})
+    # Whoever asks for a number that has ended is told the one to ask for.
+    after = successors([one.code for one in found if not one.is_active], on=on)
+    codes = {code for one in found for code in after.get(one.code, ())} - {one.code for one in found}
+    instead = _rows(RECORDS, {"codes": sorted(codes), "on": on}) if codes else []
+    return found + [replace(one, score=one.score * SUCCESSOR_WORTH) for one in instead]
+
+
+def params_of(ideas: Sequence[Idea], *, on: date) -> dict:
+    """What the statement IDEAS takes."""
+    rows = [
+        (number, factor, way)
+        for number, idea in enumerate(ideas)
+        for way, factor in zip(idea.ways, idea.factors, strict=True)
+    ]
+    return {
+        "numbers": [number for number, _factor, _way in rows],
+        "factors": [factor for _number, factor, _way in rows],
+        "ways": [way for _number, _factor, way in rows],
+        "phrase": " <-> ".join(idea.ways[0].replace("%", "ABC") for idea in ideas),
+        "on": on,
+        "limit": CANDIDATES_MAX,
+    }
+
+
+def _of_ideas(ideas: Sequence[Idea], *, on: date) -> list[Found]:
+    found = _rows(IDEAS, params_of(ideas, on=on))
+    typed = {word for idea in ideas for word in re.findall(r"\w+", idea.ways[0])}
+    judged = [
+        replace(one, score=one.score * STATUS_WORTH[one.status] * _literally(typed, one)) for one in found
+    ]
+    least = LEAST_SHARE_OF_BEST * max((one.score for one in judged), default=0)
+    kept = [one for one in judged if one.score >= least]
+    return sorted(kept, key=lambda one: (-one.score, -_number(one), one.code))
+
+
+def _literally(typed: set[str], one: Found) -> float:
+    """« Éducateur » and « éducation » have one stem: the word as it was typed passes before its cousin."""
+    said = set(words.fold(f"{one.kind} {one.title}").split())
+    return 1 - LITERAL + LITERAL * len(typed & said) / max(len(typed), 1)
+
+
+def _number(one: Found) -> int:
+    """Of two that answer alike, the one that was registered last."""
+    return int(re.sub(r"\D", "", one.code) or 0)
+
+
+def _rows(statement: str, params: dict) -> list[Found]:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, params)
+        return [
+            Found(code=code, title=title, status=status, level=level, kind=kind, score=float(score))
+            for code, title, status, level, kind, score in cursor.fetchall()
+        ]
+
+
+# --- What replaces what has ended -----------------------------------------------------------------
+
+
+def _with_successors(found: list[Found], *, on: date) -> list[Found]:
+    after = successors([one.code for one in found if not one.is_active], on=on)
+    return [replace(one, replaced_by=after[one.code]) if one.code in after else one for one in found]
+
+
+def successors(codes: Sequence[str], *, on: date) -> dict[str, tuple[str, ...]]:
+    """code → what replaces it, followed to those that are active; to the last ones when none is."""
+    if not codes:
+        return {}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""
+            WITH RECURSIVE line (old, new, depth) AS (
+                SELECT old_code, new_code, 1 FROM catalog_succession WHERE old_code = ANY(%(codes)s)
+                UNION
+                SELECT line.old, link.new_code, line.depth + 1
+                FROM line JOIN catalog_succession AS link ON link.old_code = line.new
+                WHERE line.depth < 8
+            )
+            SELECT line.old, line.new, min(line.depth), coalesce(bool_or({STATUS} = 'active'), false)
+            FROM line LEFT JOIN catalog_certification AS c ON c.code = line.new
+            WHERE line.new <> line.old
+            GROUP BY line.old, line.new
+            ORDER BY 1, 4 DESC, 3, 2
+            """,  # noqa: S608 - our own expression
+            {"codes": list(codes), "on": on},
+        )
+        rows = cursor.fetchall()
+    active: dict[str, list[str]] = {}
+    first: dict[str, list[str]] = {}
+    for old, new, depth, is_active in rows:
+        if is_active:
+            active.setdefault(old, []).append(new)
+        elif depth == 1:
+            first.setdefault(old, []).append(new)
+    return {old: tuple(active.get(old) or first[old]) for old in {**first, **active}}

@@ -1,0 +1,321 @@
+"""Public nomenclatures and groups of synonyms: the words that people use for trades and subjects.
+
+What a file is, its columns say: FORMACODE (Centre Inffo's list), ROME codes or job names, one of the three
+levels of NSF (decree 94-522 of 21 June 1994), or groups of synonyms (JSON). Terms that the file does not hold
+are left alone; those it holds are written as it says, their other names too. In the end certifications are
+indexed again, and the offers whose words have changed with them.
+"""
+
+import csv
+import json
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from hashlib import sha256
+
+from django.db import connection
+from django.utils.translation import gettext as _
+
+from catalog import search, words
+from catalog.imports import loading, reading, report, values
+from catalog.imports.reading import Progress, Source, Unusable
+from catalog.imports.report import Report
+from catalog.models import ImportRun, Offer, SynonymGroup, Term, TermName
+
+Nomenclature = Term.Nomenclature
+MAX_JSON_BYTES = 16 * 2**20
+MAX_NAME = 255
+MAX_GROUP = 50
+
+
+@dataclass(slots=True)
+class Entry:
+    """One term, read. `names`: its other names; None when the file does not tell."""
+
+    line: int
+    code: str
+    label: str
+    broader: list[str] = field(default_factory=list)
+    related: list[str] = field(default_factory=list)
+    names: list[str] | None = None
+
+
+def run(file: str, *, at: datetime, dry_run: bool = False, progress: Progress | None = None) -> Report:
+    """Imports one list (CSV or JSON; plain, gzip or zip). Unusable: nothing was written."""
+    return report.run(ImportRun.Kind.NOMENCLATURES, file, _work, at=at, dry_run=dry_run, progress=progress)
+
+
+def _work(source: Source, result: Report) -> None:
+    header = reading.first_line(source)
+    if header.startswith(("[", "{")):
+        _read_synonyms(source, result)
+    else:
+        delimiter = ";" if header.count(";") >= header.count(",") else ","
+        # The columns' order is the file's own; quotes stand around some of them.
+        columns = {name.strip() for name in next(csv.reader([header], delimiter=delimiter), [])}
+        reader = next((read for wanted, read in READERS if columns >= wanted), None)
+        if reader is None:
+            raise Unusable(
+                _(
+                    "Les colonnes ne sont celles d'aucune nomenclature connue"
+                    " (FORMACODE, ROME, NSF, groupes de synonymes)."
+                ),
+                line=1,
+            )
+        reader(source, result, delimiter)
+    if result.created or result.updated:
+        loading.refresh_statistics(Term, TermName, SynonymGroup)
+        changed = words.reindex()
+        words.refresh()
+        offers = Offer.objects.filter(certification__in=changed).order_by("pk")
+        if changed and (ids := list(offers.values_list("pk", flat=True))):
+            search.reindex(ids)
+
+
+# --- Terms ----------------------------------------------------------------------------------------
+
+
+def _read_terms(
+    source: Source,
+    result: Report,
+    delimiter: str,
+    nomenclature: Nomenclature,
+    look: Callable[[int, dict[str, str]], Entry],
+    pattern: str,
+) -> None:
+    """Streams the file into terms, refusing rows one by one."""
+    seen: dict[str, int] = {}
+
+    def entries() -> Iterator[Entry]:
+        for line, cells in reading.csv_rows(source, delimiter=delimiter):
+            result.read += 1
+            row = {name: values.line(text) for name, text in cells.items()}
+            entry = look(line, defaultdict(str, row))
+            faults = _faults(entry, row, pattern, seen)
+            if faults:
+                result.refuse(line, values.short(entry.code or entry.label or _("ligne vide")), *faults)
+                continue
+            seen[entry.code] = line
+            yield entry
+
+    for lot in loading.lots(entries()):
+        _write(nomenclature, lot, result)
+    if not result.read:
+        raise Unusable(_("Le fichier ne contient aucun terme."))
+
+
+def _faults(entry: Entry, row: dict[str, str], pattern: str, seen: dict[str, int]) -> list[str]:
+    faults = []
+    if "" in row:
+        faults.append(_("la ligne a plus de cellules que l'en-tête."))
+    if not re.fullmatch(pattern, entry.code, re.ASCII):
+        faults.append(_("« %(text)s » n'est pas un code.") % {"text": values.short(entry.code)})
+    elif entry.code in seen:
+        faults.append(_("le code est déjà dans le fichier, ligne %(line)d.") % {"line": seen[entry.code]})
+    if not entry.label:
+        faults.append(_("le libellé manque."))
+    return faults
+
+
+def _write(nomenclature: Nomenclature, lot: Sequence[Entry], result: Report) -> None:
+    codes = [entry.code for entry in lot]
+    held = {
+        term.code: (term.label, term.broader, term.related)
+        for term in Term.objects.filter(code__in=codes).order_by("code")
+    }
+    names: dict[str, set[str]] = defaultdict(set)
+    for code, name in TermName.objects.filter(term__in=codes).order_by("pk").values_list("term_id", "name"):
+        names[code].add(name)
+    changed = []
+    for entry in lot:
+        is_renamed = entry.names is not None and set(entry.names) != names[entry.code]
+        if entry.code not in held:
+            result.created += 1
+        elif is_renamed or held[entry.code] != (entry.label, entry.broader, entry.related):
+            result.updated += 1
+        else:
+            result.unchanged += 1
+            continue
+        changed.append((entry, is_renamed))
+    loading.upsert(
+        Term,
+        ("code", "nomenclature", "label", "broader", "related"),
+        ((e.code, nomenclature.value, e.label, e.broader, e.related) for e, _is_renamed in changed),
+        key="code",
+    )
+    _write_names({entry.code: entry.names or [] for entry, is_renamed in changed if is_renamed})
+
+
+def _write_names(names: dict[str, list[str]]) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM catalog_termname WHERE term_id = ANY(%s)", [list(names)])
+    loading.insert(
+        TermName,
+        ("term_id", "name"),
+        ((code, name) for code, all_names in names.items() for name in dict.fromkeys(all_names)),
+    )
+
+
+def _read_formacode(source: Source, result: Report, delimiter: str) -> None:
+    def look(line: int, row: dict[str, str]) -> Entry:
+        names = [
+            name[:MAX_NAME]
+            for column in ("Synonymes", "Synonymes métier", "ex-synonyme V-1")
+            for text in row[column].split("###")
+            if (name := text.strip())
+        ]
+        return Entry(
+            line=line,
+            code=row["Code du Terme"],
+            label=row["Descripteur en typo riche"][:MAX_NAME],
+            broader=_pointed(row["TG (Terme Générique)"], row["Code du Terme"]),
+            related=_pointed(row["TA (Termes Associés)"], row["Code du Terme"]),
+            names=list(dict.fromkeys(names)),
+        )
+
+    _read_terms(source, result, delimiter, Nomenclature.FORMACODE, look, r"\d{5}")
+
+
+def _pointed(text: str, own: str) -> list[str]:
+    """The codes of « Transport routier - 31833###… »; a heading without a code is none, nor is itself."""
+    codes = [found[1] for part in text.split("###") if (found := re.search(r" - (\d{5})$", part.strip()))]
+    return [code for code in dict.fromkeys(codes) if code != own]
+
+
+def _read_rome_codes(source: Source, result: Report, delimiter: str) -> None:
+    def look(line: int, row: dict[str, str]) -> Entry:
+        code, parent = row["code_rome"], row["code_rome_parent"]
+        return Entry(
+            line=line,
+            code=code,
+            label=row["libelle_rome"][:MAX_NAME],
+            broader=[parent] if parent != code and len(parent) == 5 else [],
+        )
+
+    _read_terms(source, result, delimiter, Nomenclature.ROME, look, r"[A-N]\d{4}")
+
+
+def _read_rome_names(source: Source, result: Report, delimiter: str) -> None:
+    """Job names: each is counted, and its code's names become those of the file."""
+    names: dict[str, list[str]] = defaultdict(list)
+    known = set(
+        Term.objects.filter(nomenclature=Nomenclature.ROME).order_by("code").values_list("code", flat=True)
+    )
+    for line, cells in reading.csv_rows(source, delimiter=delimiter):
+        result.read += 1
+        code = values.line(cells.get("code_rome"))
+        name = values.line(cells.get("libelle_appellation_long"))[:MAX_NAME]
+        faults = []
+        if "" in cells:
+            faults.append(_("la ligne a plus de cellules que l'en-tête."))
+        if not name:
+            faults.append(_("l'appellation manque."))
+        if code not in known:
+            faults.append(
+                _("le code ROME « %(code)s » n'est pas connu : importez d'abord les codes ROME.")
+                % {"code": values.short(code)}
+            )
+        if faults:
+            result.refuse(line, values.short(name or code), *faults)
+        elif name in names[code]:
+            result.remark(line, values.short(name), _("appellation écrite deux fois."))
+            result.unchanged += 1
+        else:
+            names[code].append(name)
+    if not result.read:
+        raise Unusable(_("Le fichier ne contient aucun terme."))
+    held: dict[str, set[str]] = defaultdict(set)
+    for code, name in TermName.objects.filter(term__in=names).order_by("pk").values_list("term_id", "name"):
+        held[code].add(name)
+    for code, theirs in names.items():
+        new = len(set(theirs) - held[code])
+        result.created += new
+        result.unchanged += len(theirs) - new
+        if not new and held[code] - set(theirs):
+            result.updated += 1
+    _write_names({code: theirs for code, theirs in names.items() if set(theirs) != held[code]})
+
+
+def _nsf(code_column: str, parent_column: str, size: int) -> Callable[[Source, Report, str], None]:
+    def read(source: Source, result: Report, delimiter: str) -> None:
+        def look(line: int, row: dict[str, str]) -> Entry:
+            label = row["LIBELLE_LONG"] or row["LIBELLE_COURT"]
+            parent = row[parent_column] if parent_column else ""
+            return Entry(
+                line=line,
+                code=row[code_column],
+                label=label.capitalize()[:MAX_NAME],
+                broader=[parent] if parent else [],
+            )
+
+        _read_terms(source, result, delimiter, Nomenclature.NSF, look, rf"\d{{{size}}}")
+
+    return read
+
+
+READERS: tuple[tuple[set[str], Callable[[Source, Report, str], None]], ...] = (
+    ({"Code du Terme", "Descripteur en typo riche", "Synonymes", "TG (Terme Générique)"}, _read_formacode),
+    ({"code_ogr", "libelle_appellation_long", "code_rome"}, _read_rome_names),
+    ({"code_rome", "libelle_rome"}, _read_rome_codes),
+    (
+        {"GROUPE_SPECIALITE", "DOMAINE_SPECIALITE", "LIBELLE_LONG"},
+        _nsf("GROUPE_SPECIALITE", "DOMAINE_SPECIALITE", 3),
+    ),
+    (
+        {"DOMAINE_SPECIALITE", "CATEGORIE_SPECIALITE", "LIBELLE_LONG"},
+        _nsf("DOMAINE_SPECIALITE", "CATEGORIE_SPECIALITE", 2),
+    ),
+    ({"CATEGORIE_SPECIALITE", "LIBELLE_LONG"}, _nsf("CATEGORIE_SPECIALITE", "", 1)),
+)
+
+
+# --- Synonyms -------------------------------------------------------------------------------------
+
+
+def _read_synonyms(source: Source, result: Report) -> None:
+    """`[{"mappingType": "equivalent", "synonyms": ["…", "…"]}, …]`: a group has no line, it has a rank."""
+    text = reading.whole_text(source, max_bytes=MAX_JSON_BYTES)
+    try:
+        groups = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise Unusable(_("le JSON est mal formé."), line=error.lineno) from None
+    except RecursionError:
+        raise Unusable(_("Le JSON est emboîté trop profondément.")) from None
+    if not isinstance(groups, list) or not groups:
+        raise Unusable(_("Le fichier doit être une liste de groupes de synonymes."))
+    rows: dict[str, list[str]] = {}
+    for rank, group in enumerate(groups, start=1):
+        result.read += 1
+        names, fault = _group(group)
+        if fault:
+            result.refuse(rank, _("groupe %(rank)d") % {"rank": rank}, fault)
+            continue
+        key = sha256("\n".join(sorted(names)).encode()).hexdigest()
+        if key in rows:
+            result.remark(rank, values.short(" = ".join(names)), _("groupe écrit deux fois."))
+            result.unchanged += 1
+            continue
+        rows[key] = names
+    held = set(SynonymGroup.objects.filter(key__in=rows).order_by("key").values_list("key", flat=True))
+    result.created += len(rows) - len(held)
+    result.unchanged += len(held)
+    loading.insert(
+        SynonymGroup, ("key", "names"), ((key, names) for key, names in rows.items() if key not in held)
+    )
+
+
+def _group(group: object) -> tuple[list[str], str]:
+    """The names of a group, or why it is none."""
+    listed = group.get("synonyms") if isinstance(group, dict) else None
+    if not isinstance(listed, list) or not all(isinstance(name, str) for name in listed):
+        return [], _("« synonyms » doit être une liste de textes.")
+    if isinstance(group, dict) and group.get("mappingType", "equivalent") != "equivalent":
+        return [], _("seuls les groupes de sens équivalent (« equivalent ») sont lus.")
+    # A lone surrogate is a character of no encoding.
+    names = [values.line(name.encode("utf-8", "ignore").decode())[:MAX_NAME] for name in listed]
+    names = [name for name in dict.fromkeys(names) if name]
+    if not 2 <= len(names) <= MAX_GROUP:
+        return [], _("un groupe compte de 2 à %(count)d noms.") % {"count": MAX_GROUP}
+    return names, ""

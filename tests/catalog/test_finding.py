@@ -1,0 +1,371 @@
+"""Finding certifications: each way to find one is first shown missing, then there."""
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from catalog import finding, words
+from catalog.models import CertificationStatement, RegisterWord, Succession, SynonymGroup
+from tests.factories.catalog import CertificationFactory, TermFactory, in_days, today
+
+pytestmark = pytest.mark.django_db
+
+
+def index():
+    words.reindex()
+    words.refresh()
+
+
+@pytest.fixture
+def find():
+    """The codes found for a text, in order, in an index written now."""
+
+    def find(text, *, limit=10, fresh=True):
+        if fresh:
+            index()
+        return [one.code for one in finding.find_certifications(text, on=today(), limit=limit)]
+
+    return find
+
+
+def certification(number, title, **more):
+    return CertificationFactory(number=number, title=title, **more)
+
+
+# --- Words ----------------------------------------------------------------------------------------
+
+
+def test_nothing_is_found_before_it_is_indexed(find):
+    certification(90, "Tapissier d'ameublement")
+    assert find("tapissier", fresh=False) == []
+    assert find("tapissier") == ["RNCP90"]
+
+
+@pytest.mark.parametrize(
+    "typed",
+    ["Crémier fromager", "cremier", "CRÉMIERS", "fromagers", "crèmier-fromager", "le crémier", "l'fromager"],
+)
+def test_accents_capitals_plurals_and_small_words_do_not_matter(find, typed):
+    certification(90, "Crémier-fromager")
+    certification(91, "Horloger")
+    assert find(typed) == ["RNCP90"]
+
+
+def test_a_mistyped_word_is_read_as_the_nearest_that_exists(find):
+    certification(90, "Électricien du bâtiment")
+    certification(91, "Opticien lunetier")
+    index()
+    words_known = finding.understand("electritien").corrections
+    assert words_known == {"electritien": ("electricien",)}
+    assert find("electritien batimant") == ["RNCP90"]
+    RegisterWord.objects.all().delete()
+    assert find("electritien", fresh=False) == [], "without the words it would not be found"
+
+
+def test_a_word_that_exists_is_never_corrected(find):
+    certification(90, "Serrurier métallier")
+    certification(91, "Verrier")
+    index()
+    assert finding.understand("verrier").corrections == {}
+    assert find("verrier") == ["RNCP91"]
+
+
+def test_a_job_name_finds_what_leads_to_the_job(find):
+    certification(90, "Conduite d'installations", rome_codes=["H9001"])
+    assert find("pilote de ligne automatisée") == []
+    TermFactory(code="H9001", label="Pilotage", names=["Pilote / Pilote de ligne automatisée"])
+    assert find("pilote de ligne automatisée") == ["RNCP90"]
+
+
+def test_a_synonym_of_its_formacode_finds_it(find):
+    certification(90, "Arts de la table", formacodes=["42700"])
+    assert find("serveur") == []
+    TermFactory(nomenclature="formacode", code="42700", label="Service salle", names=["serveur restaurant"])
+    assert find("serveur") == ["RNCP90"]
+
+
+def test_the_other_gender_of_a_trade_finds_it(find):
+    certification(90, "Duc de carnaval")
+    assert find("duchesse") == []
+    TermFactory(names=["Duc / Duchesse de fête"])
+    assert find("duchesse") == ["RNCP90"]
+
+
+def test_initials_find_the_diploma_and_the_diploma_its_initials(find):
+    certification(90, "Vente et conseil en literie", short_code="BTS")
+    certification(91, "Assistant RH")
+    assert find("VCL") == ["RNCP90"]
+    assert find("BTS vcl")[:1] == ["RNCP90"]
+    assert find("brevet de technicien supérieur literie")[:1] == ["RNCP90"]
+    assert find("assistant ressources humaines")[:1] == ["RNCP91"]
+
+
+def test_a_group_of_synonyms_is_taken_at_its_word(find):
+    certification(90, "Production de fleurs et légumes")
+    assert find("pfleg") == []
+    SynonymGroup.objects.create(key="a", names=["PRODUCTION FLEURS LEGUMES", "pfleg"])
+    assert find("pfleg") == ["RNCP90"]
+
+
+def test_a_single_word_of_a_group_is_not_taken_for_its_initials(find):
+    certification(90, "Technicien")
+    SynonymGroup.objects.create(key="a", names=["TECHNICIEN", "ESTHETICIEN COSMETICIEN", "tec"])
+    assert find("tec") == []
+    assert find("cosmeticien") == []
+
+
+@pytest.mark.parametrize("typed", ["bac+2 fromagerie", "bac +2 fromagerie", "fromagerie niveau 5"])
+def test_a_level_is_understood_as_people_say_it(find, typed):
+    certification(90, "Fromagerie", level=3)
+    certification(91, "Fromagerie", level=5)
+    assert find(typed)[0] == "RNCP91"
+
+
+def test_what_it_replaces_still_finds_it(find):
+    certification(90, "Steward en croisière", ended=True)
+    certification(91, "Hôte de bord")
+    assert find("steward") == ["RNCP90"]
+    Succession.objects.create(old_code="RNCP90", new_code="RNCP91")
+    assert find("steward") == ["RNCP91", "RNCP90"]
+
+
+def test_without_codes_of_its_own_it_has_those_of_what_it_replaces(find):
+    TermFactory(code="H9001", names=["Docker"])
+    certification(90, "Manutention portuaire", rome_codes=["H9001"], ended=True)
+    certification(91, "Opérations de quai")
+    Succession.objects.create(old_code="RNCP90", new_code="RNCP91")
+    assert find("docker")[0] == "RNCP91"
+
+
+def test_another_title_that_a_source_gives_finds_it(find, at):
+    row = certification(90, "Gestion d'un point de vente")
+    assert find("boutiquier") == []
+    CertificationStatement.objects.create(
+        certification=row,
+        source="certif_info",
+        facts={"titles": ["Boutiquier"], "rome_codes": [], "formacodes": []},
+        imported_at=at,
+    )
+    assert find("boutiquier") == ["RNCP90"]
+
+
+# --- Numbers and quotes ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "typed", ["RNCP90123", "rncp 90123", "90123", "RNCP-90123", "Rncp n°90123", ' "90123" ']
+)
+def test_a_number_finds_its_record(find, typed):
+    certification(90123, "Luthier")
+    certification(90124, "Relieur 90123")
+    assert find(typed)[0] == "RNCP90123"
+
+
+def test_a_number_alone_is_looked_for_in_both_registers(find):
+    certification(6604, "Relieur")
+    certification(6604, "Chaînes de blocs", register="RS")
+    assert find("6604") == ["RNCP6604", "RS6604"]
+    assert find("RS6604") == ["RS6604"]
+    assert find("rs 6604") == ["RS6604"]
+    assert find("RNCP6605") == []
+
+
+def test_a_number_in_a_sentence_is_one_when_it_names_its_register(find):
+    certification(90, "Luthier")
+    certification(91, "Relieur")
+    assert find("relieur RNCP90") == ["RNCP90", "RNCP91"]
+    assert find("relieur 90") == ["RNCP91", "RNCP90"], "90 is a word of RNCP90, no more"
+
+
+def test_a_number_that_has_ended_comes_with_what_replaces_it(find):
+    certification(90, "Luthier", ended=True)
+    certification(91, "Luthier d'art", ended=True)
+    certification(92, "Facture d'instruments")
+    Succession.objects.create(old_code="RNCP90", new_code="RNCP91")
+    Succession.objects.create(old_code="RNCP91", new_code="RNCP92")
+    Succession.objects.create(
+        old_code="RNCP92", new_code="RNCP90"
+    )  # a loop in the register ends all the same
+    found = finding.find_certifications("RNCP90", on=today())
+    assert [(one.code, one.status, one.replaced_by) for one in found] == [
+        ("RNCP90", "ended", ("RNCP92",)),
+        ("RNCP92", "active", ()),
+    ]
+
+
+def test_quotes_ask_for_the_words_together(find):
+    certification(90, "Gestion de la paie")
+    certification(91, "Paie et gestion")
+    assert set(find("gestion paie")) == {"RNCP90", "RNCP91"}
+    assert find('"gestion de la paie"') == ["RNCP90"]
+    assert find("« gestion de la paie »") == ["RNCP90"]
+
+
+# --- The order ------------------------------------------------------------------------------------
+
+
+def test_the_order_goes_from_the_title_to_the_texts(find):
+    TermFactory(code="H9001", names=["Vannier"])
+    certification(90, "Artisan d'art", activities="Former un vannier")
+    certification(91, "Métiers du rotin", rome_codes=["H9001"])
+    certification(92, "Vannier et cannier en ameublement")
+    certification(93, "Vannier")
+    assert find("vannier") == ["RNCP93", "RNCP92", "RNCP91", "RNCP90"]
+
+
+def test_all_the_words_count_more_than_some_of_them(find):
+    TermFactory(code="H9001", names=["Chauffeur de navette"])
+    certification(90, "Chauffeur de salle")
+    certification(91, "Transport de personnes", rome_codes=["H9001"])
+    assert find("chauffeur navette")[0] == "RNCP91"
+
+
+def test_active_ones_pass_before_those_that_ended(find):
+    certification(93, "Vitrailliste", ended=True)
+    certification(92, "Vitrailliste", withdrawn=True)
+    certification(91, "Vitrailliste", registered_until=None, source="certif_info")
+    certification(90, "Vitrailliste")
+    certification(94, "Vitrailliste", effective_on=in_days(30))
+    found = [(one.code, one.status) for one in _found("vitrailliste")]
+    assert found == [
+        ("RNCP90", "active"),
+        ("RNCP94", "coming"),
+        ("RNCP91", "unknown"),
+        ("RNCP93", "ended"),
+        ("RNCP92", "ended"),
+    ]
+
+
+def _found(text):
+    index()
+    return finding.find_certifications(text, on=today())
+
+
+def test_the_status_is_that_of_the_day(find):
+    certification(90, "Vitrailliste", registered_until=today())
+    certification(91, "Vitrailliste", registered_until=in_days(-1))
+    assert [(one.code, one.is_active) for one in _found("vitrailliste")] == [
+        ("RNCP90", True),
+        ("RNCP91", False),
+    ]
+    later = finding.find_certifications("vitrailliste", on=in_days(1))
+    assert [one.status for one in later] == ["ended", "ended"]
+
+
+def test_the_last_delivery_ends_what_no_source_gives_an_end(find):
+    certification(
+        90, "Vitrailliste", registered_until=None, source="certif_info", delivered_until=in_days(-1)
+    )
+    assert [one.status for one in _found("vitrailliste")] == ["ended"]
+
+
+def test_the_typed_word_passes_before_its_cousin_of_the_same_stem(find):
+    certification(91, "Éducation canine")
+    certification(90, "Éducateur canin")
+    assert find("éducateur canin") == ["RNCP90", "RNCP91"]
+
+
+def test_a_word_that_nobody_has_hides_nothing(find):
+    certification(90, "Vitrailliste")
+    assert find("vitrailliste zzyzx") == ["RNCP90"]
+
+
+def test_the_limit_is_kept(find):
+    for number in range(90, 100):
+        certification(number, "Vitrailliste")
+    assert len(find("vitrailliste", limit=3)) == 3
+
+
+# --- Hostile --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "", " ", "\0", "'", '"', '""', "& | ! ( ) : * <->", "a:* & !b", "':A", "\\", "%", "%s %(x)s", "100 %",
+        "'; DROP TABLE catalog_certification; --", "<script>alert(1)</script>", "😀", "😀 luthier :*",
+        "a " * 5_000, "é" * 10_000, '"' * 999, "(" * 500, "\ud7ff\uffff", "rncp", "RNCP99999999999", "0",
+        "le la les", "{}", "-luthier", "luthier OR 1=1", "\u202eluthier",
+    ],
+)  # fmt: skip
+def test_whatever_is_typed_nothing_breaks(find, typed):
+    certification(90, "Luthier")
+    found = find(typed)
+    assert found == (["RNCP90"] if "luthier" in typed else [])
+
+
+def test_a_page_pasted_in_is_read_to_its_tenth_word(find):
+    certification(90, "Luthier")
+    asked = finding.understand(" ".join(f"mot{n}" for n in range(500)) + " luthier" * 2000)
+    assert len(asked.ideas) == finding.IDEAS_MAX
+
+
+def test_the_number_of_queries_does_not_grow(find, django_assert_num_queries):
+    for number in range(90, 99):
+        certification(number, "Vitrailliste d'art", ended=number % 2)
+    index()
+    with django_assert_num_queries(3):  # nearest words, the search, what replaces those that ended
+        finding.find_certifications("vitrailliste d'art sacré", on=today())
+    with django_assert_num_queries(1):
+        finding.find_certifications("RNCP90", on=today())
+
+
+# --- The index ------------------------------------------------------------------------------------
+
+
+def test_indexing_again_changes_nothing(django_assert_num_queries):
+    certification(90, "Vitrailliste")
+    assert words.reindex() == ["RNCP90"]
+    assert words.reindex() == []
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT xmin FROM catalog_certificationindex")
+        before = cursor.fetchall()
+        words.reindex()
+        cursor.execute("SELECT xmin FROM catalog_certificationindex")
+        assert cursor.fetchall() == before
+
+
+def test_the_queries_of_the_index_do_not_grow_with_a_lot():
+    def queries(numbers):
+        for number in numbers:
+            certification(number, f"Métier {number}")
+        with CaptureQueriesContext(connection) as captured:
+            words.reindex()
+        return len(captured)
+
+    assert queries([90]) == queries(range(100, 140))
+
+
+def test_successors_are_indexed_with_what_they_replace():
+    certification(90, "Steward")
+    certification(91, "Hôte")
+    certification(92, "Accueil")
+    Succession.objects.create(old_code="RNCP90", new_code="RNCP91")
+    Succession.objects.create(old_code="RNCP91", new_code="RNCP92")
+    assert set(words.reindex(["RNCP90"])) == {"RNCP90", "RNCP91", "RNCP92"}
+
+
+def test_a_word_is_looked_up_in_the_indexes_of_its_weight():
+    """With the scan of the whole table made dear, the plan must name each of them."""
+    certification(90, "Vitrailliste")
+    index()
+    idea = finding.Idea(("vitrailliste:%",), (1.0,))
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+        cursor.execute(f"EXPLAIN {finding.IDEAS}", finding.params_of([idea], on=today()))
+        plan = "\n".join(line for (line,) in cursor.fetchall())
+    for name in (
+        "certification_by_title",
+        "certification_by_names",
+        "certification_by_jobs",
+        "certification_search",
+    ):
+        assert f"Bitmap Index Scan on {name}" in plan
+
+
+def test_a_word_that_names_know_well_is_not_looked_for_in_texts(find, monkeypatch):
+    certification(90, "Vitrailliste")
+    certification(91, "Autre métier", activities="Aider un vitrailliste")
+    assert find("vitrailliste") == ["RNCP90", "RNCP91"]
+    monkeypatch.setattr(finding, "IDEAS", finding.IDEAS.replace(f"< {finding.COMMON_FROM}", "< 1"))
+    assert find("vitrailliste") == ["RNCP90"]
