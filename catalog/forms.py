@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
 from catalog import importing
+from catalog.grouping import Group
 from catalog.imports import reading
 from catalog.listing import Shown
 from catalog.models import Offer
@@ -31,6 +32,16 @@ class RadiusSelect(forms.Select):
 
     def value_from_datadict(self, data, files, name):
         return super().value_from_datadict(data, files, name) or RADIUS_KM
+
+
+LEVELS = [
+    (3, _("Niveau 3 : CAP")),
+    (4, _("Niveau 4 : baccalauréat")),
+    (5, _("Niveau 5 : bac + 2")),
+    (6, _("Niveau 6 : bac + 3 ou 4")),
+    (7, _("Niveau 7 : bac + 5")),
+    (8, _("Niveau 8 : doctorat")),
+]
 
 
 class SearchForm(forms.Form):
@@ -99,6 +110,21 @@ class SearchForm(forms.Form):
         error_messages={"invalid_choice": _("Cette nature n’existe pas. Choisissez dans la liste.")},
         widget=forms.CheckboxSelectMultiple,
     )
+    level = forms.TypedMultipleChoiceField(
+        label=_("Niveau obtenu"),
+        choices=LEVELS,
+        coerce=int,
+        required=False,
+        error_messages={"invalid_choice": _("Ce niveau n’existe pas. Choisissez dans la liste.")},
+        widget=forms.CheckboxSelectMultiple,
+    )
+    # Not a field that people fill in: the way from a certification of the results to all its offers.
+    certification = forms.RegexField(
+        r"^(?:RNCP|RS)\d{1,6}$",
+        required=False,
+        error_messages={"invalid": _("Cette certification n’est pas un numéro du répertoire.")},
+        widget=forms.HiddenInput,
+    )
     sort = forms.ChoiceField(
         label=_("Trier par"),
         choices=Sort,
@@ -133,6 +159,8 @@ class SearchForm(forms.Form):
             radius_km=asked["radius"],
             modes=tuple(asked["mode"]),
             kinds=tuple(asked["kind"]),
+            levels=tuple(asked["level"]),
+            certification=asked["certification"],
             price_max_cents=None if asked["price_max"] is None else asked["price_max"] * 100,
             sort=Sort(asked["sort"] or Sort.RELEVANCE),
         )
@@ -148,6 +176,10 @@ class SearchForm(forms.Form):
             chips.append((where, self._without("town", "radius")))
         chips += [(str(Offer.Mode(mode).label), self._without_one("mode", mode)) for mode in query.modes]
         chips += [(str(Offer.Kind(kind).label), self._without_one("kind", kind)) for kind in query.kinds]
+        names = dict(LEVELS)
+        chips += [(str(names[level]), self._without_one("level", str(level))) for level in query.levels]
+        if query.certification:
+            chips.append((query.certification, self._without("certification")))
         if query.price_max_cents is not None:
             price = _now("%(price)s au plus") % {"price": french.euros(query.price_max_cents)}
             chips.append((price, self._without("price_max")))
@@ -159,6 +191,7 @@ class SearchForm(forms.Form):
             "town": (_now("Cherchez dans toute la France"), ("town", "radius", "sort")),
             "modes": (_now("Cherchez toutes les modalités"), ("mode",)),
             "kinds": (_now("Cherchez toutes les natures"), ("kind",)),
+            "levels": (_now("Cherchez tous les niveaux"), ("level",)),
             "price_max_cents": (_now("Cherchez à tous les prix"), ("price_max",)),
         }
         return [(fields[name][0], count, self._without(*fields[name][1])) for name, count in counts.items()]
@@ -168,6 +201,17 @@ class SearchForm(forms.Form):
         data = self._data()
         for name, value in changed.items():
             data[name] = value
+        return f"?{data.urlencode()}"
+
+    def address_of(self, group: Group) -> str:
+        """Where all the offers of a group are listed, with the same filters."""
+        data = self._data()
+        # Its words have found the group; those of its offers are not looked at again.
+        data.pop("q", None)
+        if group.key.certification:
+            data["certification"] = group.key.certification
+        else:
+            data.setlist("kind", [group.key.kind])
         return f"?{data.urlencode()}"
 
     def _without(self, *names: str) -> str:

@@ -44,7 +44,8 @@ class Sort(models.TextChoices):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchQuery:
-    """What somebody asks for. Empty means anything; `radius_km` counts only with a `town`.
+    """What somebody asks for. Empty means anything; `radius_km` counts only with a `town`; `levels` are those
+    of the certification, which is also asked for by its code.
 
     An offer at a distance has no place: a town leaves it out unless `modes` asks for it.
     """
@@ -54,6 +55,8 @@ class SearchQuery:
     radius_km: int = 30
     modes: Collection[str] = ()
     kinds: Collection[str] = ()
+    levels: Collection[int] = ()
+    certification: str = ""
     price_max_cents: int | None = None
     sort: Sort = Sort.RELEVANCE
 
@@ -134,6 +137,10 @@ def matching(query: SearchQuery, *, on: date, rules: Rules) -> OfferQuerySet:
         offers = offers.filter(search=text_query(query.text))
     if query.kinds:
         offers = offers.filter(kind__in=query.kinds)
+    if query.levels:
+        offers = offers.filter(certification__level__in=query.levels)
+    if query.certification:
+        offers = offers.filter(certification=query.certification)
     if query.price_max_cents is not None:
         offers = offers.filter(price_cents__lte=query.price_max_cents)
     if query.town is None:
@@ -177,9 +184,7 @@ def _plain(text: str) -> str:
 
 def _ordered(offers: OfferQuerySet, query: SearchQuery, *, on: date, rules: Rules) -> OfferQuerySet:
     sort = query.sort
-    offers = offers.annotate(
-        distance_m=Distance("point", query.town.point) if query.town else Value(None, models.FloatField())
-    )
+    offers = offers.annotate(distance_m=Distance("point", query.town.point) if query.town else NOWHERE)
     if sort == Sort.DISTANCE and query.town:
         return offers.order_by("distance_m", "pk")
     if sort == Sort.PRICE:
@@ -199,10 +204,19 @@ def next_start(on: date, rules: Rules) -> Subquery:
     return Subquery(starts.order_by(first, "pk").values(first=first)[:1])
 
 
-def shown(offers: OfferQuerySet, *, on: date, rules: Rules) -> OfferQuerySet:
-    """These offers as their cards say them, far from no place, in no order."""
-    nowhere = Value(None, models.FloatField())
-    return _with_sessions(offers.annotate(distance_m=nowhere), on=on, rules=rules).order_by("pk")
+NOWHERE = Value(None, models.FloatField())
+"""The distance where no place is asked for."""
+
+
+def exists(offers: OfferQuerySet) -> bool:
+    """Whether there is one: the first found is enough."""
+    return offers.order_by().values("pk")[:1].exists()
+
+
+def cards(offers: OfferQuerySet, query: SearchQuery, *, on: date, rules: Rules) -> OfferQuerySet:
+    """These offers as their cards say them, by key: how far, and the first day one can start."""
+    far = Distance("point", query.town.point) if query.town else NOWHERE
+    return _with_sessions(offers.annotate(distance_m=far), on=on, rules=rules).order_by("pk")
 
 
 def _with_sessions(offers: OfferQuerySet, *, on: date, rules: Rules) -> OfferQuerySet:
@@ -269,8 +283,14 @@ def nearest_words(keys: Collection[str]) -> dict[str, str]:
 
 
 def _wider(query: SearchQuery, *, on: date, rules: Rules) -> dict[str, int]:
-    """What each filter costs: field of SearchQuery → offers found without it. At most four counts."""
-    nothing: dict[str, object] = {"town": None, "modes": (), "kinds": (), "price_max_cents": None}
+    """What each filter costs: field of SearchQuery → offers found without it. At most five counts."""
+    nothing: dict[str, object] = {
+        "town": None,
+        "modes": (),
+        "kinds": (),
+        "levels": (),
+        "price_max_cents": None,
+    }
     counts = {
         name: capped_count(matching(replace(query, **{name: empty}), on=on, rules=rules))
         for name, empty in nothing.items()

@@ -16,6 +16,7 @@ import rulebook
 from accounts.permissions import holder_required
 from catalog import comparing, favourites, search
 from catalog.models import Favourite, Offer
+from catalog.search import SearchQuery
 from rulebook import workdays
 from ui.refusals import Refused
 from ui.replica import from_replica
@@ -62,7 +63,8 @@ def kept(request: HttpRequest) -> HttpResponse:
     mine = Favourite.objects.filter(user=request.user).order_by("-added_at", "id")
     ids = list(mine.values_list("offer_id", flat=True))
     shown = {
-        offer.pk: offer for offer in search.shown(Offer.objects.filter(pk__in=ids), on=today, rules=rules)
+        offer.pk: offer
+        for offer in search.cards(Offer.objects.filter(pk__in=ids), SearchQuery(), on=today, rules=rules)
     }
     is_open = set(Offer.objects.open_on(today, rules).filter(pk__in=ids).values_list("pk", flat=True))
     context = {

@@ -8,10 +8,11 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 import rulebook
-from catalog import eligibility, favourites, listing
+from catalog import eligibility, favourites, grouping, listing
 from catalog.forms import SearchForm
+from catalog.grouping import Groups
 from catalog.models import Offer
-from catalog.search import find_towns
+from catalog.search import Results, find_towns
 from catalog.search import search as find_offers
 from rulebook import workdays
 from ui.htmx import page_or_fragment
@@ -27,12 +28,19 @@ def search(request):
     form = SearchForm(request.GET)
     context = {"form": form, "rules": rules, "breadcrumbs": [(_("Recherche"), None)]}
     if form.is_valid():
-        results = find_offers(form.query, on=today, rules=rules, page=request.GET.get("page", 1))
+        page = request.GET.get("page", 1)
+        results: Groups | Results | None = None
+        if grouping.is_asked(form.query):
+            results = grouping.find(form.query, on=today, rules=rules, page=page)
+        if not results or not results.total:
+            results = find_offers(form.query, on=today, rules=rules, page=page)
+        suggestion = getattr(results, "suggestion", "")
         context |= {
+            "groups": [(group, form.address_of(group)) for group in getattr(results, "groups", ())],
             "results": results,
             "chips": form.chips(),
-            "wider": form.wider(results.wider),
-            "suggestion_url": form.address_with(q=results.suggestion) if results.suggestion else "",
+            "wider": form.wider(getattr(results, "wider", {})),
+            "suggestion_url": form.address_with(q=suggestion) if suggestion else "",
             "other_towns": [(town, form.address_with(town=str(town))) for town in form.towns[1:6]],
         }
     return page_or_fragment(request, "catalog/public/search.html", "catalog/public/_results.html", context)
