@@ -176,7 +176,7 @@ def text_query(text: str) -> TextQuery:
 
 def _plain(text: str) -> str:
     """One kind of quotes, compound words in their parts as `reindex` writes them, small words left out."""
-    text = re.sub(r"[«»“”]", '"', text)
+    text = re.sub(r"[«»“”]", '"', text.replace("\0", " "))
     text = re.sub(JOINT, " ", text)
     pieces = re.findall(r'-?"[^"]*"?|[^\s"]+', text)
     return " ".join(piece for piece in pieces if name_key(piece) not in SMALL_WORDS or '"' in piece)

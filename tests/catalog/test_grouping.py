@@ -1,0 +1,181 @@
+"""Answers gathered by certification, then by organisation: nobody's thousand offers hide the others."""
+
+import pytest
+from django.urls import reverse
+
+from catalog import grouping, words
+from catalog.search import SearchQuery, Sort
+from tests.factories.catalog import (
+    CertificationFactory,
+    OfferFactory,
+    ProviderFactory,
+    SessionFactory,
+    TownFactory,
+    today,
+)
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def find(rules):
+    """The groups that answer, once the words of every certification are known."""
+
+    def find(text, *, page=1, **asked):
+        words.reindex()
+        return grouping.find(SearchQuery(text=text, **asked), on=today(), rules=rules, page=page)
+
+    return find
+
+
+def titles(found):
+    return [group.title for group in found.groups]
+
+
+def names(group):
+    return [offer.provider.organisation.name for offer in group.offers]
+
+
+def certified(title, count=1, **facts):
+    certification = CertificationFactory(title=title)
+    return [OfferFactory(certification=certification, title=title, **facts) for _number in range(count)]
+
+
+def test_each_certification_stands_once_in_the_order_of_its_words(find):
+    certified("Comptable assistant", 4)
+    certified("Comptable", 2)
+    certified("Soudeur")
+    found = find("comptable")
+    assert titles(found) == ["Comptable", "Comptable assistant"]
+    assert [group.offers_count for group in found.groups] == [2, 4]
+    assert found.total == 2
+
+
+def test_an_organisation_with_a_thousand_offers_shows_one_of_them(find):
+    certification = CertificationFactory(title="Plombier")
+    large, small = ProviderFactory(), ProviderFactory()
+    for number in range(8):
+        OfferFactory(
+            certification=certification, provider=large, entitled=number == 0, price_cents=100_000 + number
+        )
+    OfferFactory(certification=certification, provider=small, price_cents=900_000)
+    [group] = find("plombier").groups
+    assert (group.offers_count, group.providers_count) == (9, 2)
+    assert names(group) == [large.organisation.name, small.organisation.name]
+    # The cheapest of each, where no place says which is nearer.
+    assert [offer.price_cents for offer in group.offers] == [100_000, 900_000]
+    assert (group.price_min_cents, group.price_max_cents, group.rest) == (100_000, 900_000, 7)
+
+
+def test_near_a_town_the_nearest_come_first(find):
+    lyon = TownFactory()
+    near = TownFactory(code="69266", name="Villeurbanne", latitude=45.77, longitude=4.88)
+    certification = CertificationFactory(title="Soudeur")
+    for town, price in ((near, 100_000), (lyon, 200_000)):
+        OfferFactory(certification=certification, town=town, price_cents=price)
+    OfferFactory(certification=certification, price_cents=1_000)  # who knows where
+    [group] = find("soudeur", town=lyon).groups
+    assert [offer.town_name for offer in group.offers] == ["Lyon", "Villeurbanne"]
+    assert group.offers_count == 2
+
+
+def test_no_more_than_three_offers_of_a_group_are_shown(find):
+    certified("Soudeur", 5)
+    [group] = find("soudeur").groups
+    assert (len(group.offers), group.rest) == (grouping.SHOWN, 2)
+
+
+def test_filters_hold_for_what_is_counted_and_shown(find):
+    certification = CertificationFactory(title="Soudeur", level=3)
+    for mode, price in (("on_site", 100_000), ("distance", 50_000), ("on_site", 900_000)):
+        OfferFactory(certification=certification, mode=mode, price_cents=price)
+    [group] = find("soudeur", modes=["on_site"], price_max_cents=500_000).groups
+    assert (group.offers_count, group.price_max_cents) == (1, 100_000)
+    assert find("soudeur", levels=[3]).total == 1
+    assert find("soudeur", levels=[5]).total == 0
+
+
+def test_what_nobody_offers_today_is_no_group(find):
+    certified("Soudeur", is_published=False)
+    CertificationFactory(title="Soudeur à l’arc")
+    assert find("soudeur").total == 0
+
+
+def test_what_no_certification_says_is_gathered_by_its_kind(find):
+    OfferFactory(skills_review=True, title="Faire le point sur sa carrière")
+    certified("Conseiller en bilan de compétences")
+    found = find("bilan de compétences")
+    assert titles(found)[0] == "Bilan de compétences"
+    assert found.groups[0].key.kind == "skills_review"
+
+
+def test_a_word_that_only_an_organisation_bears_still_finds_its_offers(find):
+    offer = OfferFactory(provider__organisation__name="Compagnons du Devoir")
+    found = find("compagnons")
+    assert [group.key.certification for group in found.groups] == [offer.certification_id]
+
+
+def test_pages_hold_eight_groups_and_a_page_out_of_range_gives_the_last(find, monkeypatch):
+    monkeypatch.setattr(grouping, "PAGE_SIZE", 2)
+    for name in ("un", "deux", "trois"):
+        certified(f"Soudeur numéro {name}")
+    first, last = find("soudeur"), find("soudeur", page=99)
+    assert (len(first.groups), len(last.groups), last.page.number) == (2, 1, 2)
+    assert not set(titles(first)) & set(titles(last))
+
+
+@pytest.mark.parametrize(
+    "text", ["", "&|!()", "'; DROP TABLE catalog_offer; --", "\x00", "é" * 10_000, "😀", '"', "le la les"]
+)
+def test_hostile_words_fail_nothing(find, text):
+    certified("Soudeur")
+    assert find(text).total >= 0
+
+
+def test_the_number_of_queries_does_not_follow_the_groups(rules, django_assert_num_queries):
+    for number in range(6):
+        certified(f"Soudeur numéro {number}", 4)
+    words.reindex()
+    query = SearchQuery(text="soudeur")
+    with django_assert_num_queries(7):
+        grouping.find(query, on=today(), rules=rules)
+
+
+@pytest.mark.parametrize(
+    ("asked", "is_asked"),
+    [
+        ({"text": "soudeur"}, True),
+        ({}, False),
+        ({"text": "soudeur", "sort": Sort.PRICE}, False),
+        ({"text": "soudeur", "certification": "RNCP1"}, False),
+    ],
+)
+def test_a_list_is_asked_for_by_an_order_or_by_a_certification(asked, is_asked):
+    assert grouping.is_asked(SearchQuery(**asked)) == is_asked
+
+
+# --- On the page --------------------------------------------------------------------------------------
+
+
+def test_the_page_leads_from_a_group_to_all_its_offers(client):
+    offers = certified("Soudeur", 5)
+    words.reindex()
+    page = client.get(reverse("search"), {"q": "soudeur", "mode": "on_site"}).content.decode()
+    address = f"?mode=on_site&amp;certification={offers[0].certification_id}"
+    assert "Voir les 5 formations" in page and address in page
+    listed = client.get(
+        reverse("search"), {"certification": offers[0].certification_id, "mode": "on_site"}
+    ).content.decode()
+    assert "5 formations" in listed
+    assert f"{offers[0].certification_id}" in listed
+
+
+def test_a_certification_that_is_no_number_is_refused_in_words(client):
+    page = client.get(reverse("search"), {"certification": "<b>"}).content.decode()
+    assert "n’est pas un numéro du répertoire" in page
+
+
+def test_nothing_found_still_says_what_to_change(client):
+    SessionFactory(offer=OfferFactory(title="Soudure", mode="on_site"))
+    page = client.get(reverse("search"), {"q": "soudure", "mode": "distance"}).content.decode()
+    assert "Cherchez toutes les modalités" in page
