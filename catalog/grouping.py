@@ -24,8 +24,8 @@ CERTIFICATIONS_MAX = 60
 OTHERS_MAX = 20
 """Groups that offers answer by their own words only, an organisation's name for example."""
 PAGE_SIZE = 8
-SHOWN = 3
-"""Offers of a group on the page, each of another organisation."""
+SHOWN = 2
+"""Offers of a group on the page, each of another organisation: a row of the grid."""
 OWN_WORDS_MAX = 2_000
 
 # What people call the actions that no register names, folded: all their words must be among these.

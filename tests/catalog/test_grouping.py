@@ -79,10 +79,10 @@ def test_near_a_town_the_nearest_come_first(find):
     assert group.offers_count == 2
 
 
-def test_no_more_than_three_offers_of_a_group_are_shown(find):
+def test_no_more_than_two_offers_of_a_group_are_shown(find):
     certified("Soudeur", 5)
     [group] = find("soudeur").groups
-    assert (len(group.offers), group.rest) == (grouping.SHOWN, 2)
+    assert (len(group.offers), group.rest) == (2, 3)
 
 
 def test_filters_hold_for_what_is_counted_and_shown(find):
