@@ -102,7 +102,7 @@ def _can_be_said(offer: Offer, told: Exported) -> bool:
     elif offer.mode != Offer.Mode.DISTANCE and not (offer.postal_code and offer.town_name):
         why = _("son lieu n’a ni code postal ni ville.")
     elif too_long := next((name for name, text, most in _texts(offer) if len(text) > most), None):
-        why = _("« %(name)s » est plus long que le format ne l’admet.") % {"name": too_long}
+        why = _("« %(name)s » est plus long que le format ne l’admet.") % {"name": too_long}
     else:
         return True
     told.left_out.append((offer, why))

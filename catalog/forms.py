@@ -35,12 +35,12 @@ class RadiusSelect(forms.Select):
 
 
 LEVELS = [
-    (3, _("Niveau 3 : CAP")),
-    (4, _("Niveau 4 : baccalauréat")),
-    (5, _("Niveau 5 : bac + 2")),
-    (6, _("Niveau 6 : bac + 3 ou 4")),
-    (7, _("Niveau 7 : bac + 5")),
-    (8, _("Niveau 8 : doctorat")),
+    (3, _("Niveau 3 : CAP")),
+    (4, _("Niveau 4 : baccalauréat")),
+    (5, _("Niveau 5 : bac + 2")),
+    (6, _("Niveau 6 : bac + 3 ou 4")),
+    (7, _("Niveau 7 : bac + 5")),
+    (8, _("Niveau 8 : doctorat")),
 ]
 
 

@@ -665,7 +665,7 @@ class Offer(models.Model):
         _("de démonstration"),
         default=False,
         db_default=False,
-        help_text=_("Inventée par generate_catalogue ; l’offre le dit."),
+        help_text=_("Inventée par generate_catalogue ; l’offre le dit."),
     )
     is_handmade = models.BooleanField(
         _("écrite dans le portail"), default=False, db_default=False, help_text=_("Et non importée.")

@@ -15,7 +15,7 @@ class Migration(migrations.Migration):
             field=models.BooleanField(
                 db_default=False,
                 default=False,
-                help_text="Inventée par generate_catalogue ; l’offre le dit.",
+                help_text="Inventée par generate_catalogue ; l’offre le dit.",
                 verbose_name="de démonstration",
             ),
         ),

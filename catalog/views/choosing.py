@@ -87,7 +87,7 @@ def keep(request: HttpRequest, offer_id: UUID) -> HttpResponse:
     except Refused as refusal:
         messages.error(request, str(refusal))
     else:
-        messages.success(request, _("« %s » est dans vos favoris.") % offer.title)
+        messages.success(request, _("« %s » est dans vos favoris.") % offer.title)
     return _back(request, offer_id)
 
 

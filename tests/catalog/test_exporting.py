@@ -182,7 +182,7 @@ def test_what_the_format_cannot_say_is_left_out_and_named(provider, offer, taugh
     assert {each.training_number: why for each, why in told.left_out} == {
         "F-1": "elle n’a aucune session, et le format en veut une.",
         "M": "elle mêle des dates et une entrée à tout moment, que le format sépare.",
-        "L": "« contenu » est plus long que le format ne l’admet.",
+        "L": "« contenu » est plus long que le format ne l’admet.",
         "P": "son lieu n’a ni code postal ni ville.",
     }
 
