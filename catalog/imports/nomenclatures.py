@@ -28,6 +28,7 @@ Nomenclature = Term.Nomenclature
 MAX_JSON_BYTES = 16 * 2**20
 MAX_NAME = 255
 MAX_GROUP = 50
+ROME_CODE = r"[A-N]\d{4}"
 
 
 @dataclass(slots=True)
@@ -194,15 +195,15 @@ def _read_rome_codes(source: Source, result: Report, delimiter: str) -> None:
             broader=[parent] if parent != code and len(parent) == 5 else [],
         )
 
-    _read_terms(source, result, delimiter, Nomenclature.ROME, look, r"[A-N]\d{4}")
+    _read_terms(source, result, delimiter, Nomenclature.ROME, look, ROME_CODE)
 
 
 def _read_rome_names(source: Source, result: Report, delimiter: str) -> None:
-    """Job names: each is counted, and its code's names become those of the file."""
+    """Job names: each is counted, and its code's names become those of the file.
+
+    A code that is not known yet is created under its first job name: the file of codes will name it.
+    """
     names: dict[str, list[str]] = defaultdict(list)
-    known = set(
-        Term.objects.filter(nomenclature=Nomenclature.ROME).order_by("code").values_list("code", flat=True)
-    )
     for line, cells in reading.csv_rows(source, delimiter=delimiter):
         result.read += 1
         code = values.line(cells.get("code_rome"))
@@ -212,11 +213,8 @@ def _read_rome_names(source: Source, result: Report, delimiter: str) -> None:
             faults.append(_("la ligne a plus de cellules que l'en-tête."))
         if not name:
             faults.append(_("l'appellation manque."))
-        if code not in known:
-            faults.append(
-                _("le code ROME « %(code)s » n'est pas connu : importez d'abord les codes ROME.")
-                % {"code": values.short(code)}
-            )
+        if not re.fullmatch(ROME_CODE, code, re.ASCII):
+            faults.append(_("« %(text)s » n'est pas un code.") % {"text": values.short(code)})
         if faults:
             result.refuse(line, values.short(name or code), *faults)
         elif name in names[code]:
@@ -226,6 +224,23 @@ def _read_rome_names(source: Source, result: Report, delimiter: str) -> None:
             names[code].append(name)
     if not result.read:
         raise Unusable(_("Le fichier ne contient aucun terme."))
+    _write_job_names(source, names, result)
+
+
+def _write_job_names(source: Source, names: dict[str, list[str]], result: Report) -> None:
+    known = set(Term.objects.filter(code__in=names).order_by("code").values_list("code", flat=True))
+    if unknown := sorted(names.keys() - known):
+        result.remark(
+            1,
+            source.name[:255],
+            _("Codes ROME encore sans libellé, nommés par leur première appellation : %(count)d.")
+            % {"count": len(unknown)},
+        )
+    loading.insert(
+        Term,
+        ("code", "nomenclature", "label", "broader", "related"),
+        ((code, Nomenclature.ROME.value, names[code][0], [], []) for code in unknown),
+    )
     held: dict[str, set[str]] = defaultdict(set)
     for code, name in TermName.objects.filter(term__in=names).order_by("pk").values_list("term_id", "name"):
         held[code].add(name)
