@@ -28,6 +28,8 @@ Nomenclature = Term.Nomenclature
 MAX_JSON_BYTES = 16 * 2**20
 MAX_NAME = 255
 MAX_GROUP = 50
+# Twice the longest of these lists.
+REFUSALS_MAX = 20_000
 ROME_CODE = r"[A-N]\d{4}"
 
 
@@ -96,7 +98,7 @@ def _read_terms(
             entry = look(line, defaultdict(str, row))
             faults = _faults(entry, row, pattern, seen)
             if faults:
-                result.refuse(line, values.short(entry.code or entry.label or _("ligne vide")), *faults)
+                _refuse(result, line, values.short(entry.code or entry.label or _("ligne vide")), faults)
                 continue
             seen[entry.code] = line
             yield entry
@@ -105,6 +107,16 @@ def _read_terms(
         _write(nomenclature, lot, result)
     if not result.read:
         raise Unusable(_("Le fichier ne contient aucun terme."))
+
+
+def _refuse(result: Report, line: int, subject: str, faults: list[str]) -> None:
+    """Unusable: so much was refused that the file is not what it looks like; the rest is not even read."""
+    if result.refused >= REFUSALS_MAX:
+        raise Unusable(
+            _("Plus de %(count)d lignes sont fautives : ce fichier n'est pas celui qu'il paraît.")
+            % {"count": REFUSALS_MAX}
+        )
+    result.refuse(line, subject, *faults)
 
 
 def _faults(entry: Entry, row: dict[str, str], pattern: str, seen: dict[str, int]) -> list[str]:
@@ -216,7 +228,7 @@ def _read_rome_names(source: Source, result: Report, delimiter: str) -> None:
         if not re.fullmatch(ROME_CODE, code, re.ASCII):
             faults.append(_("« %(text)s » n'est pas un code.") % {"text": values.short(code)})
         if faults:
-            result.refuse(line, values.short(name or code), *faults)
+            _refuse(result, line, values.short(name or code), faults)
         elif name in names[code]:
             result.remark(line, values.short(name), _("appellation écrite deux fois."))
             result.unchanged += 1
@@ -298,6 +310,8 @@ def _read_synonyms(source: Source, result: Report) -> None:
         raise Unusable(_("le JSON est mal formé."), line=error.lineno) from None
     except RecursionError:
         raise Unusable(_("Le JSON est emboîté trop profondément.")) from None
+    except ValueError:  # a number too long for Python
+        raise Unusable(_("le JSON est mal formé."), line=1) from None
     if not isinstance(groups, list) or not groups:
         raise Unusable(_("Le fichier doit être une liste de groupes de synonymes."))
     rows: dict[str, list[str]] = {}

@@ -217,6 +217,8 @@ def test_a_bad_entry_is_refused_alone_with_its_line(load, text, line, reason):
         ("a;b\n1;2\n", "d'aucune nomenclature connue"),
         ("<lheo/>", "d'aucune nomenclature connue"),
         ("[", "mal formé"),
+        ("[" + "9" * 5_000 + "]", "mal formé"),
+        (FORMACODE + "3;C;A;;;;;;;\n" * 20_001, "Plus de 20000 lignes sont fautives"),
         ("{}", "doit être une liste"),
         ("[]", "doit être une liste"),
         ("[" * 100_000, "emboîté trop profondément|mal formé"),
