@@ -169,7 +169,7 @@ def _nearest(typed: set[str]) -> dict[str, tuple[str, ...]]:
 
 
 def _likest(word: str, keys: Sequence[str]) -> tuple[str, ...]:
-    alike = sorted((-SequenceMatcher(None, word, key).ratio(), key) for key in keys)
+    alike = sorted((-SequenceMatcher(None, word, key).ratio(), key) for key in keys if key != word)
     return tuple(key for likeness, key in alike[:NEAREST_MAX] if -likeness >= LIKENESS_MIN)
 
 

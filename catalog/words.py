@@ -24,6 +24,7 @@ from catalog.models import (
     CertificationBlock,
     CertificationIndex,
     CertificationStatement,
+    RegisterWord,
     Succession,
     SynonymGroup,
     Term,
@@ -335,10 +336,22 @@ def reindex(codes: Iterable[str] | None = None) -> list[str]:
 
 
 def refresh() -> None:
-    """After an import: the words that mistyped ones are compared with, and what the planner knows."""
+    """After an import: the words that mistyped ones are compared with; indexes and the planner at rest."""
     with connection.cursor() as cursor:
         cursor.execute(REGISTER_WORDS)
-    loading.refresh_statistics(CertificationIndex)
+    loading.settle(
+        *(index.name for index in (*CertificationIndex._meta.indexes, *RegisterWord._meta.indexes))
+    )
+    loading.refresh_statistics(CertificationIndex, RegisterWord)
+
+
+def catch_up() -> list[str]:
+    """Index what no import has since this index exists; the codes."""
+    missing = Certification.objects.filter(index__isnull=True).order_by("code")
+    indexed = reindex(list(missing.values_list("code", flat=True)))
+    if indexed:
+        refresh()
+    return indexed
 
 
 def _with_successors(codes: Iterable[str]) -> list[str]:

@@ -250,10 +250,11 @@ def _imports(*, at: datetime) -> list[Figure]:
 
 
 def _register(kind: ImportRun.Kind, run: ImportRun | None, *, at: datetime) -> Figure:
-    """The last run of a register. Catalogues come when organisations like: theirs is never old."""
+    """The last run of a register. Catalogues come when organisations like, nomenclatures with a new edition:
+    theirs is never old."""
     title = str(kind.label)
     address = _list("catalog_importrun", kind__exact=kind.value)
-    is_nightly = kind != ImportRun.Kind.CATALOGUE
+    is_nightly = kind not in {ImportRun.Kind.CATALOGUE, ImportRun.Kind.NOMENCLATURES}
     if run is None:
         return Figure(title, _("Aucun import"), address, level=Level.WATCH if is_nightly else Level.GOOD)
     address = reverse("admin:catalog_importrun_change", args=[run.pk])

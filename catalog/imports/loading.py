@@ -98,3 +98,14 @@ def refresh_statistics(*models_: type[models.Model]) -> None:
     with connection.cursor() as cursor:
         for model in models_:
             cursor.execute(sql.SQL("ANALYZE {}").format(sql.Identifier(model._meta.db_table)))
+
+
+def settle(*indexes: str) -> None:
+    """After many rows: GIN keeps what is new in a list that every search reads through until a vacuum.
+
+    Measured on the certifications' indexes: four times slower until then.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT gin_clean_pending_list(name::regclass) FROM unnest(%s::text[]) AS name", [list(indexes)]
+        )

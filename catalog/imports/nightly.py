@@ -11,6 +11,7 @@ from types import ModuleType
 from django.db import connection
 from django.db.models import Max
 
+from catalog import words
 from catalog.imports import certifications, nomenclatures, offers, providers, reading, rncp
 from catalog.imports.reading import Unusable
 from catalog.imports.report import LOCK_SPACE
@@ -81,7 +82,10 @@ def import_folder(folder: Path, *, at: datetime) -> dict[str, str]:
             logger.warning("import of registers: another one is running")
             return {}
     try:
-        return {path.name: _import(path, register, at=at) for path, register in _known(folder)}
+        outcome = {path.name: _import(path, register, at=at) for path, register in _known(folder)}
+        # From before the index, or made by hand: an unchanged file would never bring their words.
+        words.catch_up()
+        return outcome
     finally:
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_unlock(%s, %s)", [LOCK_SPACE, NIGHTLY_LOCK])

@@ -28,6 +28,9 @@ Nomenclature = Term.Nomenclature
 MAX_JSON_BYTES = 16 * 2**20
 MAX_NAME = 255
 MAX_GROUP = 50
+# Twice the longest of these lists.
+REFUSALS_MAX = 20_000
+ROME_CODE = r"[A-N]\d{4}"
 
 
 @dataclass(slots=True)
@@ -95,7 +98,7 @@ def _read_terms(
             entry = look(line, defaultdict(str, row))
             faults = _faults(entry, row, pattern, seen)
             if faults:
-                result.refuse(line, values.short(entry.code or entry.label or _("ligne vide")), *faults)
+                _refuse(result, line, values.short(entry.code or entry.label or _("ligne vide")), faults)
                 continue
             seen[entry.code] = line
             yield entry
@@ -104,6 +107,16 @@ def _read_terms(
         _write(nomenclature, lot, result)
     if not result.read:
         raise Unusable(_("Le fichier ne contient aucun terme."))
+
+
+def _refuse(result: Report, line: int, subject: str, faults: list[str]) -> None:
+    """Unusable: so much was refused that the file is not what it looks like; the rest is not even read."""
+    if result.refused >= REFUSALS_MAX:
+        raise Unusable(
+            _("Plus de %(count)d lignes sont fautives : ce fichier n'est pas celui qu'il paraît.")
+            % {"count": REFUSALS_MAX}
+        )
+    result.refuse(line, subject, *faults)
 
 
 def _faults(entry: Entry, row: dict[str, str], pattern: str, seen: dict[str, int]) -> list[str]:
@@ -194,15 +207,15 @@ def _read_rome_codes(source: Source, result: Report, delimiter: str) -> None:
             broader=[parent] if parent != code and len(parent) == 5 else [],
         )
 
-    _read_terms(source, result, delimiter, Nomenclature.ROME, look, r"[A-N]\d{4}")
+    _read_terms(source, result, delimiter, Nomenclature.ROME, look, ROME_CODE)
 
 
 def _read_rome_names(source: Source, result: Report, delimiter: str) -> None:
-    """Job names: each is counted, and its code's names become those of the file."""
+    """Job names: each is counted, and its code's names become those of the file.
+
+    A code that is not known yet is created under its first job name: the file of codes will name it.
+    """
     names: dict[str, list[str]] = defaultdict(list)
-    known = set(
-        Term.objects.filter(nomenclature=Nomenclature.ROME).order_by("code").values_list("code", flat=True)
-    )
     for line, cells in reading.csv_rows(source, delimiter=delimiter):
         result.read += 1
         code = values.line(cells.get("code_rome"))
@@ -212,13 +225,10 @@ def _read_rome_names(source: Source, result: Report, delimiter: str) -> None:
             faults.append(_("la ligne a plus de cellules que l'en-tête."))
         if not name:
             faults.append(_("l'appellation manque."))
-        if code not in known:
-            faults.append(
-                _("le code ROME « %(code)s » n'est pas connu : importez d'abord les codes ROME.")
-                % {"code": values.short(code)}
-            )
+        if not re.fullmatch(ROME_CODE, code, re.ASCII):
+            faults.append(_("« %(text)s » n'est pas un code.") % {"text": values.short(code)})
         if faults:
-            result.refuse(line, values.short(name or code), *faults)
+            _refuse(result, line, values.short(name or code), faults)
         elif name in names[code]:
             result.remark(line, values.short(name), _("appellation écrite deux fois."))
             result.unchanged += 1
@@ -226,6 +236,23 @@ def _read_rome_names(source: Source, result: Report, delimiter: str) -> None:
             names[code].append(name)
     if not result.read:
         raise Unusable(_("Le fichier ne contient aucun terme."))
+    _write_job_names(source, names, result)
+
+
+def _write_job_names(source: Source, names: dict[str, list[str]], result: Report) -> None:
+    known = set(Term.objects.filter(code__in=names).order_by("code").values_list("code", flat=True))
+    if unknown := sorted(names.keys() - known):
+        result.remark(
+            1,
+            source.name[:255],
+            _("Codes ROME encore sans libellé, nommés par leur première appellation : %(count)d.")
+            % {"count": len(unknown)},
+        )
+    loading.insert(
+        Term,
+        ("code", "nomenclature", "label", "broader", "related"),
+        ((code, Nomenclature.ROME.value, names[code][0], [], []) for code in unknown),
+    )
     held: dict[str, set[str]] = defaultdict(set)
     for code, name in TermName.objects.filter(term__in=names).order_by("pk").values_list("term_id", "name"):
         held[code].add(name)
@@ -283,6 +310,8 @@ def _read_synonyms(source: Source, result: Report) -> None:
         raise Unusable(_("le JSON est mal formé."), line=error.lineno) from None
     except RecursionError:
         raise Unusable(_("Le JSON est emboîté trop profondément.")) from None
+    except ValueError:  # a number too long for Python
+        raise Unusable(_("le JSON est mal formé."), line=1) from None
     if not isinstance(groups, list) or not groups:
         raise Unusable(_("Le fichier doit être une liste de groupes de synonymes."))
     rows: dict[str, list[str]] = {}

@@ -310,6 +310,21 @@ def test_the_number_of_queries_does_not_grow(find, django_assert_num_queries):
         finding.find_certifications("RNCP90", on=today())
 
 
+def test_after_an_import_no_search_reads_through_what_is_new():
+    def pages_waiting():
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT gin_clean_pending_list('certification_by_names'::regclass)")
+            return cursor.fetchone()[0]
+
+    certification(90, "Vitrailliste")
+    words.reindex()
+    assert pages_waiting() > 0, "without settling, they wait"
+    certification(91, "Luthier")
+    words.reindex()
+    words.refresh()
+    assert pages_waiting() == 0
+
+
 # --- The index ------------------------------------------------------------------------------------
 
 

@@ -125,6 +125,14 @@ def test_clocks_are_counted_and_lead_to_what_they_count(admin_client_, administr
             assert len(admin_client_.get(url).context["cl"].result_list) == count
 
 
+def test_a_nomenclature_is_never_old_where_a_register_is(administrator, now):
+    later = now + timedelta(days=40)
+    assert figure("Certifications", administrator, at=later).level == duty.Level.WATCH
+    assert not figure("Nomenclatures", administrator, at=later).level
+    ImportRun.objects.all().delete()
+    assert not figure("Nomenclatures", administrator, at=now).level
+
+
 def test_a_missed_night_and_a_finding_raise_the_alarm(administrator, now, monkeypatch):
     title = "Dernière vérification"
     assert not figure(title, administrator, at=now).level

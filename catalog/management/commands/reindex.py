@@ -3,6 +3,7 @@
 from django.core.management.base import BaseCommand
 
 from catalog import search, words
+from catalog.imports import loading
 
 
 class Command(BaseCommand):
@@ -14,4 +15,5 @@ class Command(BaseCommand):
         certifications = len(words.reindex())
         words.refresh()
         offers = search.reindex()
+        loading.settle("offer_search")
         self.stdout.write(f"Certifications changées : {certifications}. Offres changées : {offers}.")

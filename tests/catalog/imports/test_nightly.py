@@ -9,7 +9,15 @@ from django.db import connection
 
 from catalog import tasks
 from catalog.imports import nightly, rncp
-from catalog.models import Certification, ImportRun, Offer, Provider, SynonymGroup, TermName
+from catalog.models import (
+    Certification,
+    CertificationIndex,
+    ImportRun,
+    Offer,
+    Provider,
+    SynonymGroup,
+    TermName,
+)
 from tests.catalog.imports import making
 from tests.catalog.imports.making import SIRET, catalogue, csv_archive, fiche, fiches, info, kit, partner
 from tests.factories.catalog import TownFactory
@@ -107,6 +115,13 @@ def test_words_and_lesser_sources_are_known_by_name_too(tmp_path, at):
         ("RNCP1", "certif_info"),
         ("RNCP100", "csv"),
     }
+
+
+def test_what_stands_in_no_index_gets_its_words_at_night(folder, at):
+    nightly.import_folder(folder, at=at)
+    CertificationIndex.objects.filter(certification="RNCP100").delete()
+    assert nightly.import_folder(folder, at=at) == dict.fromkeys(KNOWN, "unchanged")
+    assert CertificationIndex.objects.filter(certification="RNCP100").exists()
 
 
 def test_two_nights_never_overlap(folder, at):

@@ -90,6 +90,17 @@ def test_rome_codes_then_job_names(load):
     assert names("A1102") == {"Élagueur / Élagueuse", "Grimpeur"}
 
 
+def test_job_names_may_come_before_their_codes(load):
+    report = load(ROME_NAMES + "1;Élagueur;Élagueur;A1102\n2;Débardeur;Débardeur;A1102\n")
+    assert counts(report) == (2, 2, 0, 0, 0)
+    [(_line, remark)] = reasons(report, Verdict.REMARK)
+    assert remark.endswith("première appellation : 1.")
+    assert Term.objects.get().label == "Élagueur"
+    load(ROME_CODES + '"A1102","","Bûcheron","A1101"\n')
+    assert Term.objects.get().label == "Bûcheron"
+    assert names("A1102") == {"Élagueur", "Débardeur"}
+
+
 def test_the_three_levels_of_nsf(load):
     load("CATEGORIE_SPECIALITE;LIBELLE_COURT;LIBELLE_LONG\n2;PRD;SPECIALITES DE PRODUCTION\n")
     load("DOMAINE_SPECIALITE;CATEGORIE_SPECIALITE;LIBELLE_COURT;LIBELLE_LONG\n23;2;;GENIE CIVIL\n")
@@ -178,11 +189,7 @@ def test_certifications_and_offers_are_found_by_the_new_words(load):
         (FORMACODE + "31816;C;A;;;;;;;;;trop\n", 2, "la ligne a plus de cellules que l'en-tête."),
         (FORMACODE + "31817;C;A;;;;;;;\n31817;C;B;;;;;;;\n", 3, "le code est déjà dans le fichier, ligne 2."),
         (ROME_CODES + '"Z1101","","A",""\n', 2, "« Z1101 » n'est pas un code."),
-        (
-            ROME_NAMES + "1;Pilote;Pilote;A9999\n",
-            2,
-            "le code ROME « A9999 » n'est pas connu : importez d'abord les codes ROME.",
-        ),
+        (ROME_NAMES + "1;Pilote;Pilote;Z9999\n", 2, "« Z9999 » n'est pas un code."),
         (ROME_NAMES + "1;;;A1101\n", 2, "l'appellation manque."),
         (NSF + "12;1;;A\n", 2, "« 12 » n'est pas un code."),
         ('[{"synonyms": ["a"]}]', 1, "un groupe compte de 2 à 50 noms."),
@@ -210,6 +217,8 @@ def test_a_bad_entry_is_refused_alone_with_its_line(load, text, line, reason):
         ("a;b\n1;2\n", "d'aucune nomenclature connue"),
         ("<lheo/>", "d'aucune nomenclature connue"),
         ("[", "mal formé"),
+        ("[" + "9" * 5_000 + "]", "mal formé"),
+        (FORMACODE + "3;C;A;;;;;;;\n" * 20_001, "Plus de 20000 lignes sont fautives"),
         ("{}", "doit être une liste"),
         ("[]", "doit être une liste"),
         ("[" * 100_000, "emboîté trop profondément|mal formé"),
