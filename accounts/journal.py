@@ -1,6 +1,7 @@
 """The journal: who looked at, or changed, what of somebody else's."""
 
 import datetime
+from collections.abc import Mapping
 from typing import Any
 
 from django.db.models import Model
@@ -29,6 +30,26 @@ def record(
         subject=subject_of(subject),
         details=details or {},
         at=at,
+    )
+
+
+def record_each(
+    *, by: Actor, action: str, subjects: Mapping[Model, dict[str, Any]], at: datetime.datetime
+) -> None:
+    """The same line for each of these rows, with its own details; in one statement for five hundred."""
+    JournalEntry.objects.bulk_create(
+        [
+            JournalEntry(
+                user_id=by.user.pk if by.user else None,
+                role=by.role,
+                action=action,
+                subject=subject_of(subject),
+                details=details,
+                at=at,
+            )
+            for subject, details in subjects.items()
+        ],
+        batch_size=500,
     )
 
 

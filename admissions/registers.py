@@ -9,13 +9,10 @@ from django.utils.translation import gettext as _
 from accounts.models import Membership
 from admissions.models import JoinRequest
 from admissions.states import FINAL_STATES, State
-from catalog import eligibility
+from catalog import eligibility, reports
 from catalog.models import Certification, Habilitation, Offer, Provider
 from rulebook import Rules
 from ui import french
-
-# A training report (BPF) of a year is due before this day of the next one (Code du travail, art. L. 6352-11).
-REPORT_DUE_BEFORE = (6, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,11 +112,13 @@ def remarks(asked: JoinRequest, *, on: date, rules: Rules) -> list[Remark]:
                     _("La liste publique des organismes donne un autre numéro pour ce SIRET."),
                 )
             )
-    if asked.last_report_on and asked.last_report_on.year < _last_report_year(on):
+    due_on = reports.last_due(on, rules=rules)
+    if asked.last_report_on and asked.last_report_on.year < due_on.year:
         found.append(
             Remark(
                 "last_report_on",
-                _("Un bilan est dû chaque année avant le 1er juin : celui-ci n’est pas le dernier attendu."),
+                _("Un bilan était dû le %(day)s au plus tard : celui-ci n’est pas le dernier attendu.")
+                % {"day": french.short_day(due_on)},
             )
         )
     if record and asked.activity_number:
@@ -149,11 +148,6 @@ def remarks(asked: JoinRequest, *, on: date, rules: Rules) -> list[Remark]:
             )
         )
     return found
-
-
-def _last_report_year(on: date) -> int:
-    """The calendar year in which the latest report had to be given."""
-    return on.year if (on.month, on.day) >= REPORT_DUE_BEFORE else on.year - 1
 
 
 def others_for(asked: JoinRequest) -> list[JoinRequest]:

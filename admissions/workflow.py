@@ -411,6 +411,10 @@ def _open_organisation(asked: JoinRequest) -> Organisation:
         setattr(provider, f"qualiopi_{kind}", True)
     for field in ("activity_number", "address", "postal_code", "town_name"):
         setattr(provider, field, getattr(asked, field))
+    if asked.last_report_on:
+        provider.last_report_on = asked.last_report_on
+    # Whoever decides has looked at the declaration: an older list has no say any more.
+    provider.activity_lapsed_on, provider.activity_lapse = None, ""
     if asked.school_approval and completeness.LICENCES & set(asked.other_kinds):
         provider.is_approved_driving_school = True
     provider.save()

@@ -15,6 +15,7 @@ from catalog.models import (
     CertificationIndex,
     CertificationOutcome,
     CertificationStatement,
+    EndWarning,
     Favourite,
     Habilitation,
     ImportRefusal,
@@ -28,6 +29,7 @@ from catalog.models import (
     Term,
     TermName,
     Town,
+    Visibility,
     Word,
 )
 from catalog.templatetags.catalog import rich_text
@@ -67,6 +69,23 @@ class OpenToday(admin.SimpleListFilter):
         if self.value() == "oui":
             return queryset.filter(pk__in=opened)
         return queryset.exclude(pk__in=opened) if self.value() == "non" else queryset
+
+
+class LifeOfOffer(admin.SimpleListFilter):
+    title = _("vie de l’offre")
+    parameter_name = "vie"
+
+    def lookups(self, request, model_admin):
+        return Offer.State.choices
+
+    def queryset(self, request, queryset):
+        found = {
+            Offer.State.DRAFT: models.Q(is_draft=True),
+            Offer.State.PUBLISHED: models.Q(is_published=True),
+            Offer.State.SUSPENDED: models.Q(is_draft=False, is_published=False, archived_at__isnull=True),
+            Offer.State.ARCHIVED: models.Q(archived_at__isnull=False),
+        }
+        return queryset.filter(found[self.value()]) if self.value() in found else queryset
 
 
 class NewCode(admin.SimpleListFilter):
@@ -241,6 +260,7 @@ class ProviderAdmin(admin.ModelAdmin):
         "qualiopi_skills_review",
         "qualiopi_vae",
         "is_approved_driving_school",
+        "activity_lapse",
     ]
     list_select_related = ["organisation"]
     search_fields = ["organisation__name", "organisation__siret", "activity_number"]
@@ -285,7 +305,7 @@ class OfferAdmin(ReadOnly, admin.ModelAdmin):
         "price",
         "town_name",
     ]
-    list_filter = [OpenToday, "is_published", "is_draft", "is_handmade", "kind", "mode"]
+    list_filter = [OpenToday, LifeOfOffer, "is_handmade", "kind", "mode"]
     list_select_related = ["provider__organisation"]
     search_fields = [
         "title",
@@ -334,6 +354,24 @@ class FavouriteAdmin(ReadOnly, admin.ModelAdmin):
     list_select_related = ["user", "offer"]
     search_fields = ["user__email", "offer__title"]
     date_hierarchy = "added_at"
+
+
+@admin.register(EndWarning)
+class EndWarningAdmin(OfCertification):
+    list_display = ["sent_at", "provider", "certification_code", "ends_on", "months"]
+    list_filter = ["months"]
+    list_select_related = ["provider__organisation"]
+    search_fields = ["certification__code", "provider__organisation__name", "provider__organisation__siret"]
+    date_hierarchy = "ends_on"
+
+
+@admin.register(Visibility)
+class VisibilityAdmin(ReadOnly, admin.ModelAdmin):
+    list_display = ["offer", "is_open", "since", "codes"]
+    list_filter = ["is_open"]
+    list_select_related = ["offer"]
+    search_fields = ["offer__title", "offer__provider__organisation__siret"]
+    date_hierarchy = "since"
 
 
 @admin.register(Word)

@@ -5,21 +5,20 @@ An offer begins as a draft, which nobody else ever sees, and is published once n
 people with a dossier were promised does not change (catalog.promises).
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db import OperationalError, transaction
+from django.db import transaction
 from django.db.models import Q
 from django.utils.translation import gettext as _
-from psycopg.errors import LockNotAvailable
 
 import rulebook
 from accounts import journal
 from accounts.actors import Actor
-from catalog import lint, promises, search
-from catalog.guards import NotReady, check_member
+from catalog import eligibility, lint, promises, search
+from catalog.guards import NotReady, check_member, unless_an_import_holds_it
 from catalog.models import Certification, Offer, Provider, Session
 from rulebook import workdays
 from ui import french
@@ -31,7 +30,7 @@ SESSIONS_MAX = 200
 # Nobody announces a session so far ahead; a mistyped year does.
 FURTHEST_YEARS = 3
 
-_COPIED = (
+COPIED = (
     "kind", "certification_id", "portal_code", "block_codes", "title", "summary", "objectives", "content",
     "expected_results", "prerequisites", "admission", "accessibility", "has_prerequisites", "mode", "hours",
     "price_cents", "extra_fees_cents", "vat_per_mille", "price_details", "address", "postal_code",
@@ -50,7 +49,7 @@ def start(
 
     Refused: too many drafts, or a kind without its certification or portal code.
     """
-    provider = _lock_provider(by)
+    provider = lock_provider(by)
     if known := _of_request(provider, request_id):
         return known
     purpose = _purpose(kind, certification, at=at)
@@ -93,62 +92,131 @@ def write(offer_id: UUID, *, by: Actor, at: datetime, fields: Mapping[str, Any])
 @transaction.atomic
 def duplicate(offer_id: UUID, *, by: Actor, at: datetime, request_id: UUID) -> Offer:
     """A new draft with the same words and the sessions still to come."""
-    provider = _lock_provider(by)
+    provider = lock_provider(by)
     source = Offer.objects.defer("search").get(pk=offer_id)
     check_member(source.provider_id, by=by)
     if known := _of_request(provider, request_id):
         return known
     copy = _add_draft(
-        provider, request_id, by=by, at=at, fields={name: getattr(source, name) for name in _COPIED}
+        provider, request_id, by=by, at=at, fields={name: getattr(source, name) for name in COPIED}
     )
     coming = source.sessions.filter(
         Q(starts_on__isnull=True) | Q(starts_on__gt=workdays.paris_day(at)),
         recruitment=Session.Recruitment.OPEN,
     )
-    Session.objects.bulk_create(
+    Session.objects.bulk_create(copies_of(coming.order_by("starts_on", "pk")[:SESSIONS_MAX], offer=copy))
+    return copy
+
+
+def copies_of(sessions: Iterable[Session], *, offer: Offer) -> list[Session]:
+    """The same dates for another offer, numbered anew; unsaved."""
+    return [
         Session(
-            offer=copy,
+            offer=offer,
             number=f"S{position}",
             starts_on=session.starts_on,
             ends_on=session.ends_on,
             places=session.places,
             details=session.details,
         )
-        for position, session in enumerate(coming.order_by("starts_on", "pk")[:SESSIONS_MAX], start=1)
-    )
-    return copy
+        for position, session in enumerate(sessions, start=1)
+    ]
 
 
 @transaction.atomic
 def publish(offer_id: UUID, *, by: Actor, at: datetime) -> Offer:
     """Show a draft to people. NotReady: what blocks it, all of it."""
-    offer = _lock_offer(offer_id, by=by)
-    if not offer.is_draft:
-        return offer
-    _check_publishable(offer, at=at)
-    offer.is_draft, offer.is_published, offer.updated_at = False, True, at
-    offer.save(update_fields=["is_draft", "is_published", "updated_at"])
-    search.reindex([offer.pk])
-    journal.record(by=by, action="publish", subject=offer, at=at)
-    return offer
+    done, refused = publish_each([offer_id], by=by, at=at)
+    for _offer, remarks in refused:
+        raise NotReady(remarks)
+    if not done:
+        raise Offer.DoesNotExist
+    return done[0]
+
+
+@transaction.atomic
+def publish_each(
+    ids: Collection[UUID], *, by: Actor, at: datetime
+) -> tuple[list[Offer], list[tuple[Offer, list[lint.Remark]]]]:
+    """The same for many drafts: those that people see now, and the others, each with what blocks it.
+
+    One that is written already is left as it is. Three queries a draft at most, besides those of the lot.
+    """
+    today = workdays.paris_day(at)
+    rules = rulebook.on(today)
+    found = Offer.objects.select_related("provider__organisation", "certification").defer("search")
+    with unless_an_import_holds_it():
+        locked = found.filter(pk__in=ids).select_for_update(of=("self",))
+        offers = list(locked.order_by("title", "pk").prefetch_related("sessions"))
+    for offer in offers:
+        check_member(offer.provider_id, by=by)
+    facts = eligibility.facts_of_each(offers)
+    done, refused, published = [], [], []
+    for offer in offers:
+        sessions = list(offer.sessions.all()) if offer.is_draft else []
+        blocking = (
+            lint.obstacles(offer, sessions, facts[offer.pk], on=today, rules=rules) if offer.is_draft else []
+        )
+        if blocking:
+            refused.append((offer, blocking))
+            continue
+        done.append(offer)
+        if offer.is_draft:
+            offer.is_draft, offer.is_published, offer.updated_at = False, True, at
+            # At once: the next one may be its twin.
+            offer.save(update_fields=["is_draft", "is_published", "updated_at"])
+            published.append(offer)
+    if published:
+        search.reindex([offer.pk for offer in published])
+        journal.record_each(by=by, action="publish", subjects={offer: {} for offer in published}, at=at)
+    return done, refused
 
 
 @transaction.atomic
 def delete(offer_id: UUID, *, by: Actor, at: datetime) -> None:
-    """Forget an offer written here, with its sessions. Refused: published, imported, or with a dossier."""
-    offer = _lock_offer(offer_id, by=by)
-    if not offer.is_handmade:
-        raise Refused(_("Cette offre vient d’un import. Masquez-la, puis retirez-la de votre catalogue."))
-    if offer.is_published:
-        raise Refused(_("Masquez d’abord cette offre. Vous pourrez la supprimer ensuite."))
-    if promises.offers_held([offer.pk]):
-        raise Refused(
-            _("Des personnes ont un dossier sur cette offre. Elle reste masquée, sans disparaître.")
-        )
-    details = {"title": offer.title, "number": offer.action_number}
-    journal.record(by=by, action="delete", subject=offer, at=at, details=details)
-    offer.sessions.all().delete()
-    offer.delete()
+    """Forget an offer with its sessions. Refused: neither a draft nor archived, or somebody had a dossier."""
+    _done, refused = delete_each([offer_id], by=by, at=at)
+    for _offer, words in refused:
+        raise Refused(words)
+
+
+@transaction.atomic
+def delete_each(
+    ids: Collection[UUID], *, by: Actor, at: datetime
+) -> tuple[list[Offer], list[tuple[Offer, str]]]:
+    """The same for many at once: those that are gone, and those that stay, each with why. Seven queries."""
+    with unless_an_import_holds_it():
+        found = Offer.objects.filter(pk__in=ids).select_for_update(of=("self",)).defer("search", "content")
+        offers = list(found.order_by("title", "pk"))
+    for offer in offers:
+        check_member(offer.provider_id, by=by)
+    held = promises.offers_held([offer.pk for offer in offers])
+    gone, kept = [], []
+    for offer in offers:
+        if words := _why_kept(offer, has_dossiers=offer.pk in held):
+            kept.append((offer, words))
+        else:
+            gone.append(offer)
+    keys = [offer.pk for offer in gone]
+    journal.record_each(
+        by=by,
+        action="delete",
+        subjects={offer: {"title": offer.title, "number": offer.action_number} for offer in gone},
+        at=at,
+    )
+    Session.objects.filter(offer__in=keys).delete()
+    Offer.objects.filter(pk__in=keys).delete()
+    return gone, kept
+
+
+def _why_kept(offer: Offer, *, has_dossiers: bool) -> str:
+    if has_dossiers:
+        return _("Des personnes ont un dossier sur cette offre : elle ne disparaît pas. Archivez-la.")
+    if offer.state == Offer.State.PUBLISHED:
+        return _("Masquez d’abord cette offre, puis archivez-la. Vous pourrez la supprimer ensuite.")
+    if offer.state == Offer.State.SUSPENDED:
+        return _("Archivez d’abord cette offre. Vous pourrez la supprimer ensuite.")
+    return ""
 
 
 def placed(fields: dict[str, Any]) -> dict[str, Any]:
@@ -241,7 +309,7 @@ def delete_session(session_id: UUID, *, by: Actor, at: datetime) -> None:
 # --- Pieces ---------------------------------------------------------------------------------------
 
 
-def _lock_provider(by: Actor) -> Provider:
+def lock_provider(by: Actor) -> Provider:
     """The organisation that acts, locked: its drafts are counted one request after the other."""
     check_member(by.organisation_id, by=by)
     return (
@@ -254,13 +322,8 @@ def _lock_provider(by: Actor) -> Provider:
 def _lock_offer(offer_id: UUID, *, by: Actor) -> Offer:
     """Refused: an import of the catalogue holds it longer than one can wait."""
     found = Offer.objects.select_related("provider__organisation", "certification").defer("search")
-    try:
-        with transaction.atomic():
-            offer = found.select_for_update(of=("self",)).get(pk=offer_id)
-    except OperationalError as error:
-        if isinstance(error.__cause__, LockNotAvailable):
-            raise Refused(_("Votre catalogue est en cours d’import. Réessayez dans un instant.")) from error
-        raise
+    with unless_an_import_holds_it():
+        offer = found.select_for_update(of=("self",)).get(pk=offer_id)
     check_member(offer.provider_id, by=by)
     return offer
 
@@ -273,24 +336,26 @@ def _lock_session(session_id: UUID, *, by: Actor) -> Session:
     return session
 
 
-def _number(request_id: UUID) -> str:
+def number_of(request_id: UUID) -> str:
     """« P-3F9A1C2B7D40 »: no import gives such a number by chance, and one request gives one offer."""
     return f"P-{request_id.hex[:12].upper()}"
 
 
 def _of_request(provider: Provider, request_id: UUID) -> Offer | None:
-    number = _number(request_id)
+    number = number_of(request_id)
     return Offer.objects.filter(provider=provider, training_number=number, action_number=number).first()
 
 
 def _add_draft(
     provider: Provider, request_id: UUID, *, by: Actor, at: datetime, fields: Mapping[str, Any]
 ) -> Offer:
-    if Offer.objects.filter(provider=provider, is_draft=True).count() >= DRAFTS_MAX:
+    # Those taken over from an offer for the next certification are as many as that had (catalog.succession).
+    written = Offer.objects.filter(provider=provider, is_draft=True, replaces__isnull=True)
+    if written.count() >= DRAFTS_MAX:
         raise Refused(
             _("Vous avez déjà %(count)s brouillons. Publiez-les ou supprimez-en.") % {"count": DRAFTS_MAX}
         )
-    number = _number(request_id)
+    number = number_of(request_id)
     offer = Offer.objects.create(
         provider=provider,
         training_number=number,
@@ -360,15 +425,6 @@ def _check_whole(offer: Offer, *, lacked: list[lint.Remark]) -> None:
     for remark in lint.missing(offer):
         if remark not in lacked:
             raise Refused(remark.sentence, field=remark.field)
-
-
-def _check_publishable(offer: Offer, *, at: datetime) -> None:
-    today = workdays.paris_day(at)
-    sessions = list(offer.sessions.order_by("starts_on", "pk"))
-    remarks = lint.review(offer, sessions, on=today, rules=rulebook.on(today))
-    blocking = [remark for remark in remarks if remark.blocks]
-    if blocking:
-        raise NotReady(blocking)
 
 
 def _check_dates(session: Session, *, on: date) -> None:

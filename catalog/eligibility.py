@@ -2,8 +2,9 @@
 
 `OfferQuerySet.open_on` says the same in SQL; tests/catalog/test_eligibility.py compares the two.
 
-An offer is open when its organisation shows it, is not suspended, holds the Qualiopi certificate
-for that kind of action (Code du travail, art. L. 6316-1), and either
+An offer is open when its organisation shows it, is not suspended, has declared its activity (art. L. 6351-1)
+and given its yearly reports (art. L. 6351-6), holds the Qualiopi certificate for that kind of action (Code du
+travail, art. L. 6316-1), and either
 - it prepares for a certification that is active that day (art. L. 6323-6, I) and this very SIRET is
   its certifier or an active partner in a role that may train; or
 - it is of a kind that carries a portal code instead of a register number (art. L. 6323-6, II).
@@ -25,7 +26,10 @@ from ui import french, prepared
 class Code(StrEnum):
     DRAFT = "draft"
     HIDDEN = "hidden"
+    ARCHIVED = "archived"
     PROVIDER_SUSPENDED = "provider_suspended"
+    ACTIVITY_UNDECLARED = "activity_undeclared"
+    ACTIVITY_LAPSED = "activity_lapsed"
     QUALIOPI_MISSING = "qualiopi_missing"
     CERTIFICATION_MISSING = "certification_missing"
     CERTIFICATION_WITHDRAWN = "certification_withdrawn"
@@ -42,6 +46,12 @@ class Code(StrEnum):
     LICENCE_EXCLUDED = "licence_excluded"
 
 
+# Its organisation's own choice: nobody needs to be told why.
+OWN_CHOICES = frozenset({Code.DRAFT, Code.HIDDEN, Code.ARCHIVED})
+# What only the organisation as a whole can put right: no field of an offer does.
+OF_THE_ORGANISATION = frozenset(
+    {Code.PROVIDER_SUSPENDED, Code.ACTIVITY_UNDECLARED, Code.ACTIVITY_LAPSED, Code.QUALIOPI_MISSING}
+)
 # The reasons that a register's news can bring: a waiting request is closed for them (docs/decisions.md, 15).
 CERTIFICATION_CODES = frozenset(
     {
@@ -93,7 +103,11 @@ class OfferFacts:
     licence_category: str = ""
     is_published: bool = True
     is_draft: bool = False
+    is_archived: bool = False
     is_provider_active: bool = True
+    has_activity_number: bool = True
+    activity_lapsed_on: date | None = None
+    activity_lapse: str = ""
     is_approved_driving_school: bool = False
     qualiopi: frozenset[str] = frozenset()
     certification: CertificationFacts | None = None
@@ -105,6 +119,8 @@ def refusals(facts: OfferFacts, *, on: date, rules: Rules) -> list[Reason]:
     reasons = []
     if facts.is_draft:
         reasons.append(Reason(Code.DRAFT, _("L’organisme n’a pas fini d’écrire cette offre.")))
+    elif facts.is_archived:
+        reasons.append(Reason(Code.ARCHIVED, _("L’organisme a archivé cette offre.")))
     elif not facts.is_published:
         reasons.append(Reason(Code.HIDDEN, _("L’organisme a masqué cette offre.")))
     if not facts.is_provider_active:
@@ -113,6 +129,7 @@ def refusals(facts: OfferFacts, *, on: date, rules: Rules) -> list[Reason]:
                 Code.PROVIDER_SUSPENDED, _("L’organisme est suspendu : ses offres ne sont plus proposées.")
             )
         )
+    reasons += _activity_refusals(facts, on=on, rules=rules)
     needed = rules.qualiopi_kind_by_action.get(facts.kind)
     if needed and needed not in facts.qualiopi:
         reasons.append(
@@ -129,6 +146,33 @@ def refusals(facts: OfferFacts, *, on: date, rules: Rules) -> list[Reason]:
     else:
         reasons += _portal_code_refusals(facts, rules=rules)
     return reasons
+
+
+def _activity_refusals(facts: OfferFacts, *, on: date, rules: Rules) -> list[Reason]:
+    if facts.activity_lapsed_on and facts.activity_lapsed_on <= on:
+        words = {
+            Provider.Lapse.REPORT_MISSING: _(
+                "La déclaration d’activité de l’organisme est caduque depuis le %(day)s : son bilan"
+                " pédagogique et financier n’a pas été transmis."
+            ),
+            Provider.Lapse.REPORT_EMPTY: _(
+                "La déclaration d’activité de l’organisme est caduque depuis le %(day)s : son bilan"
+                " pédagogique et financier ne montre aucune formation."
+            ),
+            Provider.Lapse.WITHDRAWN: _(
+                "La déclaration d’activité de l’organisme est annulée depuis le %(day)s."
+            ),
+        }[Provider.Lapse(facts.activity_lapse)]
+        day = french.short_day(facts.activity_lapsed_on)
+        return [Reason(Code.ACTIVITY_LAPSED, words % {"day": day})]
+    if rules.activity_number_required and not facts.has_activity_number:
+        return [
+            Reason(
+                Code.ACTIVITY_UNDECLARED,
+                _("Le numéro de déclaration d’activité de l’organisme n’est pas connu du portail."),
+            )
+        ]
+    return []
 
 
 def certification_refusals(
@@ -299,6 +343,10 @@ def facts_of_each(offers: Iterable[Offer]) -> dict[UUID, OfferFacts]:
             licence_category=offer.licence_category,
             is_published=offer.is_published,
             is_draft=offer.is_draft,
+            is_archived=offer.archived_at is not None,
+            has_activity_number=bool(offer.provider.activity_number),
+            activity_lapsed_on=offer.provider.activity_lapsed_on,
+            activity_lapse=offer.provider.activity_lapse,
             is_provider_active=offer.provider.state == Provider.State.ACTIVE,
             is_approved_driving_school=offer.provider.is_approved_driving_school,
             qualiopi=_qualiopi_of(offer.provider),

@@ -254,9 +254,11 @@ class OwnOffersForm(forms.Form):
 class BulkForm(forms.Form):
     """What to do with the offers that are ticked."""
 
-    HIDE, PUBLISH, DELETE = "hide", "publish", "delete"
+    HIDE, PUBLISH, DELETE, ARCHIVE, UNARCHIVE = "hide", "publish", "delete", "archive", "unarchive"
 
-    action = forms.ChoiceField(choices=[(HIDE, HIDE), (PUBLISH, PUBLISH), (DELETE, DELETE)])
+    action = forms.ChoiceField(choices=[(each, each) for each in (HIDE, PUBLISH, DELETE, ARCHIVE, UNARCHIVE)])
+    # All that the list finds, page after page, rather than those that are ticked.
+    every = forms.BooleanField(required=False)
     offer = forms.TypedMultipleChoiceField(
         coerce=UUID,
         error_messages={"required": _("Cochez d’abord une ou plusieurs offres.")},
@@ -264,6 +266,7 @@ class BulkForm(forms.Form):
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
+        self.fields["offer"].required = not self.data.get("every")
         # Only what is well formed: which of them are theirs is for the view to fetch.
         ticked = self.data.getlist("offer")[:BULK_MAX] if hasattr(self.data, "getlist") else []
         self.fields["offer"].choices = [(value, value) for value in ticked if _is_uuid(value)]

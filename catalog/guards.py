@@ -1,10 +1,13 @@
 """Why a verb of the catalogue cannot be done now, and who may do it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
 
+from django.db import OperationalError, transaction
 from django.utils.translation import gettext as _
+from psycopg.errors import LockNotAvailable
 
 from accounts.actors import Actor
 from accounts.permissions import NotAllowed
@@ -23,3 +26,15 @@ def check_member(provider_id: UUID | None, *, by: Actor) -> None:
     """NotAllowed: they do not act for this organisation."""
     if not (by.is_provider and by.organisation_id == provider_id):
         raise NotAllowed(_("Seuls les membres de cet organisme peuvent le faire."))
+
+
+@contextmanager
+def unless_an_import_holds_it() -> Iterator[None]:
+    """Around taking a lock. Refused: an import of the catalogue holds it longer than one can wait."""
+    try:
+        with transaction.atomic():
+            yield
+    except OperationalError as error:
+        if isinstance(error.__cause__, LockNotAvailable):
+            raise Refused(_("Votre catalogue est en cours d’import. Réessayez dans un instant.")) from error
+        raise

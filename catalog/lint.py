@@ -4,26 +4,33 @@ Nothing here writes, and nothing needs the offer to be saved: what somebody is t
 rules as what they publish.
 """
 
+import re
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
+from uuid import UUID
 
+from django.db.models import Aggregate, FloatField, Q
 from django.utils.translation import gettext as _
 
 from catalog import eligibility
-from catalog.eligibility import Code
-from catalog.models import Offer, Session
+from catalog.eligibility import Code, OfferFacts
+from catalog.models import CertificationBlock, Offer, Session
 from rulebook import Rules, workdays
 from ui import french
 
-# A price this many times above, or below, the middle one of the others is probably a slip.
+# A price this many times above, or below, the middle one of the others is probably a slip (docs/offers.md).
 FAR_TIMES = 2
-# Fewer others say nothing of what is usual; more than that would not change the middle one.
+# Offers of the same thing compare while neither lasts more than so many times the other.
+LONGER_TIMES = 2
+# Fewer organisations say nothing of what is usual; more than that would not change the middle one.
 OTHERS_MIN, OTHERS_MAX = 3, 500
-# The national catalogue takes two actions for one when their hours differ by less.
-NEAR_HOURS = 10
+TWINS_READ_MAX = 20
+# « RNCP35809 », « RS n° 6604 », as texts cite them; a code of a block begins with that of its certification.
+CITED = re.compile(r"\b(?:(RNCP)\s*(?:n°\s*)?(\d{3,5})|(RS)\s*(?:n°\s*)?(\d{4,5}))(?=BC\d|\b)", re.IGNORECASE)
+TEXTS = ("title", "summary", "objectives", "content", "expected_results", "prerequisites", "admission")
 
 
 class Step(StrEnum):
@@ -52,35 +59,75 @@ STEP_OF_REASON = {
     Code.SCHOOL_NOT_APPROVED: Step.PURPOSE,
     Code.LICENCE_EXCLUDED: Step.TEXTS,
 }
+# And in which field of that page; elsewhere, in the search for a certification.
+FIELD_OF_REASON = {
+    Code.PORTAL_CODE_UNKNOWN: "kind",
+    Code.PORTAL_CODE_OF_ANOTHER_KIND: "kind",
+    Code.SCHOOL_NOT_APPROVED: "kind",
+    Code.LICENCE_EXCLUDED: "title",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Remark:
-    """One sentence. `blocks`: the offer cannot be published so. `step`: the page where it is put right."""
+    """One sentence. `blocks`: the offer cannot be published so.
+
+    `step`, `field`: the page and the field where it is put right; `session`: that of one session; `code`: the
+    reason of the rules it comes from, if it does.
+    """
 
     sentence: str
     blocks: bool
     step: Step | None = None
     field: str = ""
+    session: UUID | None = None
+    code: Code | None = None
+
+
+# Written offers of such a certification are taken over, not rewritten: people have dossiers on them.
+TO_TAKE_OVER = frozenset({Code.CERTIFICATION_ENDED, Code.CERTIFICATION_WITHDRAWN})
+
+
+def field_of(code: Code) -> str:
+    """The field that puts a reason of the rules right; none where the organisation itself must change."""
+    return FIELD_OF_REASON.get(code, "q" if code in STEP_OF_REASON else "")
 
 
 def review(offer: Offer, sessions: Sequence[Session], *, on: date, rules: Rules) -> list[Remark]:
-    """Everything to say of the offer, what blocks first. At most three queries.
+    """Everything to say of the offer, what blocks first. At most four queries.
 
     `offer` comes with `provider__organisation` and `certification`; `sessions` are all of it.
     """
     remarks = [
         *missing(offer),
         *_without_session(offer, sessions),
-        *_against_the_rules(offer, on=on, rules=rules),
+        *_against_the_rules(offer, eligibility.facts_of(offer), on=on, rules=rules),
     ]
+    if offer.certification and not offer.is_draft and not offer.certification.is_active(on=on):
+        return remarks  # whatever else could be better, nobody will enrol: it is taken over, or put away
     remarks += [
         *_incomplete(offer),
+        *_code_remarks(offer),
         *_price_remarks(offer, on=on, rules=rules),
-        *_twin_remarks(offer),
+        *_twin_remarks(offer, rules=rules),
         *_sessions_remarks(offer, sessions, on=on, rules=rules),
     ]
     return sorted(remarks, key=lambda remark: not remark.blocks)
+
+
+def obstacles(
+    offer: Offer, sessions: Sequence[Session], facts: OfferFacts, *, on: date, rules: Rules
+) -> list[Remark]:
+    """Of `review`, what stops the draft from being published. One query; one more if it has blocks."""
+    remarks = [
+        *missing(offer),
+        *_without_session(offer, sessions),
+        *_against_the_rules(offer, facts, on=on, rules=rules),
+        *_foreign_blocks(offer),
+        *_twin_remarks(offer, rules=rules),
+        *(remark for session in _coming(sessions, on=on) for remark in session_remarks(session, offer=offer)),
+    ]
+    return [remark for remark in remarks if remark.blocks]
 
 
 def missing(offer: Offer) -> list[Remark]:
@@ -111,12 +158,18 @@ def _without_session(offer: Offer, sessions: Sequence[Session]) -> list[Remark]:
     return [Remark(_("Ajoutez au moins une session."), blocks=offer.is_draft, step=Step.SESSIONS)]
 
 
-def _against_the_rules(offer: Offer, *, on: date, rules: Rules) -> list[Remark]:
-    reasons = eligibility.refusals(eligibility.facts_of(offer), on=on, rules=rules)
+def _against_the_rules(offer: Offer, facts: OfferFacts, *, on: date, rules: Rules) -> list[Remark]:
+    reasons = eligibility.refusals(facts, on=on, rules=rules)
     return [
-        Remark(reason.sentence, blocks=True, step=STEP_OF_REASON.get(reason.code))
+        Remark(
+            reason.sentence,
+            blocks=True,
+            step=STEP_OF_REASON.get(reason.code),
+            field=field_of(reason.code),
+            code=reason.code,
+        )
         for reason in reasons
-        if reason.code not in {Code.DRAFT, Code.HIDDEN}
+        if reason.code not in eligibility.OWN_CHOICES
     ]
 
 
@@ -149,22 +202,83 @@ def _incomplete(offer: Offer) -> list[Remark]:
     ]
 
 
+def _foreign_blocks(offer: Offer) -> list[Remark]:
+    if not offer.block_codes:
+        return []
+    own = CertificationBlock.objects.filter(certification=offer.certification_id)
+    known = set(own.order_by("code").values_list("code", flat=True))
+    return [
+        Remark(
+            _("Le bloc %(block)s n’est pas de la certification %(code)s. Choisissez parmi les siens.")
+            % {"block": block, "code": offer.certification_id},
+            blocks=offer.is_draft,
+            step=Step.TEXTS,
+            field="block_codes",
+        )
+        for block in offer.block_codes
+        if block not in known
+    ]
+
+
+def _code_remarks(offer: Offer) -> list[Remark]:
+    """Blocks of another certification, and texts that cite one: what is left of another offer's words."""
+    if offer.kind != Offer.Kind.CERTIFYING or not offer.certification_id:
+        return []
+    remarks = _foreign_blocks(offer)
+    if not offer.block_codes and offer.replaces_id and offer.replaces and offer.replaces.block_codes:
+        remarks.append(
+            Remark(
+                _(
+                    "L’offre d’avant préparait des blocs : choisissez ceux de %(code)s, ou vérifiez que vous"
+                    " préparez toute la certification."
+                )
+                % {"code": offer.certification_id},
+                blocks=False,
+                step=Step.TEXTS,
+                field="block_codes",
+            )
+        )
+    for name in TEXTS:
+        cited = {
+            "".join(filter(None, found.groups())).upper() for found in CITED.finditer(getattr(offer, name))
+        }
+        if others := sorted(cited - {offer.certification_id}):
+            remarks.append(
+                Remark(
+                    _("Le texte cite %(cited)s, mais l’offre prépare %(code)s. Vérifiez le numéro.")
+                    % {"cited": ", ".join(others), "code": offer.certification_id},
+                    blocks=False,
+                    step=Step.TEXTS,
+                    field=name,
+                )
+            )
+    return remarks
+
+
+class Median(Aggregate):
+    function = "PERCENTILE_CONT"
+    template = "%(function)s(0.5) WITHIN GROUP (ORDER BY %(expressions)s)"
+    output_field = FloatField()
+
+
 def _price_remarks(offer: Offer, *, on: date, rules: Rules) -> list[Remark]:
-    """Compares with what the others ask for the same thing, offers that people can see only."""
+    """Compares with the middle of the other organisations' middle prices, each heard once (docs/offers.md).
+
+    Only offers that people can see, of the same certification or code and blocks, and of a like length.
+    """
     if not offer.price_cents:
         return []
-    others = (
-        Offer.objects.open_on(on, rules)
-        .filter(
-            kind=offer.kind,
-            certification=offer.certification_id,
-            portal_code=offer.portal_code,
-            block_codes=offer.block_codes,
-        )
-        .exclude(provider=offer.provider_id)
-        .order_by("pk")
+    others = Offer.objects.open_on(on, rules).filter(
+        kind=offer.kind,
+        certification=offer.certification_id,
+        portal_code=offer.portal_code,
+        block_codes=offer.block_codes,
     )
-    prices = list(others.values_list("price_cents", flat=True)[:OTHERS_MAX])
+    if offer.hours:
+        like = Q(hours__gte=offer.hours / LONGER_TIMES, hours__lte=offer.hours * LONGER_TIMES)
+        others = others.filter(like | Q(hours__isnull=True))
+    each = others.exclude(provider=offer.provider_id).order_by("provider").values("provider")
+    prices = list(each.annotate(middle=Median("price_cents")).values_list("middle", flat=True)[:OTHERS_MAX])
     if len(prices) < OTHERS_MIN:
         return []
     middle = round(statistics.median(prices))
@@ -178,20 +292,24 @@ def _price_remarks(offer: Offer, *, on: date, rules: Rules) -> list[Remark]:
     sentence = (
         _(
             "Vérifiez le prix : %(price)s. C’est plus du double du prix courant, %(middle)s,"
-            " pour %(count)s offres semblables."
+            " chez %(count)s autres organismes."
         )
         if offer.price_cents > middle
         else _(
             "Vérifiez le prix : %(price)s. C’est moins de la moitié du prix courant, %(middle)s,"
-            " pour %(count)s offres semblables."
+            " chez %(count)s autres organismes."
         )
     )
     return [Remark(sentence % words, blocks=False, step=Step.PRICE, field="price_cents")]
 
 
-def _twin_remarks(offer: Offer) -> list[Remark]:
-    """Another published offer of the same organisation that nobody could tell from this one."""
-    if not offer.hours or not offer.mode:
+def _twin_remarks(offer: Offer, *, rules: Rules) -> list[Remark]:
+    """Another published offer of the same organisation that nobody could tell from this one.
+
+    The national catalogue refuses an action identical to another (30056) or that differs from it by less than
+    some hours (30057); real variants exist, so that only the first one stops a draft here.
+    """
+    if not offer.hours or not offer.mode or not rules.near_duplicate_hours:
         return []
     twins = Offer.objects.filter(
         provider=offer.provider_id,
@@ -202,28 +320,46 @@ def _twin_remarks(offer: Offer) -> list[Remark]:
         block_codes=offer.block_codes,
         mode=offer.mode,
         town=offer.town_id,
-        hours__gt=offer.hours - NEAR_HOURS,
-        hours__lt=offer.hours + NEAR_HOURS,
+        hours__gt=offer.hours - rules.near_duplicate_hours,
+        hours__lt=offer.hours + rules.near_duplicate_hours,
     ).exclude(pk=offer.pk)
-    twin = twins.order_by("title", "pk").values_list("title", "action_number").first()
-    if twin is None:
+    # What one of them leaves out does not tell them apart.
+    for name in ("address", "accessibility"):
+        if value := getattr(offer, name):
+            twins = twins.filter(Q(**{f"{name}__iexact": value}) | Q(**{name: ""}))
+    names = ("title", "action_number", "hours", "price_cents", "objectives", "content")
+    found = list(twins.order_by("title", "pk").values(*names)[:TWINS_READ_MAX])
+    if not found:
         return []
-    return [
-        Remark(
-            _(
-                "Vous publiez déjà une offre presque pareille : « %(title)s »"
-                " (action %(number)s). Ajoutez-lui plutôt une session."
-            )
-            % {"title": twin[0], "number": twin[1]},
-            blocks=False,
-            step=Step.PLACE,
-            field="hours",
-        )
+    same = [
+        twin
+        for twin in found
+        if all(twin[name] == getattr(offer, name) for name in names if name != "action_number")
     ]
+    nearest = min(same or found, key=lambda twin: abs((twin["hours"] or 0) - (offer.hours or 0)))
+    words = {
+        "title": nearest["title"],
+        "number": nearest["action_number"],
+        "hours": nearest["hours"],
+        "gap": abs(nearest["hours"] - offer.hours),
+        "least": rules.near_duplicate_hours,
+    }
+    if same:
+        sentence = _(
+            "Vous publiez déjà la même offre : « %(title)s » (action %(number)s). Ajoutez-lui plutôt une"
+            " session, ou dites ce qui change."
+        )
+    else:
+        sentence = _(
+            "Vous publiez déjà une offre presque pareille : « %(title)s » (action %(number)s, %(hours)s h)."
+            " Écart de durée : %(gap)s h, alors qu’il en faut %(least)s. Ajoutez-lui plutôt une session."
+        )
+    is_blocking = bool(same) and offer.is_draft
+    return [Remark(sentence % words, blocks=is_blocking, step=Step.PLACE, field="hours")]
 
 
 def _sessions_remarks(offer: Offer, sessions: Sequence[Session], *, on: date, rules: Rules) -> list[Remark]:
-    coming = [session for session in sessions if session.is_permanent or session.starts_on > on]
+    coming = _coming(sessions, on=on)
     if sessions and not any(session.earliest_start(on, rules) for session in sessions):
         return [
             Remark(
@@ -240,25 +376,47 @@ def _sessions_remarks(offer: Offer, sessions: Sequence[Session], *, on: date, ru
     return _after_the_certification(offer, coming)
 
 
+def _coming(sessions: Sequence[Session], *, on: date) -> list[Session]:
+    return [session for session in sessions if session.starts_on is None or session.starts_on > on]
+
+
 def _after_the_certification(offer: Offer, coming: Sequence[Session]) -> list[Remark]:
-    return [remark for session in coming for remark in session_remarks(session, offer=offer)][:3]
+    remarks = [remark for session in coming for remark in session_remarks(session, offer=offer)]
+    # What blocks is never among those that are left out.
+    return sorted(remarks, key=lambda remark: not remark.blocks)[:3]
 
 
 def session_remarks(session: Session, *, offer: Offer) -> list[Remark]:
-    """What to know of one session: its certification may end before it does."""
-    ends = offer.certification.registered_until if offer.certification else None
-    if ends is None or session.ends_on is None or session.ends_on <= ends:
+    """What to know of one session: its certification may end before it does, or before it begins."""
+    certification = offer.certification
+    ends = certification.registered_until if certification else None
+    if ends is None or certification is None or session.ends_on is None or session.ends_on <= ends:
         return []
+    is_late = session.starts_on is not None and session.starts_on > ends
+    words = {"start": french.short_day(session.starts_on), "end": french.short_day(ends)}
+    if is_late:
+        sentence = _(
+            "La session du %(start)s commence après la fin de la certification, enregistrée jusqu’au %(end)s."
+            " Changez ses dates, ou supprimez-la."
+        )
+    else:
+        sentence = _(
+            "La session du %(start)s finit après la certification, enregistrée jusqu’au %(end)s."
+            " Vérifiez que l’examen aura lieu avant."
+        )
+        if certification.delivered_until and certification.delivered_until >= session.ends_on:
+            words["delivered"] = french.short_day(certification.delivered_until)
+            sentence = _(
+                "La session du %(start)s finit après la certification, enregistrée jusqu’au %(end)s."
+                " Le certificateur peut encore la délivrer jusqu’au %(delivered)s : vérifiez-le avec lui."
+            )
     return [
         Remark(
-            _(
-                "La session du %(start)s finit après la certification, enregistrée jusqu’au %(end)s."
-                " Vérifiez que l’examen aura lieu avant."
-            )
-            % {"start": french.short_day(session.starts_on), "end": french.short_day(ends)},
-            blocks=False,
+            sentence % words,
+            blocks=is_late and offer.is_draft,
             step=Step.SESSIONS,
-            field="ends_on",
+            field="starts_on" if is_late else "ends_on",
+            session=session.pk,
         )
     ]
 

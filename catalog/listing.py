@@ -11,8 +11,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 
 from catalog import eligibility
-from catalog.eligibility import Code, OfferFacts, Reason
-from catalog.lint import STEP_OF_REASON, Step
+from catalog.eligibility import OfferFacts, Reason
+from catalog.lint import STEP_OF_REASON, Step, field_of
 from catalog.models import Certification, Habilitation, Offer, OfferQuerySet, Session
 from rulebook import Rules, workdays
 from ui import french
@@ -48,15 +48,17 @@ class Shown(models.TextChoices):
     OPEN = "open", _lazy("Visibles")
     CLOSED = "closed", _lazy("Fermées par les règles")
     HIDDEN = "hidden", _lazy("Masquées")
+    ARCHIVED = "archived", _lazy("Archivées")
 
 
 @dataclass(frozen=True, slots=True)
 class OfferLine:
-    """An offer as its organisation sees it: shown in the search, or why not, each with where to mend it."""
+    """An offer as its organisation sees it: shown in the search, or why not."""
 
     offer: Offer
     shown: Shown
-    reasons: list[tuple[Reason, Step | None]]
+    # Each with the page and the field where it is mended, if one does.
+    reasons: list[tuple[Reason, Step | None, str]]
 
     @property
     def is_open(self) -> bool:
@@ -118,7 +120,10 @@ def own_sessions(offer: Offer, *, on: date, rules: Rules) -> list[OwnSessionLine
 def own_offers(
     organisation_id: UUID, *, on: date, rules: Rules, text: str = "", shown: str = ""
 ) -> OfferQuerySet:
-    """The offers of an organisation, drafts first, then by title. `shown`: one of Shown, or "" for all."""
+    """The offers of an organisation, drafts first, then by title.
+
+    `shown`: one of Shown, or "" for all but those that are put away.
+    """
     offers = Offer.objects.filter(provider_id=organisation_id)
     if text:
         offers = offers.filter(
@@ -129,6 +134,8 @@ def own_offers(
         )
     if shown:
         offers = offers.filter(_is_shown(organisation_id, on=on, rules=rules)[Shown(shown)])
+    else:
+        offers = offers.filter(archived_at__isnull=True)
     offers = offers.select_related("provider__organisation", "certification").defer("search", "content")
     return offers.order_by("-is_draft", "title", "pk")
 
@@ -146,7 +153,8 @@ def _is_shown(organisation_id: UUID, *, on: date, rules: Rules) -> dict[Shown, Q
         Shown.DRAFT: Q(is_draft=True),
         Shown.OPEN: is_open,
         Shown.CLOSED: Q(is_published=True) & ~is_open,
-        Shown.HIDDEN: Q(is_draft=False, is_published=False),
+        Shown.HIDDEN: Q(is_draft=False, is_published=False, archived_at__isnull=True),
+        Shown.ARCHIVED: Q(archived_at__isnull=False),
     }
 
 
@@ -162,12 +170,14 @@ def own_offers_page(offers: OfferQuerySet, number: str, *, on: date, rules: Rule
 def _own_line(offer: Offer, facts: OfferFacts, *, on: date, rules: Rules) -> OfferLine:
     reasons = eligibility.refusals(facts, on=on, rules=rules)
     told = [
-        (reason, STEP_OF_REASON.get(reason.code))
+        (reason, STEP_OF_REASON.get(reason.code), field_of(reason.code))
         for reason in reasons
-        if reason.code not in {Code.DRAFT, Code.HIDDEN}  # its tag says so already
+        if reason.code not in eligibility.OWN_CHOICES  # its tag says so already
     ]
     if offer.is_draft:
         shown = Shown.DRAFT
+    elif offer.archived_at:
+        shown, told = Shown.ARCHIVED, []  # put away: nothing of it is to be mended
     elif not offer.is_published:
         shown = Shown.HIDDEN
     else:

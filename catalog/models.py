@@ -470,6 +470,13 @@ class Provider(models.Model):
         ACTIVE = "active", _("Référencé")
         SUSPENDED = "suspended", _("Suspendu")
 
+    class Lapse(models.TextChoices):
+        """Why a declaration of activity has lapsed (Code du travail, art. L. 6351-6)."""
+
+        REPORT_MISSING = "report_missing", _("Bilan pédagogique et financier non transmis")
+        REPORT_EMPTY = "report_empty", _("Bilan sans aucune activité de formation")
+        WITHDRAWN = "withdrawn", _("Déclaration annulée")
+
     organisation = models.OneToOneField(
         "accounts.Organisation",
         on_delete=models.PROTECT,
@@ -487,6 +494,18 @@ class Provider(models.Model):
     qualiopi_vae = models.BooleanField(_("Qualiopi : VAE"), default=False)
     qualiopi_apprenticeship = models.BooleanField(_("Qualiopi : apprentissage"), default=False)
     is_approved_driving_school = models.BooleanField(_("auto-école agréée"), default=False)
+    # What the public list says of the yearly report (bilan pédagogique et financier); empty: it says nothing.
+    last_report_on = models.DateField(_("dernier bilan transmis le"), null=True, blank=True)
+    last_exercise_ended_on = models.DateField(_("fin du dernier exercice déclaré"), null=True, blank=True)
+    activity_lapsed_on = models.DateField(
+        _("déclaration d’activité caduque depuis le"),
+        null=True,
+        blank=True,
+        help_text=_("Vide : en vigueur, pour ce que l’on sait."),
+    )
+    activity_lapse = models.CharField(
+        _("cause de la caducité"), max_length=20, choices=Lapse, blank=True, db_default=""
+    )
 
     class Meta:
         verbose_name = _("organisme de formation")
@@ -494,9 +513,15 @@ class Provider(models.Model):
         ordering = ["organisation"]
         constraints = [
             models.CheckConstraint(
+                condition=models.Q(activity_lapsed_on__isnull=True, activity_lapse="")
+                | (models.Q(activity_lapsed_on__isnull=False) & ~models.Q(activity_lapse="")),
+                name="provider_activity_lapses_on_a_day_for_a_cause",
+                violation_error_message=_("Donnez la date et la cause de la caducité, ou aucune des deux."),
+            ),
+            models.CheckConstraint(
                 condition=models.Q(activity_number="") | models.Q(activity_number__regex=r"^\d{11}$"),
                 name="provider_activity_number_has_11_digits",
-            )
+            ),
         ]
 
     def __str__(self):
@@ -510,22 +535,33 @@ class OfferQuerySet(models.QuerySet):
         tests/catalog/test_eligibility.py compares the two on every combination of facts.
         """
         return self.filter(
-            self._qualified(rules) & (self._entitled(day, rules) | self._coded(rules)),
+            self._declared(day, rules)
+            & self._qualified(rules)
+            & (self._entitled(day, rules) | self._coded(rules)),
             is_published=True,
             provider__state=Provider.State.ACTIVE,
         )
 
     def visible_to(self, actor: Actor, *, on: date, rules: Rules):
-        """What this actor may see: open offers; besides, an organisation its own and an admin all."""
+        """What this actor may see: open offers; besides, an organisation its own, a holder those they have a
+        dossier on, and an admin all."""
         if actor.is_admin or actor.is_system:
             return self.all()
         if actor.is_provider:
             return self.open_on(on, rules) | self.filter(provider_id=actor.organisation_id)
+        if actor.is_holder:
+            held = Session.objects.filter(offer=OuterRef("pk"), dossiers__holder=actor.holder_id)
+            return self.open_on(on, rules) | self.filter(Exists(held))
         return self.open_on(on, rules)
 
     def with_dossiers(self):
         """Those that people have a dossier on. The relation is of an app above: only its name is known."""
         return self.filter(Exists(Session.objects.filter(offer=OuterRef("pk"), dossiers__isnull=False)))
+
+    def _declared(self, day: date, rules: Rules) -> Q:
+        """Its organisation has declared its activity, and the declaration has not lapsed."""
+        in_force = Q(provider__activity_lapsed_on__isnull=True) | Q(provider__activity_lapsed_on__gt=day)
+        return in_force & ~Q(provider__activity_number="") if rules.activity_number_required else in_force
 
     def _qualified(self, rules: Rules) -> Q:
         """Its organisation holds the Qualiopi certificate that this kind of action needs."""
@@ -580,7 +616,17 @@ class Offer(models.Model):
     The portal's catalogue format nests training › action › session. The texts of a training
     stand again on each of its actions, so that an offer reads, searches and freezes whole;
     `training_number` groups them (docs/adr).
+
+    Its life (docs/offers.md): a draft, published, hidden by its organisation, archived; the constraints keep
+    it in exactly one of these. Whether a published one is open is another question (catalog.eligibility).
     """
+
+    class State(models.TextChoices):
+        # « Masquée »: on screen only an organisation is « suspendu », by the administration.
+        DRAFT = "draft", _("Brouillon")
+        PUBLISHED = "published", _("Publiée")
+        SUSPENDED = "suspended", _("Masquée")
+        ARCHIVED = "archived", _("Archivée")
 
     class Kind(models.TextChoices):
         # The values are the rulebook's names of kinds (portal_code_kinds, qualiopi_kind_by_action).
@@ -667,6 +713,21 @@ class Offer(models.Model):
         db_default=False,
         help_text=_("Inventée par generate_catalogue ; l’offre le dit."),
     )
+    archived_at = models.DateTimeField(
+        _("archivée le"),
+        null=True,
+        blank=True,
+        help_text=_("Rangée : ni visible, ni dans la liste courante."),
+    )
+    replaces = models.ForeignKey(
+        "self",
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="replacements",
+        verbose_name=_("remplace l’offre"),
+        help_text=_("Reprise pour la certification qui succède à la sienne."),
+    )
     is_handmade = models.BooleanField(
         _("écrite dans le portail"), default=False, db_default=False, help_text=_("Et non importée.")
     )
@@ -704,6 +765,15 @@ class Offer(models.Model):
                 name="offer_draft_is_never_published",
             ),
             models.CheckConstraint(
+                condition=models.Q(archived_at__isnull=True) | models.Q(is_published=False, is_draft=False),
+                name="offer_archived_is_neither_published_nor_a_draft",
+            ),
+            models.UniqueConstraint(
+                fields=["replaces", "certification"],
+                condition=models.Q(replaces__isnull=False),
+                name="offer_is_taken_over_once_per_certification",
+            ),
+            models.CheckConstraint(
                 condition=models.Q(is_draft=True) | models.Q(mode__in=["on_site", "mixed", "distance"]),
                 name="offer_has_a_mode_unless_a_draft",
             ),
@@ -717,6 +787,82 @@ class Offer(models.Model):
 
     def __str__(self):
         return self.title
+
+    @property
+    def state(self) -> State:
+        """Where it is in its life."""
+        if self.is_draft:
+            return self.State.DRAFT
+        if self.is_published:
+            return self.State.PUBLISHED
+        return self.State.ARCHIVED if self.archived_at else self.State.SUSPENDED
+
+
+class Visibility(models.Model):
+    """What the last daily look found of an offer that was once open: news, never the judge.
+
+    Whether an offer is open is asked of catalog.eligibility each time; this only knows what organisations
+    have been told (catalog.validity).
+    """
+
+    offer = models.OneToOneField(
+        "catalog.Offer",
+        on_delete=models.CASCADE,
+        primary_key=True,
+        related_name="visibility",
+        verbose_name=_("offre"),
+    )
+    is_open = models.BooleanField(_("ouverte"))
+    since = models.DateField(_("depuis le"))
+    codes = ArrayField(
+        models.CharField(max_length=40),
+        default=list,
+        blank=True,
+        verbose_name=_("motifs"),
+        help_text=_("Pourquoi les règles l’ont fermée."),
+    )
+
+    class Meta:
+        verbose_name = _("visibilité d’une offre")
+        verbose_name_plural = _("visibilités des offres")
+        ordering = ["-since", "offer"]
+
+    def __str__(self):
+        return f"{self.offer_id} · {_('ouverte') if self.is_open else _('fermée')}"
+
+
+class EndWarning(models.Model):
+    """An organisation was told, so many months ahead, that a certification it prepares for ends that day."""
+
+    certification = models.ForeignKey(
+        "catalog.Certification",
+        on_delete=models.CASCADE,
+        related_name="end_warnings",
+        verbose_name=_("certification"),
+    )
+    provider = models.ForeignKey(
+        "catalog.Provider",
+        on_delete=models.CASCADE,
+        related_name="end_warnings",
+        verbose_name=_("organisme"),
+    )
+    ends_on = models.DateField(_("fin annoncée"))
+    months = models.PositiveSmallIntegerField(_("mois avant la fin"))
+    sent_at = models.DateTimeField(_("prévenu le"))
+
+    class Meta:
+        verbose_name = _("avertissement de fin de certification")
+        verbose_name_plural = _("avertissements de fin de certification")
+        ordering = ["-sent_at", "id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["certification", "provider", "ends_on", "months"],
+                name="end_warning_is_sent_once",
+            )
+        ]
+
+    def __str__(self):
+        return f"{self.certification_id} · {self.provider_id} · {self.months}"
 
 
 class Favourite(models.Model):

@@ -1,34 +1,163 @@
-"""Showing and withdrawing: an organisation its offers, an admin an organisation.
+"""The life of an offer once it is written: shown, hidden, archived; and an admin's word on its organisation.
 
 Whether an offer is open does not hang on these alone (catalog.eligibility). Nobody is suspended in
 silence: admissions.measures announces, hears the organisation and tells it, and turns this switch.
 """
 
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
+from enum import StrEnum
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+import rulebook
 from accounts import journal
 from accounts.actors import Actor
 from accounts.permissions import NotAllowed
 from catalog import search
+from catalog.guards import unless_an_import_holds_it
 from catalog.models import Offer, Provider
+from rulebook import workdays
 from ui.refusals import Refused
+
+
+class Verb(StrEnum):
+    """What can be done with a written offer; the values stand in the journal."""
+
+    PUBLISH = "publish"
+    HIDE = "hide"
+    ARCHIVE = "archive"
+    UNARCHIVE = "unarchive"
+
+
+TARGETS = {
+    Verb.PUBLISH: Offer.State.PUBLISHED,
+    Verb.HIDE: Offer.State.SUSPENDED,
+    Verb.ARCHIVE: Offer.State.ARCHIVED,
+    Verb.UNARCHIVE: Offer.State.SUSPENDED,
+}
 
 
 def publish(offer_id: UUID, *, by: Actor, at: datetime) -> Offer:
     """Show the offer again, as far as the rules open it. By a member of its organisation, or an admin.
 
-    Refused: a draft is first read again (catalog.editing.publish).
+    Refused: a draft is first read again (catalog.editing.publish); an archived one first taken out.
     """
-    return _show(offer_id, True, by=by, at=at)
+    return _move_one(Verb.PUBLISH, offer_id, by=by, at=at)
 
 
 def hide(offer_id: UUID, *, by: Actor, at: datetime) -> Offer:
     """Withdraw the offer from the search and from new registrations. By the same."""
-    return _show(offer_id, False, by=by, at=at)
+    return _move_one(Verb.HIDE, offer_id, by=by, at=at)
+
+
+def archive(offer_id: UUID, *, by: Actor, at: datetime) -> Offer:
+    """Put the offer away: it keeps its dossiers, and can be deleted if it has none. By the same.
+
+    Refused: people can see it; a draft, which is simply deleted.
+    """
+    return _move_one(Verb.ARCHIVE, offer_id, by=by, at=at)
+
+
+def unarchive(offer_id: UUID, *, by: Actor, at: datetime) -> Offer:
+    """Take the offer out of the archives; it stays hidden until it is shown. By the same."""
+    return _move_one(Verb.UNARCHIVE, offer_id, by=by, at=at)
+
+
+@transaction.atomic
+def move_each(
+    verb: Verb, ids: Collection[UUID], *, by: Actor, at: datetime
+) -> tuple[list[Offer], list[tuple[Offer, str]]]:
+    """One verb for many offers: those it was done to, and those that it refuses, each with why.
+
+    One that is there already is done. Queries do not grow with the offers.
+    """
+    with unless_an_import_holds_it():
+        found = Offer.objects.filter(pk__in=ids).select_for_update(of=("self",)).defer("search", "content")
+        offers = list(found.order_by("title", "pk"))
+    if not (by.is_admin or by.is_system or by.is_provider):
+        raise NotAllowed(_("Seul l’organisme de cette offre peut la montrer ou la masquer."))
+    if by.is_provider and any(offer.provider_id != by.organisation_id for offer in offers):
+        raise NotAllowed(_("Seul l’organisme de cette offre peut la montrer ou la masquer."))
+    seen = _seen(offers, at=at) if verb == Verb.ARCHIVE else set()
+    done, refused, moved = [], [], []
+    for offer in offers:
+        if words := REFUSALS[verb](offer, offer.pk in seen):
+            refused.append((offer, words))
+            continue
+        done.append(offer)
+        if offer.state != TARGETS[verb]:
+            offer.is_published = verb == Verb.PUBLISH
+            offer.archived_at = at if verb == Verb.ARCHIVE else None
+            offer.updated_at = at
+            moved.append(offer)
+    if moved:
+        keys = [offer.pk for offer in moved]
+        Offer.objects.filter(pk__in=keys).update(
+            is_published=verb == Verb.PUBLISH, archived_at=at if verb == Verb.ARCHIVE else None, updated_at=at
+        )
+        search.reindex(keys)
+        subjects: Mapping[Any, dict[str, Any]] = {offer: {} for offer in moved}
+        journal.record_each(by=by, action=verb, subjects=subjects, at=at)
+    return done, refused
+
+
+def _move_one(verb: Verb, offer_id: UUID, *, by: Actor, at: datetime) -> Offer:
+    done, refused = move_each(verb, [offer_id], by=by, at=at)
+    for _offer, words in refused:
+        raise Refused(words)
+    if not done:
+        raise Offer.DoesNotExist
+    return done[0]
+
+
+def _seen(offers: Collection[Offer], *, at: datetime) -> set[UUID]:
+    """Those of them that people can see today."""
+    today = workdays.paris_day(at)
+    chosen = Offer.objects.filter(pk__in=[offer.pk for offer in offers if offer.is_published])
+    return set(chosen.open_on(today, rulebook.on(today)).order_by("pk").values_list("pk", flat=True))
+
+
+def _why_not_published(offer: Offer, _is_seen: bool) -> str:
+    if offer.is_draft:
+        return _("Cette offre est un brouillon. Relisez-la avant de la publier.")
+    if offer.state == Offer.State.ARCHIVED:
+        return _("Cette offre est archivée. Sortez-la d’abord des archives.")
+    return ""
+
+
+def _why_not_hidden(offer: Offer, _is_seen: bool) -> str:
+    if offer.is_draft:
+        return _("C’est un brouillon, que personne d’autre ne voit.")
+    if offer.state == Offer.State.ARCHIVED:
+        return _("Cette offre est archivée : personne ne la voit plus.")
+    return ""
+
+
+def _why_not_archived(offer: Offer, is_seen: bool) -> str:
+    if offer.is_draft:
+        return _("Un brouillon ne s’archive pas. Gardez-le ou supprimez-le.")
+    if is_seen:
+        return _("Cette offre est visible dans la recherche. Masquez-la d’abord.")
+    return ""
+
+
+def _why_not_taken_out(offer: Offer, _is_seen: bool) -> str:
+    return "" if offer.state == Offer.State.ARCHIVED else _("Cette offre n’est pas dans les archives.")
+
+
+REFUSALS: Mapping[Verb, Callable[[Offer, bool], str]] = {
+    Verb.PUBLISH: _why_not_published,
+    Verb.HIDE: _why_not_hidden,
+    Verb.ARCHIVE: _why_not_archived,
+    Verb.UNARCHIVE: _why_not_taken_out,
+}
+
+
+# --- An organisation ------------------------------------------------------------------------------
 
 
 def suspend(provider_id: UUID, *, by: Actor, at: datetime, reason: str) -> Provider:
@@ -39,22 +168,6 @@ def suspend(provider_id: UUID, *, by: Actor, at: datetime, reason: str) -> Provi
 def restore(provider_id: UUID, *, by: Actor, at: datetime, reason: str) -> Provider:
     """End a suspension. By an admin, who says why, or by the clock when its last day is over."""
     return _set_state(provider_id, Provider.State.ACTIVE, by=by, at=at, reason=reason)
-
-
-@transaction.atomic
-def _show(offer_id: UUID, is_published: bool, *, by: Actor, at: datetime) -> Offer:
-    offer = Offer.objects.select_for_update().defer("search").get(pk=offer_id)
-    if not (by.is_admin or by.is_system or (by.is_provider and by.organisation_id == offer.provider_id)):
-        raise NotAllowed(_("Seul l’organisme de cette offre peut la montrer ou la masquer."))
-    if is_published and offer.is_draft:
-        raise Refused(_("Cette offre est un brouillon. Relisez-la avant de la publier."))
-    if offer.is_published != is_published:
-        offer.is_published = is_published
-        offer.updated_at = at
-        offer.save(update_fields=["is_published", "updated_at"])
-        search.reindex([offer.pk])
-        journal.record(by=by, action="publish" if is_published else "hide", subject=offer, at=at)
-    return offer
 
 
 @transaction.atomic

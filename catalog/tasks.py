@@ -7,7 +7,7 @@ from celery import shared_task
 from django.conf import settings
 from django.utils import timezone
 
-from catalog import importing
+from catalog import endings, importing, validity
 from catalog.imports import nightly
 
 logger = logging.getLogger(__name__)
@@ -33,3 +33,18 @@ def carry_out_imports() -> None:
 def clear_imports_away() -> None:
     """Every night: files, before-images and imports that nobody needs any more."""
     logger.info("catalogue imports cleared away: %s", importing.clear_away(at=timezone.now()))
+
+
+@shared_task
+def look_at_offers() -> None:
+    """What the rules have opened or closed since the last look, and telling the organisations."""
+    found = validity.look(at=timezone.now())
+    if found != validity.Found():
+        logger.info("offers: %s", found)
+
+
+@shared_task
+def warn_of_ending_certifications() -> None:
+    """Those that end in so many months: each organisation once a date."""
+    if told := endings.warn(at=timezone.now()):
+        logger.info("ending certifications: %s organisations told", told)

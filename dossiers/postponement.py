@@ -25,9 +25,7 @@ from ui import french
 from ui.refusals import Refused
 
 # An organisation may hide an offer from newcomers, or be suspended: what is confirmed goes on all the same.
-ONLY_FOR_NEWCOMERS = frozenset(
-    {eligibility.Code.DRAFT, eligibility.Code.HIDDEN, eligibility.Code.PROVIDER_SUSPENDED}
-)
+ONLY_FOR_NEWCOMERS = frozenset({*eligibility.OWN_CHOICES, eligibility.Code.PROVIDER_SUSPENDED})
 
 
 def postpone(

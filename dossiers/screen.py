@@ -10,6 +10,7 @@ import rulebook
 from accounts.actors import Actor, Role
 from dossiers import (
     clocks,
+    endings,
     funding,
     guards,
     listing,
@@ -59,6 +60,9 @@ NOT_FOR_ALL = frozenset(
     {State.PREREQUISITES_CHECK, State.FUNDER_REVIEW, State.AWAITING_PAYMENT, State.POSTPONED}
 )
 ENDED_BADLY = FINAL_STATES - {State.COMPLETION_VALIDATED}
+# Trained to the end; and, with those, what the end of a certification leaves alone (docs/decisions.md, 15).
+TAUGHT = frozenset({State.ENDED, State.COMPLETION_DECLARED, State.COMPLETION_VALIDATED})
+GOES_ON = endings.KEPT - {State.AWAITING_PAYMENT} | TAUGHT
 # A clock that is nobody's business until its day has come.
 WAITS_FOR_ITS_DAY = frozenset({ClockKind.ENTRY, ClockKind.EXIT})
 
@@ -81,6 +85,8 @@ class Screen:
     timeline: list[tuple[str, str, datetime | None, str]]
     price_cents: int
     reason: str = ""
+    # Its certification is no longer registered: what that changes, or does not.
+    certification_note: str = ""
     money_caption: str = ""
     money: list[tuple[str, int, str]] = field(default_factory=list)
     to_pay_cents: int = 0
@@ -137,6 +143,7 @@ def of(dossier: Dossier, *, actor: Actor, at: datetime) -> Screen:
         facts=_facts(dossier),
         timeline=_timeline(dossier, past, clock, is_overdue, at=at),
         reason=past[-1].reason if dossier.state in FINAL_STATES else "",
+        certification_note=_certification_note(dossier, on=workdays.paris_day(at)),
         price_cents=dossier.current_price_cents,
         thread=threads.summary(dossier, actor),
     )
@@ -449,6 +456,10 @@ def _facts(dossier: Dossier) -> list[tuple[str, str]]:
     offer = dossier.offer
     return [
         (_("Formation"), offer.title),
+        (
+            _("Certification"),
+            f"{offer.certification.pk} · {offer.certification.title}" if offer.certification else "",
+        ),
         (_("Organisme"), dossier.provider.organisation.name),
         (_("Titulaire"), dossier.holder.display_name),
         (_("Premier jour"), french.day(starts_on) if starts_on else ""),
@@ -462,6 +473,27 @@ def _facts(dossier: Dossier) -> list[tuple[str, str]]:
         (_("Téléphone du titulaire"), dossier.contact_phone),
         (_("Numéro de dossier"), dossier.number),
     ]
+
+
+def _certification_note(dossier: Dossier, *, on: date) -> str:
+    """What the end of a certification does not take away: a confirmed registration, or what was obtained."""
+    certification = dossier.offer.certification
+    if certification is None or certification.is_active(on=on) or dossier.state not in GOES_ON:
+        return ""
+    if dossier.state in TAUGHT:
+        return _(
+            "La certification %(code)s n’est plus proposée aujourd’hui. Obtenue, elle reste valable : son"
+            " arrêt n’enlève rien à ceux qui l’ont."
+        ) % {"code": certification.pk}
+    note = _(
+        "La certification %(code)s n’accepte plus de nouvelle inscription. Celle-ci est confirmée : elle"
+        " continue jusqu’au bout."
+    ) % {"code": certification.pk}
+    if certification.delivered_until and certification.delivered_until >= on:
+        note += " " + _("La certification peut être délivrée jusqu’au %(day)s.") % {
+            "day": french.day(certification.delivered_until)
+        }
+    return note
 
 
 def _days(dossier: Dossier) -> tuple[date | None, date | None]:

@@ -6,6 +6,7 @@ from dossiers.views import (
     batches,
     calendar,
     claims,
+    endings,
     first_steps,
     holder,
     messages,
@@ -17,6 +18,7 @@ from dossiers.views import (
 )
 
 urlpatterns = [
+    path("mes-certifications", endings.provider_endings, name="provider_endings"),
     path("mes-dossiers", holder.dossiers, name="dossiers"),
     path("mes-dossiers/creer/<uuid:session_id>", holder.dossier_create, name="dossier_create"),
     path("mes-dossiers/<uuid:dossier_id>", holder.dossier, name="dossier"),

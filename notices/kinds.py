@@ -58,6 +58,8 @@ class Kind(models.TextChoices):
     MESSAGE_RECEIVED = "message_received", _("Message reçu dans un dossier")
     MESSAGE_HIDDEN = "message_hidden", _("Message retiré par le portail")
     MESSAGE_KEPT = "message_kept", _("Signalement d’un message examiné")
+    CERTIFICATION_ENDING = "certification_ending", _("Certification qui s’arrête bientôt")
+    OFFERS_CLOSED = "offers_closed", _("Offres fermées par les règles")
     REMINDER = "reminder", _("Rappel d’un délai")
     RELIEF_EXTENDED = "relief_extended", _("Délai prolongé")
     RELIEF_REINSTATED = "relief_reinstated", _("Dossier rétabli")

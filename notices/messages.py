@@ -73,6 +73,8 @@ BUTTONS = {
     Kind.TICKET_ANSWERED: _("Lire l’échange, ou répondre"),
     Kind.TICKET_CLOSED: _("Lire l’échange"),
     Kind.TICKET_LINK: _("Suivre ma demande"),
+    Kind.CERTIFICATION_ENDING: _("Voir les dates et quoi faire"),
+    Kind.OFFERS_CLOSED: _("Voir ces offres"),
     Kind.JOIN_SENT: _("Suivre ma demande"),
     Kind.JOIN_COMPLETION_ASKED: _("Compléter ma demande"),
     Kind.JOIN_RECEIVABLE: _("Suivre ma demande"),

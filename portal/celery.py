@@ -41,6 +41,17 @@ app.conf.beat_schedule = {
         "schedule": crontab(minute="10"),
         "options": {"expires": 3000},
     },
+    # The night's registers included: what they closed is told the same morning.
+    "look-at-offers": {
+        "task": "catalog.tasks.look_at_offers",
+        "schedule": crontab(minute="6"),
+        "options": {"expires": 3000},
+    },
+    "warn-of-ending-certifications": {
+        "task": "catalog.tasks.warn_of_ending_certifications",
+        "schedule": crontab(minute="40", hour="7-20"),
+        "options": {"expires": 3000},
+    },
     "open-missing-clocks": {
         "task": "dossiers.tasks.open_missing_clocks",
         "schedule": crontab(minute="25"),

@@ -57,7 +57,7 @@ def of_provider(actor: Actor, *, at: datetime) -> dict[str, Any]:
 
 def _shelf(actor: Actor, *, at: datetime, rules: Rules) -> Shelf:
     today = workdays.paris_day(at)
-    own = Offer.objects.filter(provider_id=actor.organisation_id)
+    own = Offer.objects.filter(provider_id=actor.organisation_id, archived_at__isnull=True)
     total = own.aggregate(
         written=Count("pk", filter=Q(is_draft=False)), drafts=Count("pk", filter=Q(is_draft=True))
     )

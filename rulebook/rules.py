@@ -226,6 +226,14 @@ class Rules(CreditingRules):
     # Kinds of action open to approved driving schools only, and categories never eligible.
     approved_school_kinds: tuple[str, ...]
     licence_excluded_categories: tuple[str, ...]
+    # A training organisation without a number of declaration of activity has no open offer.
+    activity_number_required: bool
+    # By when the report of a year is given, the year after: month and day.
+    yearly_report_due: tuple[int, ...]
+    # Months before a certification ends at which its organisations are warned.
+    certification_warning_months: tuple[int, ...]
+    # Two actions that differ in nothing else are taken for one when their hours differ by less than this.
+    near_duplicate_hours: int
 
     # --- How an organisation comes in, and is sanctioned ---
     # From the sending of a complete file: is it receivable? then, from the first sending: the decision.

@@ -9,6 +9,7 @@ from django.conf import settings
 from django.urls import NoReverseMatch, reverse
 from django.utils.translation import ngettext
 
+from catalog import reports
 from rulebook import Rules, Term, workdays
 from support.guards import REOPEN_DAYS
 from support.questions import FIRST_OF, QUESTIONS, SUBJECTS_OF, Question, Subject
@@ -53,6 +54,8 @@ def facts_of(rules: Rules) -> dict[str, str]:
         "requests": str(rules.simultaneous_requests_max),
         "age": str(rules.enrolment_min_age),
         "age_apprentice": str(rules.enrolment_min_age_apprentice),
+        "warnings": ", ".join(map(str, rules.certification_warning_months)),
+        "report_due": french.short_day(reports.last_due(rules.day, rules=rules)),
         "attempts": str(rules.activation_attempts_max),
         "answer": days_in_words(Term(settings.PORTAL_ANSWER_DAYS, workdays.BUSINESS)),
         "reopen": days_in_words(Term(REOPEN_DAYS, workdays.CALENDAR)),

@@ -826,11 +826,62 @@ QUESTIONS: dict[Subject, tuple[Question, ...]] = {
                 ),
                 _(
                     "Une certification a une date de fin. Ensuite, "
-                    "créez une offre sous le numéro qui la remplace."
+                    "reprenez vos offres sous le numéro qui la remplace."
                 ),
             ),
             links=(OFFERS_LINK,),
             keywords=_("organisme invisible cachée fermée rncp inactive habilitation catalogue"),
+        ),
+        Question(
+            "certification-qui-s-arrete",
+            _("Une certification s’arrête. Que deviennent mes offres ?"),
+            (
+                _(
+                    "Nous vous avertissons {warnings} mois avant. Le lendemain du dernier jour, à minuit, "
+                    "vos offres quittent la recherche."
+                ),
+                _(
+                    "Les inscriptions confirmées continuent. Les demandes et propositions en attente sont "
+                    "closes, avec une explication."
+                ),
+            ),
+            steps=(
+                _("Ouvrez « Certifications qui s’arrêtent », depuis « Mes offres »."),
+                _("Reprenez vos offres pour la certification qui la remplace : un bouton les copie toutes."),
+                _("Relisez chaque brouillon, puis publiez-le."),
+                _("Archivez les anciennes offres. Elles gardent leurs dossiers."),
+            ),
+            links=(("provider_endings", _("Voir les dates et quoi faire")),),
+            keywords=_("organisme rncp rs fin date remplacée inactive expirée migration reprendre"),
+        ),
+        Question(
+            "vie-d-une-offre",
+            _("Masquer, archiver, supprimer une offre : quelle différence ?"),
+            (
+                _("Masquée, une offre n’accepte plus d’inscription. Vous la montrez de nouveau d’un clic."),
+                _("Archivée, elle quitte votre liste courante. Elle garde ses dossiers, et se ressort."),
+                _("Supprimée, elle disparaît. C’est possible si personne n’y a jamais eu de dossier."),
+                _("Pour beaucoup d’offres, cochez-les, ou cochez toute la liste trouvée."),
+            ),
+            links=(OFFERS_LINK,),
+            keywords=_("organisme masquer cacher archiver supprimer effacer retirer offre lot"),
+        ),
+        Question(
+            "declaration-et-bilan",
+            _("Ma déclaration d’activité ferme mes offres. Que faire ?"),
+            (
+                _(
+                    "Une offre demande une déclaration d’activité en vigueur et un bilan pédagogique et "
+                    "financier transmis chaque année. Le dernier était attendu le {report_due} au plus tard."
+                ),
+                _(
+                    "Nous lisons la liste publique des organismes. Sans bilan, ou avec un bilan vide, "
+                    "la déclaration devient caduque."
+                ),
+                _("Régularisez auprès de la DREETS. Puis écrivez-nous, si la liste tarde à changer."),
+            ),
+            links=(OFFERS_LINK, ("contact", _("Nous écrire"))),
+            keywords=_("organisme nda bpf déclaration activité bilan pédagogique financier caduque dreets"),
         ),
         Question(
             "annuler-une-session",

@@ -112,6 +112,14 @@ def a_session(world):
     return [SessionFactory(offer=OfferFactory(provider=world.provider, sessions=0)).pk]
 
 
+def an_archived_offer(world):
+    return [OfferFactory(provider=world.provider, is_published=False, archived_at=timezone.now()).pk]
+
+
+def an_ending_certification(world):
+    return [OfferFactory(provider=world.provider).certification_id]
+
+
 def a_draft_offer(world):
     return [OfferFactory(provider=world.provider, is_draft=True, is_published=False, is_handmade=True).pk]
 
@@ -278,6 +286,12 @@ ROWS = (
     Row("provider_offers", "GET", None, LOGIN, 403, 403, 200, 200, 403),
     Row("provider_offer_publish", "POST", an_offer(is_published=False), LOGIN, 403, 403, 302, 404, 403),
     Row("provider_offer_hide", "POST", an_offer(), LOGIN, 403, 403, 302, 404, 403),
+    Row("provider_offer_archive", "POST", an_offer(is_published=False), LOGIN, 403, 403, 302, 404, 403),
+    Row("provider_offer_archive", "POST", an_offer(), LOGIN, 403, 403, 422, 404, 403),
+    Row("provider_offer_unarchive", "POST", an_archived_offer, LOGIN, 403, 403, 302, 404, 403),
+    Row("offer", "GET", an_archived_offer, 404, 404, 404, 200, 404, 200),
+    Row("provider_endings", "GET", None, LOGIN, 403, 403, 200, 200, 403),
+    Row("provider_take_over", "POST", an_ending_certification, LOGIN, 403, 403, 302, 302, 403),
     Row("provider_offers_bulk", "POST", None, LOGIN, 403, 403, 302, 302, 403),
     Row("provider_offer_new", "GET", None, LOGIN, 403, 403, 200, 200, 403),
     Row("provider_offer_new", "POST", None, LOGIN, 403, 403, 422, 422, 403),

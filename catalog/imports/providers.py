@@ -5,24 +5,31 @@ camelCase with dots, its SIRET whole or only the 5-digit NIC) and the networks' 
 `numero_declaration_activite`, `Qualiopi`). « Qualiopi : Oui » without kinds counts as training actions only
 (docs/decisions.md, 17). Organisations the file does not hold are left alone, and so is a suspension,
 which is an admin's word.
+
+The public list also says when each organisation last gave its yearly report, and for which exercise: one that
+should have followed and had not by the day the list speaks of (its latest report), or that shows no trainee,
+has let its declaration of activity lapse (catalog.reports).
 """
 
 import re
 import unicodedata
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
 from typing import Any
 
 from django.utils.translation import gettext as _
 
+import rulebook
 from accounts.models import Organisation
-from catalog import search
+from catalog import reports, search
 from catalog.imports import loading, reading, report, values
 from catalog.imports.reading import Progress, Source, Unusable
 from catalog.imports.report import Report
 from catalog.imports.values import Wrong
 from catalog.models import ImportRun, Offer, Provider
+from rulebook import Rules, workdays
+from ui import french
 
 PLACEHOLDER_NUMBER = "99999999999"  # seen in real files where no number was known
 MAX_NAME = 255
@@ -42,7 +49,15 @@ COLUMNS = {
     "qualiopi_skills_review": ("certifications_bilansdecompetences",),
     "qualiopi_vae": ("certifications_vae",),
     "qualiopi_apprenticeship": ("certifications_actionsdeformationparapprentissage",),
+    "last_report_on": ("informationsdeclarees_datedernieredeclaration",),
+    "last_exercise_ended_on": ("informationsdeclarees_finexercice",),
+    "trainees": ("informationsdeclarees_nbstagiaires",),
+    "entrusted_trainees": ("informationsdeclarees_nbstagiairesconfiesparunautreof",),
 }
+REPORT_FIELDS = ("last_report_on", "last_exercise_ended_on", "activity_lapsed_on", "activity_lapse")
+WRITTEN_FIELDS = (
+    *QUALIOPI_FIELDS, "activity_number", "address", "postal_code", "town_name", *REPORT_FIELDS
+)  # fmt: skip
 YES = {"oui", "true", "vrai", "1"}
 NO = {"non", "false", "faux", "0", ""}
 
@@ -57,17 +72,44 @@ class Row:
     fields: dict[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """The day a public list speaks of, and the law its reports are judged by."""
+
+    day: date
+    rules: Rules
+
+
 def run(file: str, *, at: datetime, dry_run: bool = False, progress: Progress | None = None) -> Report:
     """Imports one list (.csv, gzip or zip; UTF-8, `;`). Unusable: nothing was written."""
     return report.run(ImportRun.Kind.ORGANISATIONS, file, _work, at=at, dry_run=dry_run, progress=progress)
 
 
 def _work(source: Source, result: Report) -> None:
-    for lot in loading.lots(_rows(source, result)):
+    today = workdays.paris_day(result.started_at)
+    listed_on = _listed_on(source, today=today)
+    listed = Listed(listed_on, rulebook.on(today)) if listed_on else None
+    for lot in loading.lots(_rows(source, result, listed)):
         _write(lot, result)
 
 
-def _rows(source: Source, result: Report) -> Iterator[Row]:
+def _listed_on(source: Source, *, today: date) -> date | None:
+    """The day the list speaks of: its latest report. None: it says nothing of reports. Reads it through."""
+    latest: date | None = None
+    column: str | None = None
+    for _line, cells in reading.csv_rows(replace(source, progress=None)):
+        if column is None:
+            column = _recognise(cells).get("last_report_on")
+            if column is None:
+                return None
+        day = _day(values.line(cells.get(column)))
+        # Nobody gives a report of tomorrow: a mistyped year would make everybody late.
+        if day and day <= today and (latest is None or day > latest):
+            latest = day
+    return latest
+
+
+def _rows(source: Source, result: Report, listed: Listed | None) -> Iterator[Row]:
     seen: dict[str, int] = {}
     columns: dict[str, str] | None = None
     for line, cells in reading.csv_rows(source):
@@ -75,7 +117,7 @@ def _rows(source: Source, result: Report) -> Iterator[Row]:
             columns = _recognise(cells)
         result.read += 1
         written = {ours: values.line(cells.get(theirs)) for ours, theirs in columns.items()}
-        row, faults, remarks = _look_into(line, written)
+        row, faults, remarks = _look_into(line, written, listed)
         if "" in cells:
             faults.append(_("la ligne a plus de cellules que l'en-tête."))
         if not faults and row.siret in seen:
@@ -120,7 +162,7 @@ def _plain(name: str) -> str:
     return re.sub(r"[.\s]+", "_", "".join(c for c in folded if not unicodedata.combining(c)))
 
 
-def _look_into(line: int, written: dict[str, str]) -> tuple[Row, list[str], list[str]]:
+def _look_into(line: int, written: dict[str, str], listed: Listed | None) -> tuple[Row, list[str], list[str]]:
     """The row, its faults and what is worth a remark."""
     faults: list[str] = []
     remarks: list[str] = []
@@ -136,6 +178,8 @@ def _look_into(line: int, written: dict[str, str]) -> tuple[Row, list[str], list
     if "address" in written or "town_name" in written:
         row.fields |= _address(written, remarks)
     row.fields |= _qualiopi(written, faults)
+    if listed:
+        row.fields |= _yearly_report(written, listed, remarks)
     if written.get("state", "").lower() in {"ferme", "fermé", "fermée"}:
         row.fields |= dict.fromkeys(QUALIOPI_FIELDS, False)
         remarks.append(_("l'établissement est fermé : compté sans Qualiopi."))
@@ -181,6 +225,47 @@ def _address(written: dict[str, str], remarks: list[str]) -> dict[str, str]:
         )
         postal_code = ""
     return {"address": street[:255], "postal_code": postal_code, "town_name": town[:100]}
+
+
+def _yearly_report(written: dict[str, str], listed: Listed, remarks: list[str]) -> dict[str, Any]:
+    """When the last report was given and for which exercise; the lapse that follows, if one does."""
+    found: dict[str, Any] = {name: _day(written.get(name, "")) for name in REPORT_FIELDS[:2]}
+    for name in REPORT_FIELDS[:2]:
+        if written.get(name) and found[name] is None:
+            remarks.append(
+                _("« %(text)s » n'est pas une date : le bilan annuel n'est pas jugé.")
+                % {"text": values.short(written[name])}
+            )
+    ended_on = found["last_exercise_ended_on"]
+    lapsed_on, cause = None, ""
+    if ended_on:
+        lapsed_on = reports.missed_on(ended_on, listed_on=listed.day, rules=listed.rules)
+        cause = Provider.Lapse.REPORT_MISSING if lapsed_on else ""
+        if not lapsed_on and found["last_report_on"] and _is_empty(written):
+            lapsed_on, cause = found["last_report_on"], Provider.Lapse.REPORT_EMPTY
+    if lapsed_on:
+        remarks.append(
+            _("déclaration d'activité caduque depuis le %(day)s : %(why)s.")
+            % {"day": french.short_day(lapsed_on), "why": Provider.Lapse(cause).label.lower()}
+        )
+    return found | {"activity_lapsed_on": lapsed_on, "activity_lapse": str(cause)}
+
+
+def _is_empty(written: dict[str, str]) -> bool:
+    """No trainee of its own, none for another: both are written, and both are zero."""
+    return all(
+        re.fullmatch(r"0+", written.get(name, ""), re.ASCII) for name in ("trainees", "entrusted_trainees")
+    )
+
+
+def _day(text: str) -> date | None:
+    """« 2025-06-02 », with or without an hour, or « 02/06/2025 »; None: neither."""
+    try:
+        if re.match(r"\d{4}-\d{2}-\d{2}(?:$|T)", text, re.ASCII):
+            return date.fromisoformat(text[:10])
+        return values.french_date(text)
+    except (ValueError, Wrong):
+        return None
 
 
 def _qualiopi(written: dict[str, str], faults: list[str]) -> dict[str, bool]:
@@ -250,6 +335,4 @@ def _write(lot: list[Row], result: Report) -> None:
     ):
         search.reindex(list(offers))
     Provider.objects.bulk_create(new_providers)
-    Provider.objects.bulk_update(
-        changed, [*QUALIOPI_FIELDS, "activity_number", "address", "postal_code", "town_name"]
-    )
+    Provider.objects.bulk_update(changed, WRITTEN_FIELDS)

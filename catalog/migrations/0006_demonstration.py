@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("catalog", "0004_registers"),
+        ("catalog", "0005_life_of_offers"),
     ]
 
     operations = [

@@ -15,6 +15,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 import rulebook
 from accounts.permissions import provider_required
 from catalog import editing, lint, listing, publishing
+from catalog.eligibility import Code
 from catalog.lint import Step
 from catalog.models import Offer, Session
 from catalog.offer_forms import FORMS, PurposeForm, SessionForm
@@ -24,6 +25,12 @@ from ui.refusals import Refused, request_id_of
 
 read_or_post = require_http_methods(["GET", "HEAD", "POST"])
 QUERY_MAX = 200
+# What only the organisation as a whole can put right: which question of the help says how.
+HELP = {
+    Code.ACTIVITY_UNDECLARED: "declaration-et-bilan",
+    Code.ACTIVITY_LAPSED: "declaration-et-bilan",
+    Code.QUALIOPI_MISSING: "offre-masquee",
+}
 
 
 @dataclass(frozen=True)
@@ -319,11 +326,40 @@ def publish(request: HttpRequest, offer_id: UUID) -> HttpResponse:
 @require_POST
 def hide(request: HttpRequest, offer_id: UUID) -> HttpResponse:
     offer = get_object_or_404(own_offers(request), pk=offer_id)
-    publishing.hide(offer.pk, by=request.actor, at=timezone.now())
+    try:
+        publishing.hide(offer.pk, by=request.actor, at=timezone.now())
+    except Refused as refusal:
+        return _offer_page(request, offer, refusal=refusal)
     messages.success(
         request,
         _("« %(title)s » est masquée. Les dossiers confirmés ne changent pas.") % {"title": offer.title},
     )
+    return _back(request)
+
+
+@provider_required
+@require_POST
+def archive(request: HttpRequest, offer_id: UUID) -> HttpResponse:
+    offer = get_object_or_404(own_offers(request), pk=offer_id)
+    try:
+        publishing.archive(offer.pk, by=request.actor, at=timezone.now())
+    except Refused as refusal:
+        return _offer_page(request, offer, refusal=refusal)
+    words = _("« %(title)s » est archivée. Ses dossiers continuent ; vous la retrouvez sous « Archivées ».")
+    messages.success(request, words % {"title": _title(offer)})
+    return _back(request)
+
+
+@provider_required
+@require_POST
+def unarchive(request: HttpRequest, offer_id: UUID) -> HttpResponse:
+    offer = get_object_or_404(own_offers(request), pk=offer_id)
+    try:
+        publishing.unarchive(offer.pk, by=request.actor, at=timezone.now())
+    except Refused as refusal:
+        return _offer_page(request, offer, refusal=refusal)
+    words = _("« %(title)s » est sortie des archives. Elle reste masquée tant que vous ne la montrez pas.")
+    messages.success(request, words % {"title": _title(offer)})
     return _back(request)
 
 
@@ -411,6 +447,21 @@ def _step_url(offer: Offer, step: Step) -> str:
     return reverse("provider_offer_step", args=[offer.pk, step])
 
 
+def _fix_url(offer: Offer, remark: lint.Remark) -> str:
+    """Where what the remark says is put right: the very field, or the page that does it; "" if none does."""
+    if remark.code in lint.TO_TAKE_OVER and not offer.is_draft:
+        return f"{reverse('provider_endings')}#{offer.certification_id}"
+    if remark.session:
+        url = reverse("provider_session", args=[remark.session])
+    elif remark.step:
+        url = _step_url(offer, remark.step)
+    elif remark.code == Code.PROVIDER_SUSPENDED:
+        return reverse("provider_standing")
+    else:
+        return reverse("help_question", args=[HELP[remark.code]]) if remark.code in HELP else ""
+    return f"{url}#id_{remark.field}" if remark.field else url
+
+
 def _page(request: HttpRequest, offer: Offer | None, step: Step, form: Any, **context: Any) -> HttpResponse:
     """One question page; `offer` is None before the first answer."""
     every = pages()
@@ -444,11 +495,14 @@ def _template(step: Step) -> str:
 def _offer_page(request: HttpRequest, offer: Offer, *, refusal: Refused | None = None) -> HttpResponse:
     rules = _rules()
     sessions = list(offer.sessions.order_by("starts_on", "pk"))
-    remarks = lint.review(offer, sessions, on=rules.day, rules=rules)
-    told = [(remark, _step_url(offer, remark.step) if remark.step else "") for remark in remarks]
+    # Put away, nothing of it is to be mended.
+    remarks = [] if offer.archived_at else lint.review(offer, sessions, on=rules.day, rules=rules)
+    told = [(remark, _fix_url(offer, remark)) for remark in remarks]
     context = {
         "offer": offer,
+        "replacements": list(offer.replacements.order_by("title", "pk")),
         "refusal": refusal,
+        "to_take_over": lint.TO_TAKE_OVER,
         "is_open": offer.is_published and not any(remark.blocks for remark in remarks),
         "blocking": [pair for pair in told if pair[0].blocks],
         "advice": [pair for pair in told if not pair[0].blocks],

@@ -1,6 +1,6 @@
 """« Mes offres »: what an organisation has in the catalogue, sorted out, and verbs for several at once."""
 
-from collections.abc import Callable
+from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
@@ -13,17 +13,20 @@ from django.views.decorators.http import require_POST, require_safe
 
 import rulebook
 from accounts.permissions import provider_required
-from catalog import editing, exporting, listing, publishing
+from catalog import editing, endings, exporting, lint, listing, publishing, succession
 from catalog.forms import BulkForm, OwnOffersForm
-from catalog.guards import NotReady
 from catalog.listing import Shown
 from catalog.models import Offer, Provider
 from catalog.views.requests import own_offers
 from rulebook import workdays
 from ui.htmx import page_or_fragment
-from ui.refusals import Refused
+from ui.refusals import Refused, request_id_of
 
 REFUSALS_TOLD = 5
+# More than an organisation has, and what a request can do while somebody waits for its answer.
+EVERY_MAX = 1000
+
+Outcome = tuple[list[Offer], list[tuple[Offer, str]]]
 
 
 @provider_required
@@ -43,6 +46,9 @@ def offers(request: HttpRequest) -> HttpResponse:
             "tabs": _tabs(request, counts, state),
             "has_any": any(counts.values()),
             "is_filtered": bool(text or state),
+            "endings": endings.count_of(organisation_id, on=today, rules=rules),
+            "every_max": EVERY_MAX,
+            "to_take_over": lint.TO_TAKE_OVER,
         }
     return page_or_fragment(request, "catalog/provider/offers.html", "catalog/provider/_offers.html", context)
 
@@ -54,7 +60,8 @@ def _tabs(request: HttpRequest, counts: dict[str, int], state: str) -> list[tupl
         asked["state"] = value
         return f"{reverse('provider_offers')}?{asked.urlencode()}"
 
-    tabs = [(_("Toutes"), address(""), sum(counts.values()), state == "")]
+    current = sum(counts.values()) - counts[Shown.ARCHIVED]
+    tabs = [(_("Toutes, hors archives"), address(""), current, state == "")]
     return tabs + [(str(each.label), address(each), counts[each], state == each) for each in Shown]
 
 
@@ -85,32 +92,56 @@ def export_file(request: HttpRequest) -> StreamingHttpResponse:
 @provider_required
 @require_POST
 def bulk(request: HttpRequest) -> HttpResponse:
-    """The same verb for each offer that is ticked, one after the other: what refuses stops no other."""
+    """The same verb for each offer that is ticked, or that the list finds: what refuses stops no other."""
     form = BulkForm(request.POST)
+    wanted = OwnOffersForm(request.POST)
+    back = _list_again(wanted)
     if not form.is_valid():
         messages.error(request, next(iter(form.errors.values()))[0])
-        return redirect("provider_offers")
-    chosen = own_offers(request).filter(pk__in=form.cleaned_data["offer"]).order_by("title", "pk")
-    done, refused = [], []
-    for offer in chosen:
-        try:
-            _verb(form.cleaned_data["action"], offer)(offer.pk, by=request.actor, at=timezone.now())
-            done.append(offer)
-        except Refused as refusal:
-            remarks = refusal.remarks if isinstance(refusal, NotReady) else []
-            refused.append((offer, remarks[0].sentence if remarks else refusal.message))
-    _tell(request, form.cleaned_data["action"], done, refused)
-    return redirect("provider_offers")
+        return redirect(back)
+    action = form.cleaned_data["action"]
+    chosen = _chosen(request, form, wanted)
+    try:
+        done, refused = _carry_out(action, chosen, request)
+    except Refused as refusal:
+        messages.error(request, refusal.message)
+        return redirect(back)
+    _tell(request, action, done, refused)
+    return redirect(back)
 
 
-def _verb(action: str, offer: Offer) -> Callable[..., object]:
-    if action == BulkForm.PUBLISH:
-        return editing.publish if offer.is_draft else publishing.publish
+def _chosen(request: HttpRequest, form: BulkForm, wanted: OwnOffersForm) -> list[Offer]:
+    """Their own offers that are meant, by title; EVERY_MAX at most."""
+    if not form.cleaned_data["every"]:
+        return list(own_offers(request).filter(pk__in=form.cleaned_data["offer"]).order_by("title", "pk"))
+    today = workdays.paris_day(timezone.now())
+    found = listing.own_offers(
+        request.actor.organisation_id,
+        on=today,
+        rules=rulebook.on(today),
+        text=wanted.cleaned_data["q"] if wanted.is_valid() else "",
+        shown=wanted.cleaned_data["state"] if wanted.is_valid() else "",
+    )
+    return list(found[:EVERY_MAX])
+
+
+def _carry_out(action: str, chosen: list[Offer], request: HttpRequest) -> Outcome:
+    at = timezone.now()
     if action == BulkForm.DELETE:
-        return editing.delete
-    if offer.is_draft:
-        raise Refused(_("c’est un brouillon, que personne d’autre ne voit."))
-    return publishing.hide
+        return editing.delete_each([offer.pk for offer in chosen], by=request.actor, at=at)
+    drafts = [offer.pk for offer in chosen if offer.is_draft] if action == BulkForm.PUBLISH else []
+    done, unready = editing.publish_each(drafts, by=request.actor, at=at) if drafts else ([], [])
+    others = {offer.pk for offer in chosen}.difference(drafts)
+    verb = publishing.Verb(action)
+    moved, kept = publishing.move_each(verb, others, by=request.actor, at=at) if others else ([], [])
+    refused = [(offer, remarks[0].sentence) for offer, remarks in unready]
+    return [*done, *moved], [*refused, *kept]
+
+
+def _list_again(wanted: OwnOffersForm) -> str:
+    """The list as they had it."""
+    asked = {name: value for name, value in wanted.cleaned_data.items() if value} if wanted.is_valid() else {}
+    return reverse("provider_offers") + (f"?{urlencode(asked)}" if asked else "")
 
 
 def _tell(request: HttpRequest, action: str, done: list[Offer], refused: list[tuple[Offer, str]]) -> None:
@@ -123,6 +154,16 @@ def _tell(request: HttpRequest, action: str, done: list[Offer], refused: list[tu
                 "%(n)s offres sont masquées. Les dossiers confirmés ne changent pas.",
                 count,
             ),
+            BulkForm.ARCHIVE: ngettext(
+                "%(n)s offre est archivée. Ses dossiers continuent.",
+                "%(n)s offres sont archivées. Leurs dossiers continuent.",
+                count,
+            ),
+            BulkForm.UNARCHIVE: ngettext(
+                "%(n)s offre est sortie des archives. Elle reste masquée.",
+                "%(n)s offres sont sorties des archives. Elles restent masquées.",
+                count,
+            ),
             BulkForm.DELETE: ngettext("%(n)s offre est supprimée.", "%(n)s offres sont supprimées.", count),
         }[action]
         messages.success(request, words % {"n": count})
@@ -133,3 +174,34 @@ def _tell(request: HttpRequest, action: str, done: list[Offer], refused: list[tu
     if more > 0:
         words = ngettext("%(n)s autre offre n’a pas changé.", "%(n)s autres offres n’ont pas changé.", more)
         messages.warning(request, words % {"n": more})
+
+
+@provider_required
+@require_POST
+def take_over(request: HttpRequest, code: str) -> HttpResponse:
+    """The offers of a certification that ends, as drafts for the one that replaces it (`new`)."""
+    new = request.POST.get("new", "").replace("\0", "")[:12]
+    try:
+        done = succession.take_over(
+            old_code=code[:12],
+            new_code=new,
+            by=request.actor,
+            at=timezone.now(),
+            request_id=request_id_of(request),
+        )
+    except Refused as refusal:
+        messages.error(request, refusal.message)
+        return redirect("provider_endings")
+    count = len(done.made)
+    if count:
+        words = ngettext(
+            "%(n)s brouillon est prêt pour %(code)s. Relisez-le, puis publiez-le.",
+            "%(n)s brouillons sont prêts pour %(code)s. Relisez-les, puis publiez-les.",
+            count,
+        )
+        messages.success(request, words % {"n": count, "code": new})
+    else:
+        messages.success(
+            request, _("C’était déjà fait : toutes ces offres sont reprises pour %(code)s.") % {"code": new}
+        )
+    return redirect(f"{reverse('provider_offers')}?{urlencode({'state': Shown.DRAFT, 'q': new})}")

@@ -15,8 +15,10 @@ from ui.uploads import DropTooBig
 def visible_dossier(request: HttpRequest, dossier_id: UUID) -> Dossier:
     """The dossier, or 404 when it is not for who acts."""
     found = visible_dossiers(request.actor).select_related(
-        "holder", "provider__organisation", "offer", "session"
+        "holder", "provider__organisation", "offer__certification", "session"
     )
+    # Long texts of the register that no page of a dossier shows.
+    found = found.defer(*(f"offer__certification__{name}" for name in ("activities", "abilities", "jobs")))
     return get_object_or_404(found, pk=dossier_id)
 
 

@@ -48,6 +48,14 @@ def one_of_each():
     run = models.ImportRun.objects.create(kind="catalogue", file_name="f.xml", started_at=timezone.now())
     models.ImportRefusal.objects.create(run=run, line=3, subject="Offre", reason="SIRET inconnu")
     CatalogueImportLineFactory()
+    models.Visibility.objects.create(offer=offer, is_open=True, since=timezone.now().date())
+    models.EndWarning.objects.create(
+        certification=certification,
+        provider=offer.provider,
+        ends_on=certification.registered_until,
+        months=6,
+        sent_at=timezone.now(),
+    )
 
 
 def test_every_model_is_in_the_admin():

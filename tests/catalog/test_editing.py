@@ -176,6 +176,48 @@ def test_a_whole_draft_is_published_found_and_journalled(draft, by, at, rules):
     assert [(entry.action, entry.user) for entry in actions] == [("draft", by.user), ("publish", by.user)]
 
 
+def ready(provider, **fields):
+    return OfferFactory(
+        provider=provider, is_draft=True, is_published=False, is_handmade=True, objectives="Faire.",
+        town=TownFactory(), **fields,
+    )  # fmt: skip
+
+
+def test_many_drafts_are_published_together_and_each_other_says_why(by, at, provider):
+    good = ready(provider, title="Bon")
+    bad = ready(provider, title="Sans durée", hours=None)
+    shown = OfferFactory(provider=provider)
+    done, refused = editing.publish_each([good.pk, bad.pk, shown.pk], by=by, at=at)
+    assert {offer.pk for offer in done} == {good.pk, shown.pk}
+    assert [(offer.pk, [remark.field for remark in why]) for offer, why in refused] == [(bad.pk, ["hours"])]
+    assert set(Offer.objects.filter(is_published=True)) == {good, shown}
+    assert JournalEntry.objects.filter(action="publish").count() == 1
+
+
+def test_of_two_twins_in_one_lot_only_the_first_is_published(by, at, provider):
+    first = ready(provider, title="Vente")
+    second = ready(provider, title="Vente", certification=first.certification, entitled=False)
+    done, [(left, why)] = editing.publish_each([first.pk, second.pk], by=by, at=at)
+    assert {done[0].pk, left.pk} == {first.pk, second.pk}
+    assert "la même offre" in why[0].sentence
+
+
+def test_the_offers_of_others_are_not_published_with_one_s_own(by, at, provider):
+    with pytest.raises(PermissionDenied):
+        editing.publish_each([ready(provider).pk, ready(ProviderFactory()).pk], by=by, at=at)
+    assert not Offer.objects.filter(is_published=True).exists()
+
+
+@pytest.mark.parametrize("count", [1, 10])
+def test_ten_drafts_are_published_in_two_queries_each(by, at, provider, count, django_assert_num_queries):
+    drafts = [ready(provider, title=f"Offre {number}", hours=20 * (number + 1)) for number in range(count)]
+    # the law; begin and end of the transaction, of the lock and of the indexing; the offers, their sessions,
+    # their entitlements, their search text and words, the journal; then of each, a twin and the change
+    with django_assert_num_queries(13 + 2 * count):
+        done, refused = editing.publish_each([draft.pk for draft in drafts], by=by, at=at)
+    assert (len(done), refused) == (count, [])
+
+
 def test_nobody_publishes_without_being_entitled(by, at):
     """The register decides, not the person who ticks."""
     draft = editing.start(
@@ -237,17 +279,26 @@ def test_a_draft_is_deleted_with_its_sessions(draft, by, at):
 
 
 def test_what_people_can_see_or_hold_is_not_deleted(by, at, provider):
-    imported = OfferFactory(provider=provider)
-    with pytest.raises(Refused, match="import"):
-        editing.delete(imported.pk, by=by, at=at)
-    shown = OfferFactory(provider=provider, is_handmade=True)
+    shown = OfferFactory(provider=provider)
     with pytest.raises(Refused, match="Masquez d’abord"):
+        editing.delete(shown.pk, by=by, at=at)
+    publishing.hide(shown.pk, by=by, at=at)
+    with pytest.raises(Refused, match="Archivez d’abord"):
         editing.delete(shown.pk, by=by, at=at)
     held = DossierFactory(session=SessionFactory(offer__provider=provider, offer__is_handmade=True)).offer
     publishing.hide(held.pk, by=by, at=at)
+    publishing.archive(held.pk, by=by, at=at)
     with pytest.raises(Refused, match="dossier"):
         editing.delete(held.pk, by=by, at=at)
-    assert Offer.objects.count() == 3
+    assert Offer.objects.count() == 2
+
+
+def test_an_archived_offer_that_nobody_ever_asked_for_is_deleted_imported_or_not(by, at, provider):
+    for is_handmade in (True, False):
+        offer = OfferFactory(provider=provider, is_handmade=is_handmade, is_published=False)
+        publishing.archive(offer.pk, by=by, at=at)
+        editing.delete(offer.pk, by=by, at=at)
+    assert not Offer.objects.exists() and not Session.objects.exists()
 
 
 # --- Promises -------------------------------------------------------------------------------------

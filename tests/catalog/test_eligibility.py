@@ -1,6 +1,7 @@
 """The rule that opens an offer, written twice: in words (catalog.eligibility) and in SQL (open_on)."""
 
 import datetime
+from dataclasses import replace
 from itertools import product
 
 import pytest
@@ -21,6 +22,7 @@ from tests.factories.catalog import (
     in_days,
     today,
 )
+from tests.factories.dossiers import DossierFactory
 
 pytestmark = pytest.mark.django_db
 DAY = datetime.date(2026, 11, 23)
@@ -114,6 +116,26 @@ def test_words_and_sql_agree_on_every_organisation_kind_and_code(day):
     agree(offers, day=day)
 
 
+@pytest.mark.parametrize("is_asked_for", [True, False])
+def test_words_and_sql_agree_on_every_declaration_of_activity(monkeypatch, is_asked_for):
+    """Its number × the day it lapsed, where the law asks for a number and where it does not."""
+    law = replace(rulebook.on(DAY), activity_number_required=is_asked_for)
+    monkeypatch.setattr(rulebook, "on", lambda day: law)
+    causes = Provider.Lapse.values
+    providers = [
+        ProviderFactory(
+            activity_number=number,
+            activity_lapsed_on=day,
+            activity_lapse=causes[position % len(causes)] if day else "",
+            qualiopi_vae=True,
+        )
+        for position, (number, day) in enumerate(product(["", "84691234567"], DAYS))
+    ]
+    offers = offers_of(providers, certification=None, kind="vae", portal_code="CPF200")
+    Offer.objects.bulk_create(offers)
+    assert len(agree(offers)) == (2 if is_asked_for else 4)
+
+
 def test_the_comparison_can_fail(monkeypatch):
     """Without the day an entitlement begins, SQL would open what words refuse."""
     provider = ProviderFactory()
@@ -194,6 +216,20 @@ def test_only_its_organisation_and_an_admin_see_an_offer_that_is_not_open(rules)
     assert seen_by(provider) == {shown, hidden}
     admin = Actor(role=Role.ADMIN, user=UserFactory(is_staff=True))
     assert seen_by(admin) == seen_by(SYSTEM) == {hidden, shown, foreign}
+
+
+def test_who_enrolled_still_sees_the_offer_that_has_closed(rules):
+    """A certification that was obtained stays valid: what it was prepared by stays to be read."""
+    session = SessionFactory(offer=OfferFactory())
+    dossier = DossierFactory(accepted=True, session=session)
+    Offer.objects.update(is_published=False)
+    holder, other = dossier.holder, HolderFactory()
+
+    def seen_by(holder):
+        actor = Actor(role=Role.HOLDER, user=holder.user, holder=holder)
+        return list(Offer.objects.visible_to(actor, on=today(), rules=rules))
+
+    assert (seen_by(holder), seen_by(other)) == ([session.offer], [])
 
 
 # --- Sessions ------------------------------------------------------------------------------------

@@ -1,8 +1,13 @@
 """What is said of an offer before people see it. Each remark is shown to come, and not to come."""
 
+from dataclasses import replace
+
 import pytest
 
-from catalog import lint
+from catalog import eligibility, lint
+from catalog.eligibility import Code
+from catalog.models import CertificationBlock
+from catalog.offer_forms import FORMS, PurposeForm, SessionForm
 from tests.factories.catalog import (
     CertificationFactory,
     OfferFactory,
@@ -141,3 +146,178 @@ def test_a_review_asks_as_much_for_three_as_for_one(offer, rules, count, django_
     OfferFactory.create_batch(count, certification=offer.certification)
     with django_assert_num_queries(3):  # entitlements, prices, a twin
         lint.review(offer, sessions, on=today(), rules=rules)
+
+
+# --- Near-duplicates ------------------------------------------------------------------------------
+
+
+def twin_of(offer, **fields):
+    same = {
+        name: getattr(offer, name)
+        for name in ("provider", "certification", "town", "mode", "hours", "title", "objectives", "content")
+    }
+    return OfferFactory(entitled=False, **same | fields)
+
+
+def test_the_very_same_offer_stops_a_draft_and_a_variant_does_not(offer, rules):
+    offer.is_draft = True
+    twin_of(offer)
+    [remark] = said(offer, rules, "hours")
+    assert remark.blocks and "la même offre" in remark.sentence
+    offer.is_draft = False
+    assert not said(offer, rules, "hours")[0].blocks, "what people can see already is not taken away"
+
+
+def test_the_distance_of_the_nearest_twin_is_said(offer, rules):
+    twin_of(offer, hours=133, title="Loin")
+    twin_of(offer, hours=136, title="Près")
+    [remark] = said(offer, rules, "hours")
+    assert not remark.blocks
+    assert "Près" in remark.sentence and "4\u00a0h" in remark.sentence and "10" in remark.sentence
+
+
+@pytest.mark.parametrize(
+    ("fields", "is_told"),
+    [
+        ({"accessibility": "Rampe."}, True),
+        ({"accessibility": ""}, True),
+        ({"accessibility": "Boucle magnétique."}, False),
+        ({"address": "1 rue des Lilas"}, True),
+        ({"mode": "distance"}, False),
+        ({"is_published": False}, False),
+    ],
+)
+def test_what_tells_two_offers_apart(offer, rules, fields, is_told):
+    twin_of(offer, title="L’autre", **fields)
+    assert bool(said(offer, rules, "hours")) == is_told
+
+
+def test_two_addresses_of_one_town_are_two_places(offer, rules):
+    offer.address = "2 rue des Lilas"
+    twin_of(offer, title="L’autre", address="1 rue des Lilas")
+    assert not said(offer, rules, "hours")
+
+
+def test_the_distance_is_a_row_of_the_rulebook(offer, rules):
+    twin_of(offer, hours=offer.hours + 10, title="L’autre")
+    assert not said(offer, rules, "hours")
+    assert said(offer, replace(rules, near_duplicate_hours=11), "hours")
+    assert not said(offer, replace(rules, near_duplicate_hours=0), "hours")
+
+
+# --- Prices ---------------------------------------------------------------------------------------
+
+
+def test_an_organisation_that_floods_the_catalogue_is_heard_once(offer, rules):
+    flood = ProviderFactory()
+    for number in range(9):
+        OfferFactory(
+            provider=flood, certification=offer.certification, price_cents=1_000_000, entitled=number == 0
+        )
+    OfferFactory.create_batch(2, certification=offer.certification, price_cents=150_000)
+    assert said(offer, rules, "price_cents") == []
+
+
+@pytest.mark.parametrize(
+    ("hours", "is_told"), [(70, True), (280, True), (None, True), (69, False), (281, False)]
+)
+def test_only_offers_of_a_like_length_compare(offer, rules, hours, is_told):
+    OfferFactory.create_batch(3, certification=offer.certification, price_cents=1_000_000, hours=hours)
+    assert bool(said(offer, rules, "price_cents")) == is_told
+
+
+# --- Wrong codes ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("words", "cited"),
+    [
+        ("Préparer le RNCP 12345.", "RNCP12345"),
+        ("TOSA (rs6198)", "RS6198"),
+        ("Blocs RNCP12345BC01 et RNCP12345BC02", "RNCP12345"),
+        ("RNCP n° 12345", "RNCP12345"),
+        ("La liaison RS 485, le RNCP en 2026", None),
+        ("Le {own}, bloc {own}BC01", None),
+    ],
+)
+def test_a_text_that_cites_another_certification_is_pointed_at(offer, rules, words, cited):
+    offer.content = words.format(own=offer.certification_id)
+    remarks = said(offer, rules, "content")
+    assert [cited in remark.sentence for remark in remarks] == ([True] if cited else [])
+
+
+def test_other_kinds_may_cite_any_certification(provider, rules):
+    provider.qualiopi_skills_review = True
+    provider.save()
+    offer = OfferFactory(
+        skills_review=True, provider=provider, town=TownFactory(), **FULL | {"content": "Vers le RNCP12345."}
+    )
+    assert said(offer, rules) == []
+
+
+def test_a_block_of_another_certification_stops_a_draft(offer, rules):
+    CertificationBlock.objects.create(certification=offer.certification, code="RNCP1BC01", title="Bloc")
+    offer.block_codes, offer.is_draft = ["RNCP1BC01", "RNCP2BC01"], True
+    [remark] = said(offer, rules, "block_codes")
+    assert remark.blocks and "RNCP2BC01" in remark.sentence
+
+
+# --- The whole session ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("delivered", "words"), [(80, "peut encore la délivrer"), (70, "l’examen aura lieu")]
+)
+def test_a_session_that_outlives_the_certification(provider, rules, delivered, words):
+    certification = CertificationFactory(registered_until=in_days(65), delivered_until=in_days(delivered))
+    offer = OfferFactory(
+        provider=provider, town=TownFactory(), certification=certification, sessions=0, **FULL
+    )
+    session = SessionFactory(offer=offer, starts_on=in_days(60), ends_on=in_days(75))
+    [remark] = said(offer, rules)
+    assert words in remark.sentence
+    assert (remark.session, remark.field, remark.blocks) == (session.pk, "ends_on", False)
+
+
+@pytest.mark.parametrize("is_draft", [True, False])
+def test_a_session_that_begins_after_the_certification_stops_a_draft(provider, rules, is_draft):
+    offer = OfferFactory(
+        provider=provider,
+        town=TownFactory(),
+        certification=CertificationFactory(registered_until=in_days(50)),
+        is_draft=is_draft,
+        is_published=not is_draft,
+        **FULL,
+    )
+    [remark] = said(offer, rules)
+    assert "commence après la fin" in remark.sentence
+    assert (remark.field, remark.blocks) == ("starts_on", is_draft)
+
+
+# --- Where it is mended ---------------------------------------------------------------------------
+
+
+def test_every_reason_of_the_rules_is_mended_somewhere_or_by_the_organisation():
+    for code in Code:
+        somewhere = code in lint.STEP_OF_REASON
+        assert somewhere == bool(lint.field_of(code))
+        assert somewhere != (code in eligibility.OF_THE_ORGANISATION | eligibility.OWN_CHOICES)
+
+
+def test_every_field_that_is_pointed_at_stands_on_its_page(rules, offer):
+    pages = {step: set(form.base_fields) for step, form in FORMS.items()}
+    pages |= {
+        lint.Step.PURPOSE: set(PurposeForm.base_fields),
+        lint.Step.SESSIONS: set(SessionForm.base_fields),
+    }
+    for code, step in lint.STEP_OF_REASON.items():
+        assert lint.field_of(code) in pages[step]
+    for name in (*lint.TEXTS, "block_codes"):
+        assert name in pages[lint.Step.TEXTS]
+    for step, name in (
+        (lint.Step.PRICE, "price_cents"),
+        (lint.Step.PLACE, "hours"),
+        (lint.Step.PLACE, "town"),
+    ):
+        assert name in pages[step]
+    assert {"starts_on", "ends_on"} <= pages[lint.Step.SESSIONS]

@@ -2,6 +2,7 @@
 
 import uuid
 
+import lxml.html
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -18,6 +19,7 @@ from tests.factories.catalog import (
     SessionFactory,
     TownFactory,
     in_days,
+    today,
 )
 from tests.factories.dossiers import DossierFactory
 
@@ -364,8 +366,8 @@ def test_the_page_of_an_offer_asks_as_much_for_three_sessions(
 ):
     offer = OfferFactory(provider=provider, sessions=count)
     member_client.get(reverse("provider_offer", args=[offer.pk]))
-    # the offer, the law, its sessions twice (judged, shown), entitlements, prices, a twin
-    with django_assert_num_queries(queries_of(member_client) + 7):
+    # the offer, the law, its sessions twice (judged, shown), entitlements, prices, a twin, what it became
+    with django_assert_num_queries(queries_of(member_client) + 8):
         page_of(member_client, "provider_offer", offer.pk)
 
 
@@ -394,6 +396,55 @@ def test_an_offer_that_the_rules_close_says_why_and_where_to_mend_it(member_clie
     page = page_of(member_client, "provider_offer", offer.pk)
     assert "Fermée par les règles" in page and "Pourquoi on ne la trouve pas" in page
     assert reverse("provider_offer_step", args=[offer.pk, "objet"]) in page
+
+
+@pytest.mark.parametrize(
+    ("facts", "leads_to"),
+    [
+        ({"qualiopi_training": False}, "/aide/offre-masquee"),
+        ({"activity_number": ""}, "/aide/declaration-et-bilan"),
+        ({"activity_lapsed_on": today(), "activity_lapse": "report_empty"}, "/aide/declaration-et-bilan"),
+        ({"state": "suspended"}, "/situation"),
+    ],
+)
+def test_what_only_the_organisation_can_mend_leads_to_how(member_client, provider, facts, leads_to):
+    for name, value in facts.items():
+        setattr(provider, name, value)
+    provider.save()
+    offer = OfferFactory(provider=provider)
+    page = page_of(member_client, "provider_offer", offer.pk)
+    [link] = lxml.html.fromstring(page).xpath("//section[@aria-labelledby='bloquant']//a/@href")
+    assert leads_to in link
+    assert member_client.get(link).status_code == 200
+
+
+def test_each_remark_leads_to_its_very_field(member_client, provider):
+    """Every link of the page ends on an element that the page it opens has."""
+    offer = OfferFactory(
+        provider=provider, is_draft=True, is_published=False, is_handmade=True, entitled=False, mode="",
+        hours=None, price_cents=0, sessions=0, title="", has_prerequisites=True,
+        certification__registered_until=in_days(61), content="Vers le RNCP12345.", block_codes=["RNCP1BC01"],
+    )  # fmt: skip
+    CertificationBlock.objects.create(certification=offer.certification, code="RNCP1BC09", title="Bloc")
+    SessionFactory(offer=offer, starts_on=in_days(62), ends_on=in_days(70))
+    SessionFactory(offer=offer, starts_on=in_days(60), ends_on=in_days(70))
+    page = lxml.html.fromstring(page_of(member_client, "provider_offer", offer.pk))
+    links = page.xpath("//ul[@class='rows']//a/@href")
+    anchors = {link.partition("#")[2] for link in links}
+    assert {
+        "id_title",
+        "id_mode",
+        "id_q",
+        "id_hours",
+        "id_price_cents",
+        "id_content",
+        "id_accessibility",
+    } <= anchors
+    assert {"id_block_codes", "id_starts_on", "id_ends_on", "id_prerequisites", "id_contact_email"} <= anchors
+    for link in links:
+        address, _hash, anchor = link.partition("#")
+        opened = lxml.html.fromstring(member_client.get(address).content)
+        assert opened.get_element_by_id(anchor, None) is not None, link
 
 
 # --- Others' --------------------------------------------------------------------------------------

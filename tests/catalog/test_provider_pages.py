@@ -71,9 +71,10 @@ def test_every_offer_is_counted_under_one_state(client, at, rules, provider, mem
     OfferFactory.create_batch(2, provider=provider, is_published=False)
     OfferFactory.create_batch(3, provider=provider, entitled=False)
     OfferFactory.create_batch(4, provider=provider, is_draft=True, is_published=False)
+    OfferFactory.create_batch(5, provider=provider, is_published=False, archived_at=at)
     OfferFactory()
     counts = listing.own_counts(provider.pk, on=at.date(), rules=rules)
-    assert counts == {"draft": 4, "open": 1, "closed": 3, "hidden": 2}
+    assert counts == {"draft": 4, "open": 1, "closed": 3, "hidden": 2, "archived": 5}
     page = offers_page(client, q="formation")
     assert "state=draft" in page and "q=formation" in page, "a tab keeps what was looked for"
 
@@ -128,6 +129,63 @@ def test_the_offers_of_others_are_left_alone_whatever_is_ticked(client, provider
     bulk(client, "anything", foreign)
 
 
+def test_all_that_the_list_finds_at_once(client, provider, member):
+    """Page after page, for an organisation with hundreds of offers; only what it was looking at."""
+    OfferFactory.create_batch(25, provider=provider, title="Vente", sessions=0, indexed=False)
+    OfferFactory(provider=provider, title="Cuisine")
+    assert "Les 25 offres de cette liste" in offers_page(client, q="vente")
+    assert "offres de cette liste" not in offers_page(client, q="cuisine")
+    asked = {"action": "hide", "every": "1", "q": "vente", "state": "open"}
+    answer = client.post(reverse("provider_offers_bulk"), asked, follow=True)
+    assert answer.redirect_chain == [(f"{reverse('provider_offers')}?q=vente&state=open", 302)]
+    assert "25 offres sont masquées" in answer.content.decode()
+    assert [offer.title for offer in Offer.objects.filter(is_published=True)] == ["Cuisine"]
+    for action, words in (("archive", "25 offres sont archivées"), ("unarchive", "25 offres sont sorties")):
+        state = "hidden" if action == "archive" else "archived"
+        answer = client.post(
+            reverse("provider_offers_bulk"), {"action": action, "every": "1", "state": state}, follow=True
+        )
+        assert words in answer.content.decode()
+    client.post(reverse("provider_offers_bulk"), {"action": "archive", "every": "1", "state": "hidden"})
+    answer = client.post(
+        reverse("provider_offers_bulk"), {"action": "delete", "every": "1", "state": "archived"}, follow=True
+    )
+    assert "25 offres sont supprimées" in answer.content.decode()
+    assert Offer.objects.count() == 1
+
+
+@pytest.mark.parametrize("count", [21, 60])
+def test_sixty_offers_are_hidden_in_as_many_queries_as_twenty_one(
+    client, provider, member, count, django_assert_num_queries
+):
+    OfferFactory.create_batch(count, provider=provider, sessions=0, indexed=False)
+    # session, person, account, memberships; the law, the offers; then the verb
+    # (tests/catalog/test_publishing)
+    with django_assert_num_queries(17):
+        client.post(reverse("provider_offers_bulk"), {"action": "hide", "every": "1"})
+    assert not Offer.objects.filter(is_published=True).exists()
+
+
+def test_archived_offers_leave_the_list_and_are_found_under_their_own(client, at, provider, member):
+    offer = OfferFactory(title="Vieille", provider=provider, is_published=False)
+    page = offers_page(client, state="hidden")
+    assert 'value="archive"' in page
+    response = client.post(reverse("provider_offer_archive", args=[offer.pk]), follow=True)
+    assert "est archivée" in response.content.decode()
+    assert ">Vieille</a>" not in offers_page(client)
+    page = offers_page(client, state="archived")
+    assert ">Vieille</a>" in page and "Archivée" in page and "Sortir des archives" in page
+    response = client.post(reverse("provider_offer_unarchive", args=[offer.pk]), follow=True)
+    assert "Elle reste masquée" in response.content.decode()
+    assert ">Vieille</a>" in offers_page(client, state="hidden")
+
+
+def test_what_can_be_seen_is_not_archived_and_the_page_says_so(client, provider, member):
+    offer = OfferFactory(provider=provider)
+    response = client.post(reverse("provider_offer_archive", args=[offer.pk]))
+    assert response.status_code == 422 and "Masquez-la d’abord" in response.content.decode()
+
+
 def test_pages_of_twenty(client, provider, member):
     OfferFactory.create_batch(21, provider=provider, sessions=0, indexed=False)
     assert offers_page(client).count('name="offer"') == 20
@@ -140,9 +198,9 @@ def test_the_list_asks_as_much_for_three_as_for_one(
     client, provider, member, count, django_assert_num_queries
 ):
     OfferFactory.create_batch(count, provider=provider)
-    # session, person, account, memberships, unread notices; the law, the counts, how many, the page, its
-    # entitlements
-    with django_assert_num_queries(10):
+    # session, person, account, memberships, unread notices; the law, the counts, what ends soon, how many,
+    # the page, its entitlements
+    with django_assert_num_queries(11):
         offers_page(client)
 
 

@@ -428,7 +428,7 @@ def test_the_inbox_its_file_and_a_dossier_take_the_same_queries_for_one_and_for_
         client.get(reverse("provider_inbox"))
     with django_assert_num_queries(5):
         b"".join(client.get(reverse("provider_inbox_file")).streaming_content)
-    with django_assert_num_queries(18):
+    with django_assert_num_queries(17):
         client.get(reverse("provider_dossier", args=[first.pk]))
 
 

@@ -42,10 +42,15 @@ def with_entitlements(*entitlements):
     return replace(TRAINING, entitlements=entitlements)
 
 
+def lapsed(day, cause):
+    return replace(TRAINING, activity_lapsed_on=day, activity_lapse=cause)
+
+
 @pytest.mark.parametrize(
     "facts",
     [
         TRAINING,
+        lapsed(MORROW, "report_missing"),
         with_certification(registered_until=DAY),
         with_certification(effective_on=DAY),
         with_entitlements(EntitlementFacts(role="CERTIFICATEUR", is_active=True)),
@@ -74,6 +79,11 @@ def test_open(facts):
     [
         (replace(TRAINING, is_draft=True, is_published=False), Code.DRAFT, "pas fini d’écrire"),
         (replace(TRAINING, is_published=False), Code.HIDDEN, "masqué"),
+        (replace(TRAINING, is_published=False, is_archived=True), Code.ARCHIVED, "archivé"),
+        (replace(TRAINING, has_activity_number=False), Code.ACTIVITY_UNDECLARED, "déclaration d’activité"),
+        (lapsed(DAY, "report_missing"), Code.ACTIVITY_LAPSED, "n’a pas été transmis"),
+        (lapsed(EVE, "report_empty"), Code.ACTIVITY_LAPSED, "ne montre aucune formation"),
+        (lapsed(EVE, "withdrawn"), Code.ACTIVITY_LAPSED, "annulée depuis le 22\u00a0novembre 2026"),
         (replace(TRAINING, is_provider_active=False), Code.PROVIDER_SUSPENDED, "suspendu"),
         (replace(TRAINING, qualiopi=frozenset()), Code.QUALIOPI_MISSING, "actions de formation"),
         (replace(TRAINING, qualiopi=frozenset({"vae", "skills_review"})), Code.QUALIOPI_MISSING, "Qualiopi"),
@@ -135,6 +145,11 @@ def test_every_code_has_its_case():
     """A reason added to the module gets its line in the table above."""
     [table] = [mark for mark in test_one_reason.pytestmark if mark.name == "parametrize"]
     assert {code for _facts, code, _words in table.args[1]} == set(Code)
+
+
+def test_a_number_is_asked_for_while_the_law_asks_for_it():
+    facts = replace(TRAINING, has_activity_number=False)
+    assert codes(facts, rules=replace(RULES, activity_number_required=False)) == []
 
 
 def test_all_the_reasons_are_said():

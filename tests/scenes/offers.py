@@ -4,7 +4,7 @@ from django.urls import reverse
 
 from catalog.models import CatalogueImport, Session
 from tests.scenes import CAMILLE, Scene, page, press, send
-from tests.scenes.stage import NEW_ORGANISATION, WRITER
+from tests.scenes.stage import ENDING, NEW_ORGANISATION, TRAINED, WRITER
 
 CHECKING, UNDOING = "to-check@exemple.invalid", "to-undo@exemple.invalid"
 
@@ -36,6 +36,24 @@ def an_import(state, name="provider_import", query=""):
         reverse(name, args=[CatalogueImport.objects.get(state=state, file_name__startswith="catalogue-").pk])
         + query
     )
+
+
+def theirs(title, **fields):
+    """A page of the organisation whose certifications end."""
+
+    def where(stage):
+        found = stage.offer(provider_id=stage.organisation(ENDING).pk, title=title, **fields)
+        return reverse("provider_offer", args=[found.pk])
+
+    return where
+
+
+def trained(stage):
+    return reverse("dossier", args=[stage.dossier(of=TRAINED).pk])
+
+
+def tick_all(shown) -> None:
+    shown.check("#toutes")
 
 
 def tick_one(shown) -> None:
@@ -106,6 +124,17 @@ SCENES = [
     Scene("offers/shown", WRITER, offer("provider_offer", "Assistanat de direction"), shows=("Visible",)),
     Scene("offers/hidden", WRITER, offer("provider_offer", "Bureautique"), shows=("Masquée",)),
     Scene("offers/closed", WRITER, offer("provider_offer", "Secrétariat médical"), shows=("Pourquoi",)),
+    Scene("offers/many", ENDING, page("provider_offers", "q=commis"), shows=("Les 22 offres",)),
+    Scene("offers/many-ticked", ENDING, page("provider_offers", "q=commis"), then=tick_all),
+    Scene("offers/list-closed", ENDING, page("provider_offers", "state=closed"), shows=("Archiver",)),
+    Scene("offers/list-archived", ENDING, page("provider_offers", "state=archived"), shows=("Sortir",)),
+    Scene("offers/archived", ENDING, theirs("Plonge"), shows=("Sortir des archives",)),
+    Scene("offers/ended", ENDING, theirs("Employé d’étage"), shows=("Reprise par",)),
+    Scene("offers/taken-over", ENDING, theirs("Agente ou agent d’étage"), shows=("Reprise de",)),
+    Scene("offers/endings", ENDING, page("provider_endings"), shows=("Reprendre 22 offres", "Arrêtée")),
+    Scene("offers/endings-none", NEW_ORGANISATION, page("provider_endings"), shows=("Aucune",)),
+    Scene("offers/endings-other-role", CAMILLE, page("provider_endings"), status=403),
+    Scene("offers/still-valid", TRAINED, trained, shows=("Obtenue, elle reste valable",)),
     Scene("offers/others", NEW_ORGANISATION, offer("provider_offer", "Bureautique"), status=404),
     Scene("offers/export", WRITER, page("provider_export"), shows=("n’y seront pas",)),
     Scene("offers/export-none", NEW_ORGANISATION, page("provider_export"), shows=("Aucune de vos offres",)),

@@ -16,6 +16,7 @@ from accounts.models import HolderProfile, Invitation, LoginSession, Membership,
 from admissions import measures
 from admissions.models import JoinRequest, Measure
 from admissions.states import State
+from catalog import endings, succession
 from catalog.models import (
     CatalogueImport,
     Certification,
@@ -51,6 +52,8 @@ from tests.factories.admissions import PDF, JoinRequestFactory, MeasureFactory, 
 from tests.factories.catalog import (
     CatalogueImportFactory,
     CatalogueImportLineFactory,
+    CertificationFactory,
+    HabilitationFactory,
     OfferFactory,
     ProviderFactory,
     SessionFactory,
@@ -89,6 +92,8 @@ THREATENED = "menacee@exemple.invalid"
 SUSPENDED = "suspendue@exemple.invalid"
 BUSY = "affairee@exemple.invalid"
 WRITER = "redaction@exemple.invalid"
+ENDING = "des-fins@exemple.invalid"
+TRAINED = "formee-naguere@exemple.invalid"
 CALM = "guichet-calme@exemple.invalid"
 TOPPED_UP = "abondee@exemple.invalid"
 LEARNER = "permis@exemple.invalid"
@@ -144,6 +149,7 @@ class Stage:
             _busy_inbox()
             _trainings()
             _catalogue_desk()
+            _endings()
             _funded_people()
             _adjustment()
             _declarations()
@@ -612,6 +618,64 @@ def _catalogue_desk() -> None:
             | ({"restored": 1, "removed": 1, "withdrawn": 0, "kept": 1} if state == states.UNDONE else {}),
         )
         _import_lines(made)
+
+
+def _endings() -> None:
+    """An organisation whose certifications end: soon and replaced, soon and not, ended and taken over."""
+    provider = ProviderFactory(organisation__name="Cuisine et Salle Formation")
+    member = UserFactory(email=ENDING)
+    MembershipFactory(user=member, organisation=provider.organisation, role=Membership.Role.MANAGER)
+    town = Town.objects.get(code="69123")
+    soon, later, ended = (
+        CertificationFactory(number=number, title=title, registered_until=in_days(days))
+        for number, title, days in (
+            (91_201, "Commis de cuisine", 45),
+            (91_202, "Serveur en restauration", 170),
+            (91_203, "Employé d’étage", -12),
+        )
+    )
+    next_one, next_two = (
+        CertificationFactory(number=number, title=title, registered_until=in_days(1200))
+        for number, title in ((93_201, "Commise ou commis de cuisine"), (93_203, "Agente ou agent d’étage"))
+    )
+    Succession.objects.create(old_code=soon.pk, new_code=next_one.pk)
+    Succession.objects.create(old_code=ended.pk, new_code=next_two.pk)
+    HabilitationFactory(certification=next_one, siret=provider.organisation.siret)
+    words = {"town": town, "objectives": "Apprendre le métier.", "accessibility": "Locaux de plain-pied."}
+    for number in range(22):
+        OfferFactory(
+            provider=provider,
+            certification=soon,
+            title=f"Commis de cuisine, groupe {number + 1}",
+            entitled=number == 0,
+            sessions=0,
+            **words,
+        )
+    OfferFactory(provider=provider, certification=later, title="Service en salle", **words)
+    old = OfferFactory(provider=provider, certification=ended, title="Employé d’étage", sessions=0, **words)
+    OfferFactory(provider=provider, title="Plonge", is_published=False, archived_at=timezone.now(), town=town)
+    at = timezone.now()
+    offer = provider.offers.get(title="Commis de cuisine, groupe 1")
+    session = SessionFactory(offer=offer, permanent=True)
+    DossierFactory(requested=True, session=session)
+    DossierFactory(accepted=True, session=session)
+    # Trained while the certification was registered; it has ended since.
+    ended.registered_until = in_days(400)
+    ended.save()
+    before = at - timedelta(days=120)
+    DossierFactory(
+        completion_validated=True,
+        at=before,
+        holder=HolderFactory(user=UserFactory(email=TRAINED)),
+        session=SessionFactory(
+            offer=old, starts_on=in_business_days(before, 20), ends_on=in_business_days(before, 24)
+        ),
+    )
+    ended.registered_until = in_days(-12)
+    ended.save()
+    by = next(actor for actor in roles_of(member) if actor.is_provider)
+    succession.take_over(old_code=ended.pk, new_code=next_two.pk, by=by, at=at, request_id=uuid4())
+    endings.warn(at=at)
 
 
 def _import_lines(made: CatalogueImport) -> None:

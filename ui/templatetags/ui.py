@@ -21,13 +21,13 @@ register = template.Library()
 # Every symbol of static/img/icons.svg.
 # fmt: off
 ICONS = frozenset({
-    "alert", "arrow-left", "arrow-right", "arrow-up", "bell", "building", "calendar", "certificate",
-    "chart", "check", "chevron-down", "chevron-right", "circle", "clock", "copy", "cross", "device",
-    "distance", "download", "edit", "euro", "external", "eye", "eye-off", "file", "filter", "flag",
-    "help", "home", "hourglass", "info", "key", "list", "lock", "logout", "mail", "map-pin", "menu",
-    "message", "no-call", "pause", "people", "person", "phone", "play", "plus", "print", "refresh",
-    "rows", "school", "search", "send", "settings", "shield", "snowflake", "star", "trash", "undo",
-    "upload", "user-plus", "wallet",
+    "alert", "archive", "arrow-left", "arrow-right", "arrow-up", "bell", "building", "calendar",
+    "certificate", "chart", "check", "chevron-down", "chevron-right", "circle", "clock", "copy",
+    "cross", "device", "distance", "download", "edit", "euro", "external", "eye", "eye-off", "file",
+    "filter", "flag", "help", "home", "hourglass", "info", "key", "list", "lock", "logout", "mail",
+    "map-pin", "menu", "message", "no-call", "pause", "people", "person", "phone", "play", "plus",
+    "print", "refresh", "rows", "school", "search", "send", "settings", "shield", "snowflake", "star",
+    "trash", "undo", "upload", "user-plus", "wallet",
 })
 # fmt: on
 

@@ -143,6 +143,17 @@ def test_a_session_no_longer_given_stops_recruiting_and_other_offers_are_left_al
     assert counts(load(training(actions=action("A1", sessions=session("S2", ends="20300701")))))[3] == 1
 
 
+def test_a_file_takes_nothing_out_of_the_archives(load, at):
+    """Whether an offer is shown is not the file's to say; its report tells why it is not."""
+    load(training())
+    Offer.objects.update(is_published=False, archived_at=at)
+    report = load(training(title="Autre intitulé"))
+    offer = Offer.objects.get()
+    assert (offer.state, offer.title) == ("archived", "Autre intitulé")
+    [(_line, reason)] = reasons(report, Verdict.HIDDEN)
+    assert "archivé" in reason
+
+
 def test_dry_run_writes_nothing(load):
     assert counts(load(training(), dry_run=True)) == (1, 1, 0, 0, 0, 0)
     assert not Offer.objects.exists() and not ImportRun.objects.exists()

@@ -1,5 +1,7 @@
 """Organisations: two headers, two ways of writing a SIRET, Qualiopi with or without its kinds."""
 
+from datetime import date
+
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -111,6 +113,87 @@ def test_offers_are_found_by_the_new_name(load):
     offer = OfferFactory(provider=ProviderFactory(organisation=OrganisationFactory(siret=SIRET)))
     load(SHORT, short(name="Zythologia"))
     assert Offer.objects.filter(pk=offer.pk, search=text_query("zythologia")).exists()
+
+
+# --- The yearly report ----------------------------------------------------------------------------
+
+REPORTS = PUBLIC + (
+    ";informationsDeclarees.dateDerniereDeclaration;informationsDeclarees.finExercice"
+    ";informationsDeclarees.nbStagiaires;informationsDeclarees.nbStagiairesConfiesParUnAutreOF"
+)
+
+
+def reported(siret=SIRET, given="2026-05-20", ended="2025-12-31", trainees="12", entrusted="0"):
+    return (
+        f"84691234567;Pont;{siret[:9]};{siret};3 rue du Pont;69001;Lyon;x;true;false;false;false;"
+        f"{given};{ended};{trainees};{entrusted}"
+    )
+
+
+def lapse(siret=SIRET):
+    provider = Provider.objects.get(organisation__siret=siret)
+    return provider.activity_lapsed_on, provider.activity_lapse
+
+
+# Another organisation of the same list has given its report after the last day for it: the list is that old.
+LATEST = reported(OTHER_SIRET, given="2026-06-15")
+
+
+@pytest.mark.parametrize(
+    ("row", "lapsed_on", "cause"),
+    [
+        (reported(), None, ""),
+        (reported(given="15/05/2025", ended="31/12/2024"), date(2026, 5, 31), "report_missing"),
+        (
+            reported(given="2024-05-15T00:00:00+02:00", ended="2023-06-30"),
+            date(2025, 5, 31),
+            "report_missing",
+        ),
+        (reported(trainees="0"), date(2026, 5, 20), "report_empty"),
+        (reported(trainees="0", entrusted="4"), None, ""),
+        (reported(trainees="0", entrusted=""), None, ""),
+        (reported(given="", ended=""), None, ""),
+        (reported(ended="2028-02-29"), None, ""),
+        (reported(ended="hier"), None, ""),
+    ],
+    ids=[
+        "given",
+        "missing",
+        "missing long since",
+        "empty",
+        "for another",
+        "unknown",
+        "none yet",
+        "leap",
+        "word",
+    ],
+)
+def test_a_report_that_did_not_follow_or_shows_nothing_ends_the_declaration(load, row, lapsed_on, cause):
+    report = load(REPORTS, LATEST, row)
+    assert lapse() == (lapsed_on, cause)
+    assert lapse(OTHER_SIRET) == (None, "")
+    assert any("caduque" in finding.reason for finding in report.of(Verdict.REMARK)) == bool(cause)
+
+
+def test_an_old_list_reproaches_nothing_that_it_could_not_know(load):
+    """Its latest report is of April: nobody was late yet, whenever the list is read."""
+    load(REPORTS, reported(given="2025-04-12", ended="2024-12-31"), reported(OTHER_SIRET, given="2026-04-30"))
+    assert lapse() == (None, "")
+
+
+def test_a_mistyped_year_makes_nobody_late(load):
+    load(REPORTS, reported(given="2026-05-20"), reported(OTHER_SIRET, given="2206-05-20"))
+    assert lapse() == (None, "")
+
+
+def test_the_next_list_makes_good_and_a_list_without_reports_says_nothing(load):
+    late = reported(given="2025-05-15", ended="2024-12-31")
+    load(REPORTS, LATEST, late)
+    load(SHORT, short())
+    assert lapse() == (date(2026, 5, 31), "report_missing")
+    load(REPORTS, LATEST, reported())
+    assert lapse() == (None, "")
+    assert Provider.objects.get(organisation__siret=SIRET).last_exercise_ended_on == date(2025, 12, 31)
 
 
 FAULTS = {
