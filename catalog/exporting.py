@@ -1,8 +1,8 @@
 """An organisation's catalogue as a file of the portal's format (EDOF 5r2), which `import_catalogue` reads.
 
 Read back, an offer is what it was. What the format asks and an offer does not say stands there as a blank
-that the importer knows (`actions.NOT_SAID` and its like). Drafts are left out; an offer that the format
-cannot say is left out too, and named.
+that the importer knows (`actions.NOT_SAID` and its like). Drafts and archived offers are left out; one that
+the format cannot say is left out too, and named.
 """
 
 import re
@@ -72,7 +72,7 @@ class _Parts(BytesIO):
 
 def _trainings(provider: Provider, told: Exported) -> Iterator[etree._Element]:
     offers = (
-        Offer.objects.filter(provider=provider, is_draft=False)
+        Offer.objects.filter(provider=provider, is_draft=False, archived_at=None)
         .select_related("provider__organisation", "town")
         .prefetch_related("sessions")
         .defer("search")
