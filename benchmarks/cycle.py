@@ -217,20 +217,9 @@ def tell_statements(place: Place) -> None:
     for dossier in drafts(place, 2):
         told = []
         for step in steps(dossier, place):
-            texts: list[str] = []
-
-            def note(execute, text, *rest, texts=texts):
-                texts.append(text)
-                return execute(text, *rest)
-
-            with CaptureQueriesContext(connection) as asked, connection.execute_wrapper(note):
+            with CaptureQueriesContext(connection) as asked:
                 step()
-            # Of a prepared statement Django keeps no text; of a beginning and an end it tells no wrapper.
-            sent = iter(texts)
-            asked_for = [
-                query["sql"] if query["sql"] in ("BEGIN", "COMMIT") else next(sent)
-                for query in asked.captured_queries
-            ]
+            asked_for = [query["sql"] for query in asked.captured_queries]
             told.append((step.__name__, [in_words(statement) for statement in asked_for]))
     for verb, statements in told:
         print(f"{verb}, {len(statements)} round trips: {', '.join(statements)}")

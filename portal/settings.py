@@ -153,7 +153,7 @@ DATABASES["default"] |= {
     },
 }
 if replica := env("DATABASE_REPLICA_URL", default=""):
-    DATABASES["replica"] = DATABASES["default"] | env.db_url_config(
+    DATABASES["replica"] = DATABASES["default"] | environ.Env.db_url_config(
         replica, engine="django.db.backends.postgresql"
     )
     DATABASE_ROUTERS = ["ui.replica.Router"]

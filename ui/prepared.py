@@ -9,7 +9,7 @@ from typing import Any
 
 from django.db import connection
 from django.db.backends.postgresql.base import ServerBindingCursor
-from django.db.backends.utils import CursorWrapper
+from django.db.backends.utils import CursorDebugWrapper, CursorWrapper
 from django.db.models import Model
 
 
@@ -20,7 +20,14 @@ def cursor() -> CursorWrapper:
     """
     connection.ensure_connection()
     bound: Any = ServerBindingCursor(connection.connection)
-    return connection.make_debug_cursor(bound) if connection.queries_logged else connection.make_cursor(bound)
+    return _Told(bound, connection) if connection.queries_logged else connection.make_cursor(bound)
+
+
+class _Told(CursorDebugWrapper):
+    """Logs what was asked: Django asks the driver for it, which keeps no text of what it has prepared."""
+
+    def debug_sql(self, sql=None, params=None, use_last_executed_query=False, many=False):  # type: ignore[no-untyped-def]
+        return super().debug_sql(sql, params, use_last_executed_query=False, many=many)
 
 
 def rows(statement: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:

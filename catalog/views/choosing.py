@@ -4,7 +4,7 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -104,5 +104,5 @@ def _back(request: HttpRequest, offer_id: UUID) -> HttpResponse:
     """Where the button was, if it is a page of ours."""
     there = request.POST.get("next", "")
     if url_has_allowed_host_and_scheme(there, allowed_hosts=None):
-        return redirect(there)
+        return HttpResponseRedirect(there)
     return redirect("offer", offer_id)

@@ -49,6 +49,7 @@ def one_of_each():
     models.ImportRefusal.objects.create(run=run, line=3, subject="Offre", reason="SIRET inconnu")
     CatalogueImportLineFactory()
     models.Visibility.objects.create(offer=offer, is_open=True, since=timezone.now().date())
+    models.Favourite.objects.create(offer=offer, user=UserFactory(), added_at=timezone.now())
     models.EndWarning.objects.create(
         certification=certification,
         provider=offer.provider,

@@ -160,7 +160,7 @@ def test_a_holder_has_their_menu_and_nothing_presses(client, db):
     holder = HolderFactory()
     client.force_login(holder.user)
     page = read(client.get(reverse("home")))
-    assert menu(page) == ["Mes dossiers", "Mes droits", "Recherche", "Mes avis", "Aide"]
+    assert menu(page) == ["Mes dossiers", "Mes droits", "Mes favoris", "Recherche", "Mes avis", "Aide"]
     about_me = [link.text_content().strip() for link in page.find_class("account")[0].xpath(".//a")]
     assert about_me[:3] == ["Mon compte", "Mon profil", "Ma connexion"]
     assert holder.display_name in page.findtext(".//h1")
