@@ -43,6 +43,7 @@ def draw(what: str, of: str = "n") -> str:
     return f"((hashtextextended({of} || ':{what}', %(seed)s) & 1073741823) / 1073741824.0)"
 
 
+DECLARED = "p.activity_number <> '' AND (p.activity_lapsed_on IS NULL OR p.activity_lapsed_on > %(on)s)"
 # One row a (certification, organisation) that may be taught, in an order that the seed shuffles.
 _PAIRS = f"""
     DROP TABLE IF EXISTS demo_pair;
@@ -55,6 +56,7 @@ _PAIRS = f"""
             AND h.role = ANY(%(roles)s) AND (h.active_from IS NULL OR h.active_from <= %(on)s)
         JOIN accounts_organisation o ON o.siret = h.siret
         JOIN catalog_provider p ON p.organisation_id = o.id AND p.state = 'active' AND p.qualiopi_training
+            AND {DECLARED}
         WHERE NOT c.withdrawn AND c.registered_until >= %(on)s
             AND (c.effective_on IS NULL OR c.effective_on <= %(on)s)
     ) AS pair;
@@ -75,7 +77,7 @@ _ENTITLE = f"""
     CROSS JOIN LATERAL (
         SELECT o.siret, o.name
         FROM catalog_provider p JOIN accounts_organisation o ON o.id = p.organisation_id
-        WHERE p.state = 'active' AND p.qualiopi_training
+        WHERE p.state = 'active' AND p.qualiopi_training AND {DECLARED}
         ORDER BY {draw("partner", "c.code || o.siret")}, o.siret LIMIT %(partners)s
     ) AS partner
     WHERE NOT c.withdrawn AND c.registered_until >= %(on)s

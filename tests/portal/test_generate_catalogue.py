@@ -20,6 +20,7 @@ def register():
     TownFactory(code="35238", name="Rennes", latitude=48.11, longitude=-1.67, population=220_000)
     entitled, *_others = (ProviderFactory() for _each in range(3))
     ProviderFactory(qualiopi_training=False)
+    ProviderFactory(activity_number="")
     taught = CertificationFactory(title="Secrétaire comptable")
     Habilitation.objects.create(
         certification=taught, siret=entitled.organisation.siret, role="HABILITATION_ORGA_FORM", is_active=True
