@@ -131,6 +131,7 @@ SCENES = [
     Scene("offers/archived", ENDING, theirs("Plonge"), shows=("Sortir des archives",)),
     Scene("offers/ended", ENDING, theirs("Employé d’étage"), shows=("Reprise par",)),
     Scene("offers/taken-over", ENDING, theirs("Agente ou agent d’étage"), shows=("Reprise de",)),
+    Scene("offers/endings-at-home", ENDING, page("home"), shows=("s’arrêtent bientôt",)),
     Scene("offers/endings", ENDING, page("provider_endings"), shows=("Reprendre 22 offres", "Arrêtée")),
     Scene("offers/endings-none", NEW_ORGANISATION, page("provider_endings"), shows=("Aucune",)),
     Scene("offers/endings-other-role", CAMILLE, page("provider_endings"), status=403),
