@@ -129,6 +129,8 @@ SCENES = [
     Scene("offers/list-closed", ENDING, page("provider_offers", "state=closed"), shows=("Archiver",)),
     Scene("offers/list-archived", ENDING, page("provider_offers", "state=archived"), shows=("Sortir",)),
     Scene("offers/archived", ENDING, theirs("Plonge"), shows=("Sortir des archives",)),
+    Scene("offers/withheld", ENDING, theirs("Traiteur"), shows=("Retenue par le portail",)),
+    Scene("offers/list-withheld", ENDING, page("provider_offers", "state=hidden"), shows=("Retenue",)),
     Scene("offers/ended", ENDING, theirs("Employé d’étage"), shows=("Reprise par",)),
     Scene("offers/taken-over", ENDING, theirs("Agente ou agent d’étage"), shows=("Reprise de",)),
     Scene("offers/endings-at-home", ENDING, page("home"), shows=("s’arrêtent bientôt",)),
