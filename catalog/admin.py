@@ -1,12 +1,16 @@
 """The catalogue behind the scenes. What importers write is read here; verbs change the rest."""
 
-from django.contrib import admin
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.db import models
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import path
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 import rulebook
-from catalog import eligibility
+from catalog import eligibility, publishing
 from catalog.models import (
     CatalogueImport,
     CatalogueImportLine,
@@ -36,6 +40,7 @@ from catalog.templatetags.catalog import rich_text
 from rulebook import workdays
 from ui import french
 from ui.admin import ReadOnly, ReadOnlyTable
+from ui.refusals import Refused
 
 
 def _today():
@@ -276,6 +281,17 @@ class ProviderAdmin(admin.ModelAdmin):
         return False
 
 
+class ReasonForm(forms.Form):
+    """Why an offer is withheld, in words for its organisation."""
+
+    reason = forms.CharField(
+        label=_("Pourquoi"),
+        max_length=500,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text=_("L’organisme lit cette phrase. Dites ce qui est faux, et quoi corriger."),
+    )
+
+
 RICH_TEXTS = (
     *("summary", "objectives", "content", "expected_results"),
     *("prerequisites", "admission", "accessibility"),
@@ -318,6 +334,47 @@ class OfferAdmin(ReadOnly, admin.ModelAdmin):
     readonly_fields = ["price", "extra_fees", *map(shaped, RICH_TEXTS), "why_not_open"]
     formfield_overrides = {models.URLField: {"assume_scheme": "https"}}
     date_hierarchy = "updated_at"
+    change_form_template = "catalog/admin/offer.html"
+
+    def get_urls(self):
+        view = self.admin_site.admin_view
+        own = [
+            path("<uuid:pk>/retenir", view(self.withhold), name="catalog_offer_withhold"),
+            path("<uuid:pk>/rendre", view(self.release), name="catalog_offer_release"),
+        ]
+        return own + super().get_urls()
+
+    def withhold(self, request, pk):
+        """Take it off the search, with a reason that its organisation reads."""
+        offer = self._theirs(request, pk)
+        form = ReasonForm(request.POST if request.method == "POST" else None)
+        if form.is_valid():
+            try:
+                reason = form.cleaned_data["reason"]
+                publishing.withhold(offer.pk, by=request.actor, at=timezone.now(), reason=reason)
+            except Refused as refusal:
+                form.add_error("reason", refusal.message)
+            else:
+                messages.success(request, _("L’offre est retenue. L’organisme l’apprend avec votre raison."))
+                return redirect("admin:catalog_offer_change", offer.pk)
+        context = self.admin_site.each_context(request)
+        context |= {"title": _("Retenir cette offre"), "offer": offer, "form": form}
+        status = 422 if form.errors else 200
+        return render(request, "catalog/admin/reason.html", context, status=status)
+
+    def release(self, request, pk):
+        offer = self._theirs(request, pk)
+        if request.method == "POST":
+            publishing.release(offer.pk, by=request.actor, at=timezone.now())
+            messages.success(
+                request, _("L’offre est rendue à l’organisme, qui l’apprend. Elle reste masquée.")
+            )
+        return redirect("admin:catalog_offer_change", offer.pk)
+
+    def _theirs(self, request, pk):
+        if not (request.actor.is_admin and request.user.has_perm("catalog.change_offer")):
+            raise PermissionDenied
+        return get_object_or_404(Offer.objects.defer("search"), pk=pk)
 
     @admin.display(description=_("certification"), ordering="certification_id")
     def certification_code(self, offer):

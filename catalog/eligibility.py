@@ -27,6 +27,7 @@ class Code(StrEnum):
     DRAFT = "draft"
     HIDDEN = "hidden"
     ARCHIVED = "archived"
+    WITHHELD = "withheld"
     PROVIDER_SUSPENDED = "provider_suspended"
     ACTIVITY_UNDECLARED = "activity_undeclared"
     ACTIVITY_LAPSED = "activity_lapsed"
@@ -48,9 +49,15 @@ class Code(StrEnum):
 
 # Its organisation's own choice: nobody needs to be told why.
 OWN_CHOICES = frozenset({Code.DRAFT, Code.HIDDEN, Code.ARCHIVED})
-# What only the organisation as a whole can put right: no field of an offer does.
+# What no field of an offer puts right: the organisation as a whole does, or the administration.
 OF_THE_ORGANISATION = frozenset(
-    {Code.PROVIDER_SUSPENDED, Code.ACTIVITY_UNDECLARED, Code.ACTIVITY_LAPSED, Code.QUALIOPI_MISSING}
+    {
+        Code.WITHHELD,
+        Code.PROVIDER_SUSPENDED,
+        Code.ACTIVITY_UNDECLARED,
+        Code.ACTIVITY_LAPSED,
+        Code.QUALIOPI_MISSING,
+    }
 )
 # The reasons that a register's news can bring: a waiting request is closed for them (docs/decisions.md, 15).
 CERTIFICATION_CODES = frozenset(
@@ -104,6 +111,7 @@ class OfferFacts:
     is_published: bool = True
     is_draft: bool = False
     is_archived: bool = False
+    withheld_for: str = ""
     is_provider_active: bool = True
     has_activity_number: bool = True
     activity_lapsed_on: date | None = None
@@ -119,6 +127,11 @@ def refusals(facts: OfferFacts, *, on: date, rules: Rules) -> list[Reason]:
     reasons = []
     if facts.is_draft:
         reasons.append(Reason(Code.DRAFT, _("L’organisme n’a pas fini d’écrire cette offre.")))
+    elif facts.withheld_for:
+        words = {"why": facts.withheld_for}
+        reasons.append(
+            Reason(Code.WITHHELD, _("L’administration du portail retient cette offre : %(why)s") % words)
+        )
     elif facts.is_archived:
         reasons.append(Reason(Code.ARCHIVED, _("L’organisme a archivé cette offre.")))
     elif not facts.is_published:
@@ -344,6 +357,7 @@ def facts_of_each(offers: Iterable[Offer]) -> dict[UUID, OfferFacts]:
             is_published=offer.is_published,
             is_draft=offer.is_draft,
             is_archived=offer.archived_at is not None,
+            withheld_for=offer.withheld_for,
             has_activity_number=bool(offer.provider.activity_number),
             activity_lapsed_on=offer.provider.activity_lapsed_on,
             activity_lapse=offer.provider.activity_lapse,

@@ -103,7 +103,7 @@ def review(offer: Offer, sessions: Sequence[Session], *, on: date, rules: Rules)
         *_without_session(offer, sessions),
         *_against_the_rules(offer, eligibility.facts_of(offer), on=on, rules=rules),
     ]
-    if offer.certification and not offer.is_draft and not offer.certification.is_active(on=on):
+    if not offer.is_draft and any(remark.code in TO_TAKE_OVER for remark in remarks):
         return remarks  # whatever else could be better, nobody will enrol: it is taken over, or put away
     remarks += [
         *_incomplete(offer),

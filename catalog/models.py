@@ -719,6 +719,12 @@ class Offer(models.Model):
         blank=True,
         help_text=_("Rangée : ni visible, ni dans la liste courante."),
     )
+    withheld_for = models.TextField(
+        _("retenue par l’administration"),
+        blank=True,
+        db_default="",
+        help_text=_("Pourquoi. Vide : l’organisme la montre ou la masque comme il veut."),
+    )
     replaces = models.ForeignKey(
         "self",
         on_delete=models.SET_NULL,
@@ -767,6 +773,10 @@ class Offer(models.Model):
             models.CheckConstraint(
                 condition=models.Q(archived_at__isnull=True) | models.Q(is_published=False, is_draft=False),
                 name="offer_archived_is_neither_published_nor_a_draft",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(withheld_for="") | models.Q(is_published=False),
+                name="offer_withheld_is_never_published",
             ),
             models.UniqueConstraint(
                 fields=["replaces", "certification"],

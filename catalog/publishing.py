@@ -1,4 +1,4 @@
-"""The life of an offer once it is written: shown, hidden, archived; and an admin's word on its organisation.
+"""The life of a written offer: shown, hidden, archived; and an admin's word on it, or on its organisation.
 
 Whether an offer is open does not hang on these alone (catalog.eligibility). Nobody is suspended in
 silence: admissions.measures announces, hears the organisation and tells it, and turns this switch.
@@ -11,15 +11,19 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
+from django.urls import reverse
 from django.utils.translation import gettext as _
 
 import rulebook
 from accounts import journal
+from accounts import listing as people
 from accounts.actors import Actor
 from accounts.permissions import NotAllowed
 from catalog import search
 from catalog.guards import unless_an_import_holds_it
 from catalog.models import Offer, Provider
+from notices import outbox
+from notices.kinds import Kind
 from rulebook import workdays
 from ui.refusals import Refused
 
@@ -122,6 +126,9 @@ def _seen(offers: Collection[Offer], *, at: datetime) -> set[UUID]:
 
 
 def _why_not_published(offer: Offer, _is_seen: bool) -> str:
+    if offer.withheld_for:
+        words = _("L’administration du portail retient cette offre : %(why)s Écrivez-nous quand c’est réglé.")
+        return words % {"why": offer.withheld_for}
     if offer.is_draft:
         return _("Cette offre est un brouillon. Relisez-la avant de la publier.")
     if offer.state == Offer.State.ARCHIVED:
@@ -155,6 +162,70 @@ REFUSALS: Mapping[Verb, Callable[[Offer, bool], str]] = {
     Verb.ARCHIVE: _why_not_archived,
     Verb.UNARCHIVE: _why_not_taken_out,
 }
+
+
+# --- The administration ---------------------------------------------------------------------------
+
+
+@transaction.atomic
+def withhold(offer_id: UUID, *, by: Actor, at: datetime, reason: str) -> Offer:
+    """Take an offer off the search until it is put right: its codes or its words mislead. By an admin.
+
+    Effects: hidden, and its organisation cannot show it; the reason, as a sentence, on its page and in a
+    notice. Dossiers under way go on. Refused: a draft, or no reason.
+    """
+    offer = _lock_for_admin(offer_id, by=by)
+    reason = reason.strip()
+    if not reason:
+        raise Refused(_("Dites pourquoi : l’organisme le lira."), field="reason")
+    if offer.is_draft:
+        raise Refused(_("C’est un brouillon, que personne d’autre ne voit."))
+    if reason[-1] not in ".!?":
+        reason += "."
+    if offer.withheld_for != reason:
+        offer.withheld_for, offer.is_published, offer.updated_at = reason, False, at
+        offer.save(update_fields=["withheld_for", "is_published", "updated_at"])
+        search.reindex([offer.pk])
+        entry = journal.record(by=by, action="withhold", subject=offer, at=at, details={"reason": reason})
+        _tell(offer, Kind.OFFER_WITHHELD, f"withhold:{entry.pk}", at=at)
+    return offer
+
+
+@transaction.atomic
+def release(offer_id: UUID, *, by: Actor, at: datetime) -> Offer:
+    """Let its organisation show the offer again: it stays hidden until then. By an admin."""
+    offer = _lock_for_admin(offer_id, by=by)
+    if offer.withheld_for:
+        offer.withheld_for, offer.updated_at = "", at
+        offer.save(update_fields=["withheld_for", "updated_at"])
+        entry = journal.record(by=by, action="release", subject=offer, at=at)
+        _tell(offer, Kind.OFFER_RELEASED, f"release:{entry.pk}", at=at)
+    return offer
+
+
+def _lock_for_admin(offer_id: UUID, *, by: Actor) -> Offer:
+    if not by.is_admin:
+        raise NotAllowed(_("Seule l’administration peut retenir une offre ou la rendre."))
+    found = Offer.objects.select_related("provider__organisation").defer("search")
+    with unless_an_import_holds_it():
+        return found.select_for_update(of=("self",)).get(pk=offer_id)
+
+
+def _tell(offer: Offer, kind: Kind, event_key: str, *, at: datetime) -> None:
+    organisation = offer.provider.organisation
+    facts = {
+        "organisation_name": organisation.name,
+        "training_title": offer.title,
+        "reason": offer.withheld_for,
+    }
+    readers: list[dict[str, Any]] = [{"user": user} for user in people.people_of(organisation)]
+    if organisation.email:
+        readers.append({"email": organisation.email})
+    link = reverse("provider_offer", args=[offer.pk])
+    letters = [
+        outbox.Letter(kind=kind, event_key=event_key, facts=facts, link=link, **reader) for reader in readers
+    ]
+    outbox.write_many(letters, at=at)
 
 
 # --- An organisation ------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from accounts import journal
 from accounts.actors import Actor
 from catalog import editing
+from catalog.guards import unless_an_import_holds_it
 from catalog.models import Certification, CertificationBlock, Offer, Session, Succession
 from rulebook import workdays
 from ui import french
@@ -96,13 +97,9 @@ def take_over(*, old_code: str, new_code: str, by: Actor, at: datetime, request_
             _("La certification %(new)s ne remplace pas %(old)s au répertoire national.")
             % {"new": new_code, "old": old_code}
         )
-    offers = list(
-        to_take_over(provider.pk, old_code)
-        .select_for_update(of=("self",))
-        .defer("search")
-        .order_by("title", "pk")
-        .prefetch_related("sessions")
-    )
+    found = to_take_over(provider.pk, old_code).select_for_update(of=("self",)).defer("search")
+    with unless_an_import_holds_it():
+        offers = list(found.order_by("title", "pk").prefetch_related("sessions"))
     if not offers:
         raise Refused(_("Vous n’avez plus d’offre à reprendre pour %(code)s.") % {"code": old_code})
     done = Offer.objects.filter(replaces__in=[offer.pk for offer in offers], certification=new)

@@ -29,8 +29,8 @@ log = logging.getLogger(__name__)
 
 LOT = 5_000
 REASONS_TOLD = 5
-# The measure told the organisation itself (admissions.measures).
-TOLD_ELSEWHERE = frozenset({Code.PROVIDER_SUSPENDED})
+# Who decided told the organisation itself (admissions.measures, catalog.publishing).
+TOLD_ELSEWHERE = frozenset({Code.PROVIDER_SUSPENDED, Code.WITHHELD})
 
 
 @dataclass

@@ -59,6 +59,8 @@ class Kind(models.TextChoices):
     MESSAGE_HIDDEN = "message_hidden", _("Message retiré par le portail")
     MESSAGE_KEPT = "message_kept", _("Signalement d’un message examiné")
     CERTIFICATION_ENDING = "certification_ending", _("Certification qui s’arrête bientôt")
+    OFFER_WITHHELD = "offer_withheld", _("Offre retenue par l’administration")
+    OFFER_RELEASED = "offer_released", _("Offre rendue à l’organisme")
     OFFERS_CLOSED = "offers_closed", _("Offres fermées par les règles")
     REMINDER = "reminder", _("Rappel d’un délai")
     RELIEF_EXTENDED = "relief_extended", _("Délai prolongé")

@@ -74,6 +74,8 @@ BUTTONS = {
     Kind.TICKET_CLOSED: _("Lire l’échange"),
     Kind.TICKET_LINK: _("Suivre ma demande"),
     Kind.CERTIFICATION_ENDING: _("Voir les dates et quoi faire"),
+    Kind.OFFER_WITHHELD: _("Ouvrir l’offre"),
+    Kind.OFFER_RELEASED: _("Ouvrir l’offre"),
     Kind.OFFERS_CLOSED: _("Voir ces offres"),
     Kind.JOIN_SENT: _("Suivre ma demande"),
     Kind.JOIN_COMPLETION_ASKED: _("Compléter ma demande"),

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 import rulebook
 from accounts.actors import Actor
 from accounts.models import Membership
-from catalog import eligibility
+from catalog import eligibility, endings
 from catalog.models import Offer, Session
 from dossiers import inbox
 from rulebook import Rules, workdays
@@ -31,6 +31,8 @@ class Shelf:
     hidden: int
     drafts: int
     reasons: list[tuple[str, int]]
+    # Certifications of its offers that end soon, or have ended.
+    endings: int = 0
 
     @property
     def other_hidden(self) -> int:
@@ -66,7 +68,8 @@ def _shelf(actor: Actor, *, at: datetime, rules: Rules) -> Shelf:
     hidden = total["written"] - count
     unseen = own.filter(is_draft=False).exclude(pk__in=shown.values("pk"))
     reasons = _reasons(unseen, at=at, rules=rules) if hidden else []
-    return Shelf(shown=count, hidden=hidden, drafts=total["drafts"], reasons=reasons)
+    ending = endings.count_of(actor.organisation_id, on=today, rules=rules)
+    return Shelf(shown=count, hidden=hidden, drafts=total["drafts"], reasons=reasons, endings=ending)
 
 
 def _reasons(offers, *, at: datetime, rules: Rules) -> list[tuple[str, int]]:

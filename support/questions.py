@@ -837,7 +837,7 @@ QUESTIONS: dict[Subject, tuple[Question, ...]] = {
             _("Une certification s’arrête. Que deviennent mes offres ?"),
             (
                 _(
-                    "Nous vous avertissons {warnings} mois avant. Le lendemain du dernier jour, à minuit, "
+                    "Nous vous avertissons {warnings} mois avant. À la fin du dernier jour, à minuit, "
                     "vos offres quittent la recherche."
                 ),
                 _(

@@ -457,6 +457,8 @@ def _fix_url(offer: Offer, remark: lint.Remark) -> str:
         url = _step_url(offer, remark.step)
     elif remark.code == Code.PROVIDER_SUSPENDED:
         return reverse("provider_standing")
+    elif remark.code == Code.WITHHELD:
+        return reverse("contact")
     else:
         return reverse("help_question", args=[HELP[remark.code]]) if remark.code in HELP else ""
     return f"{url}#id_{remark.field}" if remark.field else url

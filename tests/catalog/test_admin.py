@@ -3,6 +3,7 @@
 import pytest
 from django.apps import apps
 from django.contrib import admin
+from django.contrib.auth.models import Permission
 from django.urls import reverse
 from django.utils import timezone
 
@@ -105,3 +106,41 @@ def test_an_organisation_s_page_leads_to_its_situation(client, superuser):
     page = client.get(reverse("admin:catalog_provider_change", args=[provider.pk])).content.decode()
     assert reverse("admin:admissions_measure_standing", args=[provider.pk]) in page
     assert 'name="state"' not in page
+
+
+def test_an_offer_is_withheld_with_a_reason_and_given_back(client, superuser):
+    offer = OfferFactory(title="Vente")
+    change, withhold, release = (
+        reverse(f"admin:catalog_offer_{name}", args=[offer.pk]) for name in ("change", "withhold", "release")
+    )
+    assert withhold in client.get(change).content.decode()
+    assert "ne pourra pas la montrer" in client.get(withhold).content.decode()
+    assert client.post(withhold, {"reason": ""}).status_code == 422
+    page = client.post(withhold, {"reason": "Le code est faux."}, follow=True).content.decode()
+    assert "L’offre est retenue" in page and release in page
+    offer.refresh_from_db()
+    assert (offer.withheld_for, offer.is_published) == ("Le code est faux.", False)
+    assert client.get(release).status_code == 302
+    offer.refresh_from_db()
+    assert offer.withheld_for, "reading changes nothing"
+    page = client.post(release, follow=True).content.decode()
+    assert "rendue à l’organisme" in page and release not in page
+    draft = OfferFactory(is_draft=True, is_published=False)
+    assert (
+        withhold.replace(str(offer.pk), str(draft.pk))
+        not in client.get(reverse("admin:catalog_offer_change", args=[draft.pk])).content.decode()
+    )
+    answer = client.post(reverse("admin:catalog_offer_withhold", args=[draft.pk]), {"reason": "x"})
+    assert answer.status_code == 422 and "brouillon" in answer.content.decode()
+
+
+def test_only_who_may_change_offers_withholds_them(client):
+    offer = OfferFactory()
+    staff = UserFactory(is_staff=True)
+    staff.user_permissions.set(Permission.objects.filter(codename="view_offer"))
+    client.force_login(staff)
+    for name in ("withhold", "release"):
+        answer = client.post(reverse(f"admin:catalog_offer_{name}", args=[offer.pk]), {"reason": "x"})
+        assert answer.status_code == 403
+    offer.refresh_from_db()
+    assert offer.is_published and not offer.withheld_for

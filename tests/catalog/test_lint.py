@@ -321,3 +321,12 @@ def test_every_field_that_is_pointed_at_stands_on_its_page(rules, offer):
     ):
         assert name in pages[step]
     assert {"starts_on", "ends_on"} <= pages[lint.Step.SESSIONS]
+
+
+def test_of_an_ended_offer_only_the_end_is_said(provider, rules):
+    """Nobody will enrol: what else could be better is no business of anybody's any more."""
+    whole = {"provider": provider, "town": TownFactory(), **FULL, "accessibility": ""}
+    offer = OfferFactory(certification=CertificationFactory(ended=True), **whole)
+    assert [remark.code for remark in said(offer, rules)] == [Code.CERTIFICATION_ENDED]
+    later = OfferFactory(certification=CertificationFactory(effective_on=in_days(3)), **whole)
+    assert [remark.field for remark in said(later, rules)] == ["q", "accessibility"]

@@ -2,6 +2,7 @@
 
 import pytest
 from django.db import IntegrityError, transaction
+from django.urls import reverse
 
 from accounts.actors import SYSTEM, Actor, Role
 from accounts.models import JournalEntry
@@ -9,8 +10,10 @@ from accounts.permissions import NotAllowed
 from catalog import editing, publishing
 from catalog.models import Offer
 from catalog.publishing import Verb
+from notices.models import Notice
 from tests.factories.accounts import HolderFactory, MembershipFactory, UserFactory
 from tests.factories.catalog import OfferFactory
+from tests.factories.dossiers import admin_actor
 from ui.refusals import Refused
 
 pytestmark = pytest.mark.django_db
@@ -131,3 +134,57 @@ def test_many_are_deleted_in_as_many_queries_as_one(provider, by, at, count, dja
     with django_assert_max_num_queries(20):
         gone, kept = editing.delete_each([offer.pk for offer in offers], by=by, at=at)
     assert (len(gone), kept, Offer.objects.count()) == (count, [], 0)
+
+
+# --- Withheld by the administration ---------------------------------------------------------------
+
+
+@pytest.fixture
+def admin():
+    return admin_actor()
+
+
+def test_what_the_administration_withholds_its_organisation_cannot_show(provider, by, at, admin, rules):
+    provider.organisation.email = "bureau@exemple.fr"
+    provider.organisation.save()
+    offer = OfferFactory(provider=provider)
+    publishing.withhold(offer.pk, by=admin, at=at, reason="  Le titre promet un diplôme ")
+    publishing.withhold(offer.pk, by=admin, at=at, reason="Le titre promet un diplôme.")
+    assert not Offer.objects.open_on(rules.day, rules).exists()
+    with pytest.raises(Refused, match="Le titre promet un diplôme"):
+        publishing.publish(offer.pk, by=by, at=at)
+    notices = Notice.objects.filter(kind="offer_withheld").order_by("email")
+    assert {notice.email for notice in notices} == {"bureau@exemple.fr", by.user.email}
+    assert notices[0].facts["reason"] == "Le titre promet un diplôme."
+    publishing.release(offer.pk, by=admin, at=at)
+    publishing.release(offer.pk, by=admin, at=at)
+    assert Offer.objects.get().state == State.SUSPENDED
+    assert publishing.publish(offer.pk, by=by, at=at).state == State.PUBLISHED
+    assert Notice.objects.filter(kind="offer_released").count() == 2
+    actions = JournalEntry.objects.order_by("pk").values_list("action", flat=True)
+    assert list(actions) == ["withhold", "release", "publish"]
+
+
+def test_withholding_is_the_administration_s_and_says_why(provider, by, at, admin):
+    offer = OfferFactory(provider=provider)
+    for verb in (lambda: publishing.withhold(offer.pk, by=by, at=at, reason="x"),
+                 lambda: publishing.release(offer.pk, by=by, at=at)):  # fmt: skip
+        with pytest.raises(NotAllowed):
+            verb()
+    with pytest.raises(Refused, match="Dites pourquoi"):
+        publishing.withhold(offer.pk, by=admin, at=at, reason=" ")
+    draft = offer_in(State.DRAFT, provider, at)
+    with pytest.raises(Refused, match="brouillon"):
+        publishing.withhold(draft.pk, by=admin, at=at, reason="x")
+    with pytest.raises(IntegrityError, match="offer_withheld_is_never"), transaction.atomic():
+        OfferFactory(provider=provider, withheld_for="x")
+
+
+def test_the_page_and_the_list_of_its_organisation_say_why(client, provider, by, at, admin):
+    offer = OfferFactory(provider=provider)
+    publishing.withhold(offer.pk, by=admin, at=at, reason="Le prix est celui d’une heure.")
+    client.force_login(by.user)
+    for page in (reverse("provider_offer", args=[offer.pk]), reverse("provider_offers")):
+        shown = client.get(page).content.decode()
+        assert "Retenue par le portail" in shown and "Le prix est celui d’une heure." in shown
+        assert reverse("provider_offer_publish", args=[offer.pk]) not in shown

@@ -177,8 +177,9 @@ def test_thirty_offers_ask_as_much_as_one(provider, by, at, old, new, count, dja
         count, provider=provider, certification=old, entitled=False, indexed=False, block_codes=["x"]
     )
     # begin and end of the transaction, the organisation; the old one, two links of the chain, the new one;
-    # the offers, their sessions, those that are done; blocks; two writings and the journal
-    with django_assert_num_queries(14):
+    # the offers and their sessions between begin and end of their lock; those that are done; blocks; two
+    # writings and the journal
+    with django_assert_num_queries(16):
         assert len(take_over(old, new, by, at).made) == count
 
 

@@ -68,7 +68,8 @@ def test_dates_offers_and_dossiers_and_no_one_else_s(client, provider, member, o
     assert "RNCP12345" in page and "Encore 100 jours" in page
     assert "2 dossiers, clos s’ils ne sont pas confirmés" in page and "1 dossier, qui continue" in page
     assert "n’annonce pas de remplaçante" in page
-    assert "s’arrête bientôt" in client.get(reverse("provider_offers")).content.decode()
+    for place in ("provider_offers", "home"):
+        assert "s’arrête bientôt" in client.get(reverse(place)).content.decode()
     assert endings.open_dossiers(member, ["RNCP12345"]) == {"RNCP12345": OpenDossiers(waiting=2, kept=1)}
 
 

@@ -475,5 +475,5 @@ def test_home_takes_the_same_queries_for_one_and_for_three(member_of, at, count,
     SessionFactory(offer__provider=first.provider, offer__is_published=False)
     client = member_of(first)
     client.get(reverse("home"))
-    with django_assert_num_queries(12):
+    with django_assert_num_queries(13):
         client.get(reverse("home"))

@@ -79,6 +79,11 @@ def test_open(facts):
     [
         (replace(TRAINING, is_draft=True, is_published=False), Code.DRAFT, "pas fini d’écrire"),
         (replace(TRAINING, is_published=False), Code.HIDDEN, "masqué"),
+        (
+            replace(TRAINING, is_published=False, withheld_for="Le code est faux."),
+            Code.WITHHELD,
+            "code est faux",
+        ),
         (replace(TRAINING, is_published=False, is_archived=True), Code.ARCHIVED, "archivé"),
         (replace(TRAINING, has_activity_number=False), Code.ACTIVITY_UNDECLARED, "déclaration d’activité"),
         (lapsed(DAY, "report_missing"), Code.ACTIVITY_LAPSED, "n’a pas été transmis"),

@@ -654,6 +654,9 @@ def _endings() -> None:
     OfferFactory(provider=provider, certification=later, title="Service en salle", **words)
     old = OfferFactory(provider=provider, certification=ended, title="Employé d’étage", sessions=0, **words)
     OfferFactory(provider=provider, title="Plonge", is_published=False, archived_at=timezone.now(), town=town)
+    OfferFactory(
+        provider=provider, title="Traiteur", is_published=False, withheld_for="Le titre promet un diplôme."
+    )
     at = timezone.now()
     offer = provider.offers.get(title="Commis de cuisine, groupe 1")
     session = SessionFactory(offer=offer, permanent=True)
