@@ -101,5 +101,5 @@ def test_it_costs_the_same_however_much_there_is(at, size, django_assert_num_que
         NoticeFactory(user=holder.user)
         TicketFactory(by=holder_actor(holder))
         JoinRequestFactory(author=holder.user)
-    with django_assert_num_queries(21):
+    with django_assert_num_queries(22):
         exports.everything_of(holder.user, at=at)

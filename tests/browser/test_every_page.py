@@ -124,6 +124,15 @@ def book(request, browser):
         _make_sheets(browser, folder, names)
 
 
+def _is_only_late(complaint: str, shown) -> bool:
+    """Chromium complains of a preloaded font after some seconds; on a busy machine, before it draws with it.
+    Not of a page that never does: then the preload is ours to take away."""
+    if "preloaded using link preload but not used" not in complaint or "/fonts/" not in complaint:
+        return False
+    loaded = "document.fonts.ready.then(fonts => [...fonts].filter(each => each.status === 'loaded').length)"
+    return shown.evaluate(loaded) > 0
+
+
 # Two stages, so that two processes share the work.
 @pytest.mark.parametrize(
     "scene",
@@ -144,6 +153,7 @@ def test_page(scene: Scene, stage, server, seat, book):
     # A refusal answers with the page itself; the browser notes its status. Later, axe itself complains.
     expected = f"status of {scene.status}" if scene.status >= 400 else "status of 4"
     said = [text for kind, text in complaints if kind in {"error", "warning"} and expected not in text]
+    said = [text for text in said if not _is_only_late(text, shown)]
     assert said == [], "\n".join(said)
     _fits(scene, shown)
     if book:

@@ -124,12 +124,13 @@ def test_a_certification_is_replaced(visit, member_of, letters, as_at, end):
         dossier_tasks.close_ended_certifications()
         catalog_tasks.look_at_offers()
         visitor = visit(requested.holder.user)
-        visitor.open("/recherche?q=RNCP31000")
+        visitor.open("/recherche?certification=RNCP31000")
         assert f"/formations/{offer.pk}" in visitor.page.xpath("//a/@href")
         visitor.open(f"/formations/{offer.pk}")
     with as_at(midnight):
-        visitor.open("/recherche?q=RNCP31000")
+        visitor.open("/recherche?certification=RNCP31000")
         assert f"/formations/{offer.pk}" not in visitor.page.xpath("//a/@href")
+        visitor.open("/recherche?q=RNCP31000")
         visitor.must_say("RNCP41000")  # what replaces it is shown instead
         visitor.open(f"/formations/{offer.pk}")
         visitor.must_say("Vous la voyez parce que vous y avez un dossier")

@@ -16,17 +16,21 @@ from accounts.models import HolderProfile, Invitation, LoginSession, Membership,
 from admissions import measures
 from admissions.models import JoinRequest, Measure
 from admissions.states import State
-from catalog import endings, succession
+from catalog import endings, favourites, succession
 from catalog.models import (
     CatalogueImport,
     Certification,
     CertificationBlock,
+    CertificationOutcome,
+    CertificationStatement,
     ImportRefusal,
     ImportRun,
     Offer,
     Session,
     Succession,
+    SynonymGroup,
     Town,
+    Visibility,
 )
 from dossiers import (
     bulk,
@@ -57,6 +61,7 @@ from tests.factories.catalog import (
     OfferFactory,
     ProviderFactory,
     SessionFactory,
+    TermFactory,
     in_days,
 )
 from tests.factories.dossiers import (
@@ -719,6 +724,21 @@ def _rarities() -> None:
         certification=certification, code=f"{certification.code}BC01", title="Concevoir une application"
     )
     Succession.objects.create(old_code=certification.code, new_code="RNCP99998")
+    CertificationOutcome.objects.create(
+        certification=certification, year=2024, certified=212, employed_percent=81, in_the_job_percent=64
+    )
+    CertificationStatement.objects.create(
+        certification=certification,
+        source="kit",
+        digest="5c629db77ece" * 5 + "0000",
+        facts={"titles": ["Développeur web"], "rome_codes": ["M1805"], "formacodes": []},
+        imported_at=at,
+    )
+    SynonymGroup.objects.create(key="cdt", names=["Conduite de travaux", "CDT"])
+    TermFactory(names=["Conducteur de travaux"])
+    offer = Offer.objects.filter(is_published=True).order_by("title", "pk")[0]
+    Visibility.objects.get_or_create(offer=offer, defaults={"is_open": True, "since": timezone.localdate(at)})
+    favourites.keep(offer, user=UserFactory(), at=at)
     Group.objects.create(name="Guichet des litiges")
     run = ImportRun.objects.create(
         kind=ImportRun.Kind.CERTIFICATIONS,
