@@ -46,6 +46,8 @@ def clerk(requests, sit_down):
 
 def beside(sitter, name):
     sitter.page.locator("#panneau h2", has_text=name).wait_for()
+    # The focus follows a moment later: what is typed before that goes nowhere.
+    sitter.page.wait_for_function("() => document.activeElement.matches('#panneau h2')")
 
 
 def focus_comes_to(page, words):
