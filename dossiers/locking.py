@@ -21,6 +21,8 @@ from dossiers.models import Dossier, Past
 from ui import prepared
 
 LONG = (TextField, BinaryField, SearchVectorField, PointField)
+JUDGED = {"withheld_for"}
+"""Texts that every verb looks at; they are short."""
 # In the order of the joins: its name, its table, what its key is; the last two may be missing.
 AROUND: tuple[tuple[str, type[Model], str], ...] = (
     ("dossier", Dossier, ""),
@@ -36,7 +38,8 @@ AROUND: tuple[tuple[str, type[Model], str], ...] = (
 
 def _read(model: type[Model]) -> list[Field]:
     """What is read of a table: of a dossier all, of the others what is short."""
-    return [each for each in model._meta.concrete_fields if model is Dossier or not isinstance(each, LONG)]
+    fields = model._meta.concrete_fields
+    return [f for f in fields if model is Dossier or f.name in JUDGED or not isinstance(f, LONG)]
 
 
 def _columns(name: str, model: type[Model]) -> str:
