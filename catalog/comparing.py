@@ -8,7 +8,6 @@ from uuid import UUID
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from accounts.actors import Actor
 from catalog import search
 from catalog.models import Offer
 from catalog.texts import plain
@@ -31,10 +30,13 @@ class Line:
         return len(set(self.cells)) > 1
 
 
-def found(ids: Sequence[UUID], actor: Actor, *, on: date, rules: Rules) -> list[Offer]:
-    """Those of these offers that this actor may see, in the order asked, MOST at most. One query."""
-    visible = Offer.objects.visible_to(actor, on=on, rules=rules).filter(pk__in=ids)
-    offers = visible.annotate(next_start=search.next_start(on, rules))
+def found(ids: Sequence[UUID], *, on: date, rules: Rules) -> list[Offer]:
+    """Those of these offers that are open, in the order asked, MOST at most. One query.
+
+    Who may see one that is closed may not enrol in it either: it is not compared.
+    """
+    shown = Offer.objects.open_on(on, rules).filter(pk__in=ids)
+    offers = shown.annotate(next_start=search.next_start(on, rules))
     offers = offers.select_related("provider__organisation", "certification").defer("search")
     by_id = {offer.pk: offer for offer in offers.order_by("pk")}
     return [by_id[pk] for pk in dict.fromkeys(ids) if pk in by_id][:MOST]
@@ -66,7 +68,7 @@ def _told(offer: Offer) -> dict[str, str]:
             ngettext("%d bloc de compétences", "%d blocs de compétences", len(offer.block_codes))
             % len(offer.block_codes)
             if offer.block_codes
-            else _("Entière")
+            else (_("Entière") if certification else "–")
         ),
         _("Modalité"): str(offer.get_mode_display()),
         _("Lieu"): offer.town_name or (_("À distance") if offer.mode == "distance" else _("Non précisé")),

@@ -18,7 +18,7 @@ import rulebook
 from accounts import journal
 from accounts.actors import Actor
 from catalog import eligibility, lint, promises, search
-from catalog.guards import NotReady, check_member, unless_an_import_holds_it
+from catalog.guards import NotReady, by_title, check_member, unless_an_import_holds_it
 from catalog.models import Certification, Offer, Provider, Session
 from rulebook import workdays
 from ui import french
@@ -95,6 +95,10 @@ def duplicate(offer_id: UUID, *, by: Actor, at: datetime, request_id: UUID) -> O
     provider = lock_provider(by)
     source = Offer.objects.defer("search").get(pk=offer_id)
     check_member(source.provider_id, by=by)
+    if source.withheld_for:
+        raise Refused(
+            _("L’administration du portail retient cette offre : elle ne se copie pas avant d’être rendue.")
+        )
     if known := _of_request(provider, request_id):
         return known
     copy = _add_draft(
@@ -147,7 +151,8 @@ def publish_each(
     found = Offer.objects.select_related("provider__organisation", "certification").defer("search")
     with unless_an_import_holds_it():
         locked = found.filter(pk__in=ids).select_for_update(of=("self",))
-        offers = list(locked.order_by("title", "pk").prefetch_related("sessions"))
+        # Locked by key, as everybody does; told by title.
+        offers = sorted(locked.order_by("pk").prefetch_related("sessions"), key=by_title)
     for offer in offers:
         check_member(offer.provider_id, by=by)
     facts = eligibility.facts_of_each(offers)
@@ -187,7 +192,7 @@ def delete_each(
     """The same for many at once: those that are gone, and those that stay, each with why. Seven queries."""
     with unless_an_import_holds_it():
         found = Offer.objects.filter(pk__in=ids).select_for_update(of=("self",)).defer("search", "content")
-        offers = list(found.order_by("title", "pk"))
+        offers = sorted(found.order_by("pk"), key=by_title)
     for offer in offers:
         check_member(offer.provider_id, by=by)
     held = promises.offers_held([offer.pk for offer in offers])
@@ -210,6 +215,8 @@ def delete_each(
 
 
 def _why_kept(offer: Offer, *, has_dossiers: bool) -> str:
+    if offer.withheld_for:
+        return _("L’administration du portail retient cette offre : elle ne se supprime pas.")
     if has_dossiers:
         return _("Des personnes ont un dossier sur cette offre : elle ne disparaît pas. Archivez-la.")
     if offer.state == Offer.State.PUBLISHED:

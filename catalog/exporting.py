@@ -72,7 +72,7 @@ class _Parts(BytesIO):
 
 def _trainings(provider: Provider, told: Exported) -> Iterator[etree._Element]:
     offers = (
-        Offer.objects.filter(provider=provider, is_draft=False, archived_at=None)
+        Offer.objects.filter(provider=provider, is_draft=False, archived_at=None, withheld_for="")
         .select_related("provider__organisation", "town")
         .prefetch_related("sessions")
         .defer("search")

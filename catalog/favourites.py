@@ -1,4 +1,4 @@
-"""The offers that people keep to look at again. Private: no count, no organisation ever sees them."""
+"""The offers that people keep to look at again. No count of them, no organisation ever sees them."""
 
 from collections.abc import Collection
 from datetime import datetime

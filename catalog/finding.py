@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from difflib import SequenceMatcher
 
-from django.db import connection
+from django.db import connections, router
 
 from catalog import words
 from catalog.models import Certification
@@ -143,7 +143,7 @@ def _nearest(typed: set[str]) -> dict[str, tuple[str, ...]]:
     candidates = sorted(word for word in typed if len(word) >= TYPO_MIN_LETTERS and word.isalpha())
     if not candidates:
         return {}
-    with connection.cursor() as cursor:
+    with connections[router.db_for_read(Certification)].cursor() as cursor:
         cursor.execute(
             """
             SELECT typed.word, nearest.keys
@@ -348,7 +348,7 @@ def _number(one: Found) -> int:
 
 
 def _rows(statement: str, params: dict) -> list[Found]:
-    with connection.cursor() as cursor:
+    with connections[router.db_for_read(Certification)].cursor() as cursor:
         cursor.execute(statement, params)
         return [
             Found(code=code, title=title, status=status, level=level, kind=kind, score=float(score))
@@ -368,7 +368,7 @@ def successors(codes: Sequence[str], *, on: date) -> dict[str, tuple[str, ...]]:
     """code → what replaces it, followed to those that are active; to the last ones when none is."""
     if not codes:
         return {}
-    with connection.cursor() as cursor:
+    with connections[router.db_for_read(Certification)].cursor() as cursor:
         cursor.execute(
             f"""
             WITH RECURSIVE line (old, new, depth) AS (

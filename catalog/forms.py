@@ -193,6 +193,7 @@ class SearchForm(forms.Form):
             "kinds": (_now("Cherchez toutes les natures"), ("kind",)),
             "levels": (_now("Cherchez tous les niveaux"), ("level",)),
             "price_max_cents": (_now("Cherchez à tous les prix"), ("price_max",)),
+            "certification": (_now("Cherchez toutes les certifications"), ("certification",)),
         }
         return [(fields[name][0], count, self._without(*fields[name][1])) for name, count in counts.items()]
 
@@ -206,8 +207,11 @@ class SearchForm(forms.Form):
     def address_of(self, group: Group) -> str:
         """Where all the offers of a group are listed, with the same filters."""
         data = self._data()
-        # Its words have found the group; those of its offers are not looked at again.
-        data.pop("q", None)
+        if group.key.by_own_words:
+            data["sort"] = Sort.PRICE  # a list: gathered again, they would lead here again
+        else:
+            # Its words have found the group; those of its offers are not looked at again.
+            data.pop("q", None)
         if group.key.certification:
             data["certification"] = group.key.certification
         else:

@@ -28,23 +28,31 @@ SHOWN = 2
 """Offers of a group on the page, each of another organisation: a row of the grid."""
 OWN_WORDS_MAX = 2_000
 
-# What people call the actions that no register names, folded: all their words must be among these.
+# What people call the actions that no register names, folded: one of its own words, and no other word than
+# these and those that go with them.
 KIND_WORDS = {
-    Offer.Kind.SKILLS_REVIEW: "bilan competence competences",
-    Offer.Kind.VAE: "vae valider validation acquis experience accompagnement",
-    Offer.Kind.BUSINESS_CREATION: "creer creation reprendre reprise entreprise accompagnement",
-    Offer.Kind.LICENCE_LIGHT: "permis conduire conduite a a1 a2 b b1 moto voiture auto ecole",
-    Offer.Kind.LICENCE_HEAVY: "permis conduire poids lourd lourds c ce c1 c1e d de d1 vehicules",
-    Offer.Kind.VOLUNTEER_TRAINING: "benevole benevoles volontaire formation",
+    kind: (frozenset(its_own.split()), frozenset(besides.split()))
+    for kind, its_own, besides in (
+        (Offer.Kind.SKILLS_REVIEW, "bilan", "competence competences"),
+        (Offer.Kind.VAE, "vae", "validation valider acquis experience accompagnement"),
+        (Offer.Kind.BUSINESS_CREATION, "creer creation reprendre reprise", "entreprise accompagnement"),
+        (Offer.Kind.LICENCE_LIGHT, "permis", "conduire a a1 a2 b b1 moto voiture auto ecole"),
+        (Offer.Kind.LICENCE_HEAVY, "permis", "conduire poids lourd lourds c ce c1 c1e d de d1"),
+        (Offer.Kind.VOLUNTEER_TRAINING, "benevole benevoles", "formation"),
+    )
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """What a group is of: a certification, or a kind that no certification names."""
+    """What a group is of: a certification, or a kind that no certification names.
+
+    `by_own_words`: only words of some of its offers answer (an organisation's name), so it holds no other.
+    """
 
     certification: str = ""
     kind: str = ""
+    by_own_words: bool = False
 
 
 @dataclass(slots=True)
@@ -70,11 +78,13 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Groups:
-    """One page of groups. `total`: how many groups there are, OTHERS_MAX and CERTIFICATIONS_MAX at most."""
+    """One page of groups. `is_capped`: more certifications answer than CERTIFICATIONS_MAX, or more than
+    OTHERS_MAX by the words of their offers alone."""
 
     page: Page
     groups: list[Group]
     earliest_start: date
+    is_capped: bool
 
     @property
     def total(self) -> int:
@@ -88,21 +98,22 @@ def is_asked(query: SearchQuery) -> bool:
 
 def find(query: SearchQuery, *, on: date, rules: Rules, page: int | str = 1) -> Groups:
     """The page of groups that answers. A page out of range gives the nearest one."""
-    keys = _keys(query, on=on, rules=rules)
+    keys, is_capped = _keys(query, on=on, rules=rules)
     found = Paginator(keys, PAGE_SIZE).get_page(page)
     return Groups(
         found,
         _groups(list(found), query, on=on, rules=rules),
         workdays.earliest_start(on, rules.earliest_start_days),
+        is_capped,
     )
 
 
 # --- Which groups, in which order -----------------------------------------------------------------
 
 
-def _keys(query: SearchQuery, *, on: date, rules: Rules) -> list[Key]:
-    """Kinds that bear the very name asked for; certifications as their words answer; then what only the
-    words of an offer or of its organisation say, the most offered first."""
+def _keys(query: SearchQuery, *, on: date, rules: Rules) -> tuple[list[Key], bool]:
+    """(the groups, whether there are more). Kinds that bear the very name asked for; certifications as their
+    words answer; then what only the words of an offer or of its organisation say, the most offered first."""
     filtered = search.matching(replace(query, text=""), on=on, rules=rules)
     kinds = [
         Key(kind=kind)
@@ -111,17 +122,23 @@ def _keys(query: SearchQuery, *, on: date, rules: Rules) -> list[Key]:
     ]
     named = [
         found.code
-        for found in finding.find_certifications(query.text, on=on, limit=CERTIFICATIONS_MAX)
+        for found in finding.find_certifications(query.text, on=on, limit=finding.CANDIDATES_MAX)
         if found.status != "ended"
     ]
     taught = _taught(named, filtered)
     certified = [Key(certification=code) for code in named if code in taught]
-    return kinds + certified + _others(query, named, kinds, on=on, rules=rules)
+    others = _others(query, named, kinds, on=on, rules=rules)
+    is_capped = len(certified) > CERTIFICATIONS_MAX or len(others) > OTHERS_MAX
+    return kinds + certified[:CERTIFICATIONS_MAX] + others[:OTHERS_MAX], is_capped
 
 
 def _kinds_named(text: str) -> list[str]:
     asked = set(words.significant(words.fold(text)))
-    return [kind for kind, said in KIND_WORDS.items() if asked and asked <= set(said.split())]
+    return [
+        kind
+        for kind, (its_own, besides) in KIND_WORDS.items()
+        if asked & its_own and asked <= its_own | besides
+    ]
 
 
 def _taught(codes: Sequence[str], filtered: OfferQuerySet) -> set[str]:
@@ -136,12 +153,14 @@ def _others(
     query: SearchQuery, named: Sequence[str], kinds: Sequence[Key], *, on: date, rules: Rules
 ) -> list[Key]:
     seen = Q(certification__in=named) | Q(certification=None, kind__in=[key.kind for key in kinds])
-    own = search.matching(query, on=on, rules=rules).exclude(seen).values("pk")[:OWN_WORDS_MAX]
+    own = search.matching(query, on=on, rules=rules).exclude(seen).order_by("pk").values("pk")[:OWN_WORDS_MAX]
     rows = Offer.objects.filter(pk__in=own).values("certification_id", "kind")
-    counted = rows.annotate(offers=Count("pk")).order_by("-offers", "certification_id", "kind")[:OTHERS_MAX]
+    counted = rows.annotate(offers=Count("pk")).order_by("-offers", "certification_id", "kind")
     return [
-        Key(certification=row["certification_id"]) if row["certification_id"] else Key(kind=row["kind"])
-        for row in counted
+        Key(row["certification_id"], by_own_words=True)
+        if row["certification_id"]
+        else Key(kind=row["kind"], by_own_words=True)
+        for row in counted[: OTHERS_MAX + 1]
     ]
 
 
@@ -174,8 +193,9 @@ def _groups(keys: Sequence[Key], query: SearchQuery, *, on: date, rules: Rules) 
     if not keys:
         return []
     codes = [key.certification for key in keys if key.certification]
-    kinds = [key.kind for key in keys if key.kind]
-    wanted = Q(certification__in=codes) | Q(certification=None, kind__in=kinds)
+    wanted = _of([key for key in keys if not key.by_own_words])
+    if own := [key for key in keys if key.by_own_words]:
+        wanted |= _of(own) & Q(search=search.text_query(query.text))
     offers = search.matching(replace(query, text=""), on=on, rules=rules).filter(wanted)
     far = Distance("point", query.town.point) if query.town else search.NOWHERE
     statement, values = (
@@ -191,7 +211,7 @@ def _groups(keys: Sequence[Key], query: SearchQuery, *, on: date, rules: Rules) 
     )
     with connections[router.db_for_read(Offer)].cursor() as cursor:
         cursor.execute(_SUMMARY.replace("{found}", found), [*values, SHOWN])
-        rows = {Key(code, kind): rest for code, kind, *rest in cursor.fetchall()}
+        rows = {(code, kind): rest for code, kind, *rest in cursor.fetchall()}
     ids = [pk for *_counts, shown in rows.values() for pk in shown]
     cards = search.cards(Offer.objects.filter(pk__in=ids), query, on=on, rules=rules)
     by_id = {offer.pk: offer for offer in cards}
@@ -200,9 +220,15 @@ def _groups(keys: Sequence[Key], query: SearchQuery, *, on: date, rules: Rules) 
         Group(
             key,
             titles.get(key.certification),
-            *rows[key][:4],
-            offers=[by_id[pk] for pk in rows[key][4] if pk in by_id],
+            *rows[key.certification, key.kind][:4],
+            offers=[by_id[pk] for pk in rows[key.certification, key.kind][4] if pk in by_id],
         )
         for key in keys
-        if key in rows
+        if (key.certification, key.kind) in rows
     ]
+
+
+def _of(keys: Sequence[Key]) -> Q:
+    codes = [key.certification for key in keys if key.certification]
+    kinds = [key.kind for key in keys if key.kind]
+    return Q(certification__in=codes) | Q(certification=None, kind__in=kinds)

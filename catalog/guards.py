@@ -7,11 +7,16 @@ from uuid import UUID
 
 from django.db import OperationalError, transaction
 from django.utils.translation import gettext as _
-from psycopg.errors import LockNotAvailable
+from psycopg.errors import DeadlockDetected, LockNotAvailable
 
 from accounts.actors import Actor
 from accounts.permissions import NotAllowed
 from ui.refusals import Refused
+
+
+def by_title(offer: Any) -> tuple[str, UUID]:
+    """The order in which people are told of several offers."""
+    return offer.title, offer.pk
 
 
 class NotReady(Refused):
@@ -30,11 +35,12 @@ def check_member(provider_id: UUID | None, *, by: Actor) -> None:
 
 @contextmanager
 def unless_an_import_holds_it() -> Iterator[None]:
-    """Around taking a lock. Refused: an import of the catalogue holds it longer than one can wait."""
+    """Around taking locks. Refused: an import of the catalogue holds one longer than one can wait, or waits
+    for one of ours."""
     try:
         with transaction.atomic():
             yield
     except OperationalError as error:
-        if isinstance(error.__cause__, LockNotAvailable):
+        if isinstance(error.__cause__, LockNotAvailable | DeadlockDetected):
             raise Refused(_("Votre catalogue est en cours d’import. Réessayez dans un instant.")) from error
         raise

@@ -876,7 +876,7 @@ class EndWarning(models.Model):
 
 
 class Favourite(models.Model):
-    """An offer that somebody keeps to look at again; nobody else knows."""
+    """An offer that somebody keeps to look at again; no organisation knows."""
 
     user = models.ForeignKey(
         "accounts.User", on_delete=models.CASCADE, related_name="favourites", verbose_name=_("personne")

@@ -283,18 +283,19 @@ def nearest_words(keys: Collection[str]) -> dict[str, str]:
 
 
 def _wider(query: SearchQuery, *, on: date, rules: Rules) -> dict[str, int]:
-    """What each filter costs: field of SearchQuery → offers found without it. At most five counts."""
+    """What each filter costs: field of SearchQuery → offers found without it. At most six counts."""
     nothing: dict[str, object] = {
         "town": None,
         "modes": (),
         "kinds": (),
         "levels": (),
         "price_max_cents": None,
+        "certification": "",
     }
     counts = {
         name: capped_count(matching(replace(query, **{name: empty}), on=on, rules=rules))
         for name, empty in nothing.items()
-        if getattr(query, name) not in (None, (), [])
+        if getattr(query, name) not in (None, (), [], "")
     }
     return {name: count for name, count in counts.items() if count}
 

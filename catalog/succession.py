@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from accounts import journal
 from accounts.actors import Actor
 from catalog import editing
-from catalog.guards import unless_an_import_holds_it
+from catalog.guards import by_title, unless_an_import_holds_it
 from catalog.models import Certification, CertificationBlock, Offer, Session, Succession
 from rulebook import workdays
 from ui import french
@@ -77,7 +77,11 @@ def _is_registered(certification: Certification, *, on: date) -> bool:
 def to_take_over(organisation_id: UUID, old_code: str):
     """The offers of an organisation that the button is about: all but drafts and those that are put away."""
     return Offer.objects.filter(
-        provider_id=organisation_id, certification_id=old_code, is_draft=False, archived_at__isnull=True
+        provider_id=organisation_id,
+        certification_id=old_code,
+        is_draft=False,
+        archived_at__isnull=True,
+        withheld_for="",
     )
 
 
@@ -99,7 +103,8 @@ def take_over(*, old_code: str, new_code: str, by: Actor, at: datetime, request_
         )
     found = to_take_over(provider.pk, old_code).select_for_update(of=("self",)).defer("search")
     with unless_an_import_holds_it():
-        offers = list(found.order_by("title", "pk").prefetch_related("sessions"))
+        # Locked by key, as everybody does; told by title.
+        offers = sorted(found.order_by("pk").prefetch_related("sessions"), key=by_title)
     if not offers:
         raise Refused(_("Vous n’avez plus d’offre à reprendre pour %(code)s.") % {"code": old_code})
     done = Offer.objects.filter(replaces__in=[offer.pk for offer in offers], certification=new)

@@ -24,8 +24,13 @@ from rulebook import Rules, workdays
 from ui import french
 from ui.refusals import Refused
 
-# An organisation may hide an offer from newcomers, or be suspended: what is confirmed goes on all the same.
-ONLY_FOR_NEWCOMERS = frozenset({*eligibility.OWN_CHOICES, eligibility.Code.PROVIDER_SUSPENDED})
+# An organisation may hide an offer from newcomers or be suspended, an offer be withheld, a number be unknown
+# to us: what is confirmed goes on all the same.
+ONLY_FOR_NEWCOMERS = eligibility.OWN_CHOICES | {
+    eligibility.Code.PROVIDER_SUSPENDED,
+    eligibility.Code.WITHHELD,
+    eligibility.Code.ACTIVITY_UNDECLARED,
+}
 
 
 def postpone(

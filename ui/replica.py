@@ -14,6 +14,8 @@ from django.db import connection
 
 ALIAS = "replica"
 APPS = frozenset({"catalog"})
+OWN = frozenset({"favourite"})
+"""What a person has just written themselves is read where it was written."""
 _is_reading = ContextVar("is_reading_from_the_replica", default=False)
 
 
@@ -35,7 +37,8 @@ class Router:
     """In the settings only when there is a replica."""
 
     def db_for_read(self, model: Any, **hints: Any) -> str | None:
-        if _is_reading.get() and model._meta.app_label in APPS and not connection.in_atomic_block:
+        is_shown = model._meta.app_label in APPS and model._meta.model_name not in OWN
+        if _is_reading.get() and is_shown and not connection.in_atomic_block:
             return ALIAS
         return "default"
 

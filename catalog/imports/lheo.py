@@ -4,6 +4,7 @@ It says more than the portal keeps (domains, publics, funders) and asks less: a 
 of a session may be missing. What an offer of the portal cannot do without is refused where it is missing.
 """
 
+import re
 from collections.abc import Iterator
 
 from django.utils.translation import gettext as _
@@ -117,7 +118,7 @@ class Training(edof.Training):
         for name, register in (("code-RNCP", "RNCP"), ("code-RS", "RS")):
             for element in self.element.findall(f"{tag('certification')}/{tag(name)}"):
                 written = values.line(element.text).upper().removeprefix(register).strip()
-                if written.isdecimal():
+                if re.fullmatch(r"\d{1,6}", written, re.ASCII):
                     codes.setdefault(f"{register}{int(written)}", line_of(element))
                 elif written:
                     self.faults.append(
@@ -196,7 +197,8 @@ class ActionReader(edof.ActionReader):
         if number := number_of(element):
             return number
         period = child_of(element, "periode")
-        return "-".join(filter(None, (text_of(period, name).strip() for name in ("debut", "fin")))) or "1"
+        days = (text_of(period, name).strip() for name in ("debut", "fin"))
+        return "-".join(day for day in days if re.fullmatch(r"\d{8}", day, re.ASCII)) or "1"
 
 
 def _extra_of(element) -> str:

@@ -29,7 +29,7 @@ def compare(request: HttpRequest) -> HttpResponse:
     """`?offre=…&offre=…`: an address that can be sent to somebody. What is not an offer's id is ignored."""
     today = workdays.paris_day(timezone.now())
     asked = list(dict.fromkeys(filter(None, map(_id, request.GET.getlist("offre")[:50]))))
-    offers = comparing.found(asked, request.actor, on=today, rules=rulebook.on(today))
+    offers = comparing.found(asked, on=today, rules=rulebook.on(today))
     differ, same = comparing.compare(offers)
     context = {
         "offers": [(offer, _without(offers, offer)) for offer in offers],
@@ -68,7 +68,7 @@ def kept(request: HttpRequest) -> HttpResponse:
     }
     is_open = set(Offer.objects.open_on(today, rules).filter(pk__in=ids).values_list("pk", flat=True))
     context = {
-        "offers": [(shown[pk], pk in is_open) for pk in ids],
+        "offers": [(shown[pk], pk in is_open) for pk in ids if pk in shown],
         "open_count": len(is_open),
         "most": comparing.MOST,
         "breadcrumbs": [(_("Mes favoris"), None)],

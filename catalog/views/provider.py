@@ -96,8 +96,10 @@ def bulk(request: HttpRequest) -> HttpResponse:
     form = BulkForm(request.POST)
     wanted = OwnOffersForm(request.POST)
     back = _list_again(wanted)
-    if not form.is_valid():
-        messages.error(request, next(iter(form.errors.values()))[0])
+    # « Every one of this list » is nothing without the list that they saw.
+    wrong = form if not form.is_valid() else wanted if form.cleaned_data["every"] else None
+    if wrong is not None and not wrong.is_valid():
+        messages.error(request, next(iter(wrong.errors.values()))[0])
         return redirect(back)
     action = form.cleaned_data["action"]
     chosen = _chosen(request, form, wanted)
@@ -119,8 +121,8 @@ def _chosen(request: HttpRequest, form: BulkForm, wanted: OwnOffersForm) -> list
         request.actor.organisation_id,
         on=today,
         rules=rulebook.on(today),
-        text=wanted.cleaned_data["q"] if wanted.is_valid() else "",
-        shown=wanted.cleaned_data["state"] if wanted.is_valid() else "",
+        text=wanted.cleaned_data["q"],
+        shown=wanted.cleaned_data["state"],
     )
     return list(found[:EVERY_MAX])
 

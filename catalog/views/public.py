@@ -12,7 +12,7 @@ from catalog import eligibility, favourites, grouping, listing
 from catalog.forms import SearchForm
 from catalog.grouping import Groups
 from catalog.models import Offer
-from catalog.search import Results, find_towns
+from catalog.search import Results, Sort, find_towns
 from catalog.search import search as find_offers
 from rulebook import workdays
 from ui.htmx import page_or_fragment
@@ -36,6 +36,8 @@ def search(request):
             results = find_offers(form.query, on=today, rules=rules, page=page)
         suggestion = getattr(results, "suggestion", "")
         context |= {
+            "is_grouped": isinstance(results, Groups),
+            "list_url": form.address_with(sort=Sort.PRICE),
             "groups": [(group, form.address_of(group)) for group in getattr(results, "groups", ())],
             "results": results,
             "chips": form.chips(),

@@ -21,6 +21,8 @@ from rulebook import workdays
 PART = 5_000
 """Offers of one transaction: each is whole, with its sessions and its index, or not there."""
 MARK = "DEMO-"
+INVENTED = " (démonstration)"
+"""How the name of an entitlement ends that no register knows: it goes with the offers."""
 PARTNERS = 12
 """Organisations that teach a certification whose register names nobody who may."""
 
@@ -72,7 +74,7 @@ _TOWNS = """
     ANALYZE demo_town"""
 _ENTITLE = f"""
     INSERT INTO catalog_habilitation (certification_id, siret, name, role, is_active, active_from)
-    SELECT c.code, partner.siret, partner.name, %(role)s, true, NULL
+    SELECT c.code, partner.siret, left(partner.name, 235) || '{INVENTED}', %(role)s, true, NULL
     FROM catalog_certification c
     CROSS JOIN LATERAL (
         SELECT o.siret, o.name
@@ -205,4 +207,6 @@ def remove() -> int:
     )
     ids = list(unused.values_list("pk", flat=True))
     Session.objects.filter(offer__in=ids).delete()
-    return Offer.objects.filter(pk__in=ids).delete()[0]
+    Offer.objects.filter(pk__in=ids).delete()
+    Habilitation.objects.filter(name__endswith=INVENTED).delete()
+    return len(ids)

@@ -3,10 +3,10 @@
 import pytest
 from django.urls import reverse
 
-from accounts.actors import SYSTEM
 from catalog import comparing, favourites
 from catalog.models import Favourite
 from tests.factories.catalog import CertificationFactory, OfferFactory, SessionFactory, in_days, today
+from tests.factories.rights import CreditFactory
 from ui.refusals import Refused
 
 pytestmark = pytest.mark.django_db
@@ -37,7 +37,7 @@ def page(client, *offers):
 
 
 def test_what_differs_comes_first_and_what_is_the_same_is_said_once(two, rules):
-    found = comparing.found([offer.pk for offer in two], SYSTEM, on=today(), rules=rules)
+    found = comparing.found([offer.pk for offer in two], on=today(), rules=rules)
     differ, same = comparing.compare(found)
     assert "Modalité" in [line.name for line in differ]
     assert [line.cells for line in differ if line.name == "Durée"] == [("100 heures", "80 heures")]
@@ -89,6 +89,22 @@ def test_nothing_asked_says_how_to_choose(client):
 
 def test_a_holder_sees_what_each_would_cost_them(two, holder_client):
     assert "Ce que vous payez" in page(holder_client, *two)
+
+
+def test_what_a_holder_pays_counts_the_extra_fees(two, holder_client, holder):
+    CreditFactory(holder=holder, amount=500_000)
+    near, far = two
+    far.extra_fees_cents = 30_000
+    far.save()
+    shown = page(holder_client, near, far)
+    assert "frais annexes compris" in shown
+
+
+def test_what_is_closed_or_still_a_draft_is_not_compared_even_by_its_organisation(two, member_client):
+    near, far = two
+    near.is_published = False
+    near.save()
+    assert "Comptabilité à Lyon" not in page(member_client, near, far)
 
 
 def test_more_offers_ask_no_more_queries(client, django_assert_num_queries, django_assert_max_num_queries):

@@ -115,6 +115,44 @@ def test_a_word_that_only_an_organisation_bears_still_finds_its_offers(find):
     assert [group.key.certification for group in found.groups] == [offer.certification_id]
 
 
+def test_an_organisation_that_is_asked_for_by_name_is_not_hidden_by_cheaper_ones(find, client):
+    """The certification that its offers prepare is not what was asked: its other organisations stay away."""
+    certification = CertificationFactory(title="Charpentier")
+    dear = OfferFactory(
+        certification=certification,
+        provider__organisation__name="Compagnons du Devoir",
+        price_cents=900_000,
+    )
+    for _number in range(4):
+        OfferFactory(certification=certification, price_cents=1_000)
+    [group] = find("compagnons").groups
+    assert (names(group), group.offers_count) == ([dear.provider.organisation.name], 1)
+    # All of them by the certification's own name; and the list keeps the words.
+    assert find("charpentier").groups[0].offers_count == 5
+    listed = {"q": "compagnons", "certification": certification.code, "sort": "price"}
+    assert "1 formation" in client.get(reverse("search"), listed).content.decode()
+
+
+def test_what_is_taught_here_is_not_cut_by_what_is_not(find, monkeypatch):
+    """A word of many certifications: those without an offer under the filters take no place."""
+    monkeypatch.setattr(grouping, "CERTIFICATIONS_MAX", 2)
+    for number in range(5):
+        CertificationFactory(title=f"Vendeur {number}")
+    certified("Vendeur de produits frais en magasin")
+    found = find("vendeur")
+    assert (titles(found), found.is_capped) == (["Vendeur de produits frais en magasin"], False)
+    for number in range(3):
+        certified(f"Vendeur à domicile {number}")
+    found = find("vendeur")
+    assert (found.total, found.is_capped) == (2, True)
+
+
+@pytest.mark.parametrize("text", ["formation", "accompagnement", "A2", "école", "entreprise"])
+def test_a_word_of_many_things_is_no_kind(find, text):
+    OfferFactory(kind="licence_light", certification=None, portal_code="CPF206", title="Passer le B")
+    assert not any(group.key.kind and not group.key.by_own_words for group in find(text).groups)
+
+
 def test_pages_hold_eight_groups_and_a_page_out_of_range_gives_the_last(find, monkeypatch):
     monkeypatch.setattr(grouping, "PAGE_SIZE", 2)
     for name in ("un", "deux", "trois"):

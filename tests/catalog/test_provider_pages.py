@@ -129,6 +129,16 @@ def test_the_offers_of_others_are_left_alone_whatever_is_ticked(client, provider
     bulk(client, "anything", foreign)
 
 
+@pytest.mark.parametrize("wrong", [{"state": "gone"}, {"q": "x" * 300}])
+def test_every_one_of_a_list_that_makes_no_sense_is_none(client, member, provider, wrong):
+    OfferFactory(provider=provider)
+    client.force_login(member)
+    asked = {"action": "hide", "every": "1"} | wrong
+    answer = client.post(reverse("provider_offers_bulk"), asked, follow=True)
+    assert "alert--error" in answer.content.decode()
+    assert Offer.objects.filter(is_published=True).count() == 1
+
+
 def test_all_that_the_list_finds_at_once(client, provider, member):
     """Page after page, for an organisation with hundreds of offers; only what it was looking at."""
     OfferFactory.create_batch(25, provider=provider, title="Vente", sessions=0, indexed=False)

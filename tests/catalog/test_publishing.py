@@ -1,5 +1,7 @@
 """The life of an offer: each verb from each state, by whom, one at a time and five hundred at once."""
 
+from uuid import uuid4
+
 import pytest
 from django.db import IntegrityError, transaction
 from django.urls import reverse
@@ -163,6 +165,18 @@ def test_what_the_administration_withholds_its_organisation_cannot_show(provider
     assert Notice.objects.filter(kind="offer_released").count() == 2
     actions = JournalEntry.objects.order_by("pk").values_list("action", flat=True)
     assert list(actions) == ["withhold", "release", "publish"]
+
+
+def test_what_is_withheld_is_neither_copied_nor_deleted_to_come_back(provider, by, at, admin):
+    """Archived, deleted and imported again, or copied, it would be shown without anybody's look."""
+    offer = offer_in(State.PUBLISHED, provider, at, is_handmade=True)
+    publishing.withhold(offer.pk, by=admin, at=at, reason="Le titre promet un diplôme.")
+    publishing.move_each(Verb.ARCHIVE, [offer.pk], by=by, at=at)
+    with pytest.raises(Refused, match="ne se supprime pas"):
+        editing.delete(offer.pk, by=by, at=at)
+    with pytest.raises(Refused, match="ne se copie pas"):
+        editing.duplicate(offer.pk, by=by, at=at, request_id=uuid4())
+    assert Offer.objects.filter(provider=provider).count() == 1
 
 
 def test_withholding_is_the_administration_s_and_says_why(provider, by, at, admin):

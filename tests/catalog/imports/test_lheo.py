@@ -139,6 +139,13 @@ def test_a_session_without_a_number_is_known_by_its_dates(load):
     assert again.unchanged == 1
 
 
+def test_a_date_that_is_none_is_no_number_of_a_session(load):
+    """Entered at any time, its dates are not judged: what stands there is kept nowhere."""
+    odd = SESSION.replace(' numero="S1"', "").replace("20300107", "x" * 5000)
+    assert load(training(action(entries="1", sessions=odd))).created == 1
+    assert Session.objects.get().number == "20300630"
+
+
 def test_a_suspended_session_is_kept_as_such_and_an_unknown_state_recruits_nobody(load):
     other = SESSION.replace("S1", "S2").replace("<etat-recrutement>1</etat-recrutement>", "")
     load(training(action(sessions=SESSION.replace("recrutement>1<", "recrutement>3<") + other)))
@@ -194,6 +201,10 @@ def test_a_code_of_the_portal_is_found_among_the_types(load):
         (training(action(sessions=SESSION.replace("20300107", "20301907"))), "20301907"),
         (training(action(sessions=SESSION.replace("20300107", "20300900"))), "le mois sans le jour"),
         (training(action(sessions=SESSION.replace("20300107", "00000000"))), "la date manque"),
+        (
+            training(certification=f"<certification><code-RNCP>{'9' * 5000}</code-RNCP></certification>"),
+            "n'est pas un numéro",
+        ),
         (training(action(mode="7")), "« 7 »"),
         (training(action(sessions="")), "<session> manque"),
         (training(action(place=PLACE.replace("coordonnees", "coordonneFs"))), "<coordonneFs> n'est pas un"),
