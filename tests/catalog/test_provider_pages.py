@@ -132,7 +132,6 @@ def test_the_offers_of_others_are_left_alone_whatever_is_ticked(client, provider
 @pytest.mark.parametrize("wrong", [{"state": "gone"}, {"q": "x" * 300}])
 def test_every_one_of_a_list_that_makes_no_sense_is_none(client, member, provider, wrong):
     OfferFactory(provider=provider)
-    client.force_login(member)
     asked = {"action": "hide", "every": "1"} | wrong
     answer = client.post(reverse("provider_offers_bulk"), asked, follow=True)
     assert "alert--error" in answer.content.decode()
