@@ -15,7 +15,7 @@ import redis
 from django.conf import settings
 from django.db import connection
 from django.test import Client
-from django.utils import timezone
+from django.utils import timezone, translation
 from playwright.sync_api import sync_playwright
 
 import rulebook
@@ -132,6 +132,13 @@ def browser(chromium):
         yield launched
         launched.close()
     del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
+
+
+@pytest.fixture(autouse=True)
+def in_french():
+    """The language of the last page of a test before this one is not that of this one's sentences."""
+    with translation.override("fr"):
+        yield
 
 
 @pytest.fixture(autouse=True)
