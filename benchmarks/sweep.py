@@ -8,7 +8,7 @@ these lot by lot, with all their effects: transitions, states, clocks closed and
 notices. The yardstick, in the same run and on a copy of the same database: one statement that writes the very
 rows ours wrote, ready-made, into the same tables with their indexes and triggers. Then ours again on another
 copy, while people enrol by the verbs: how much slower they are for it.
-Ends with 1 when a goal is missed; on a noisy machine the longest transaction was a little over its second.
+Ends with 1 when a goal is missed.
 Every database it makes is dropped at the end.
 """
 

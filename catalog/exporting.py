@@ -41,8 +41,7 @@ class Exported:
 def preview(provider: Provider) -> Exported:
     """What `export` would write and leave out."""
     told = Exported()
-    for _part in _trainings(provider, told):
-        pass
+    told.offers = sum(1 for _offer in _kept(provider, told))
     return told
 
 
@@ -70,7 +69,8 @@ class _Parts(BytesIO):
             yield written
 
 
-def _trainings(provider: Provider, told: Exported) -> Iterator[etree._Element]:
+def _kept(provider: Provider, told: Exported) -> Iterator[Offer]:
+    """The offers that the format can say, those of one training side by side; the others are told."""
     offers = (
         Offer.objects.filter(provider=provider, is_draft=False, archived_at=None, withheld_for="")
         .select_related("provider__organisation", "town")
@@ -78,9 +78,12 @@ def _trainings(provider: Provider, told: Exported) -> Iterator[etree._Element]:
         .defer("search")
         .order_by("training_number", "title", "action_number")
     )
-    kept = (offer for offer in offers.iterator(chunk_size=PARTS) if _can_be_said(offer, told))
+    return (offer for offer in offers.iterator(chunk_size=PARTS) if _can_be_said(offer, told))
+
+
+def _trainings(provider: Provider, told: Exported) -> Iterator[etree._Element]:
     # Texts stand on each offer: those that share them all are actions of one training again.
-    for _shared, actions in groupby(kept, key=_shared_by_a_training):
+    for _shared, actions in groupby(_kept(provider, told), key=_shared_by_a_training):
         told_of = list(actions)
         told.offers += len(told_of)
         yield _formation(told_of)

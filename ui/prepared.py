@@ -26,7 +26,9 @@ def cursor() -> CursorWrapper:
 class _Told(CursorDebugWrapper):
     """Logs what was asked: Django asks the driver for it, which keeps no text of what it has prepared."""
 
-    def debug_sql(self, sql=None, params=None, use_last_executed_query=False, many=False):  # type: ignore[no-untyped-def]
+    def debug_sql(
+        self, sql: Any = None, params: Any = None, use_last_executed_query: bool = False, many: Any = False
+    ) -> Any:
         return super().debug_sql(sql, params, use_last_executed_query=False, many=many)
 
 
