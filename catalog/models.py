@@ -643,6 +643,16 @@ class Offer(models.Model):
         MIXED = "mixed", _("Mixte")
         DISTANCE = "distance", _("À distance")
 
+    class Rhythm(models.TextChoices):
+        # The portal's catalogue format has a list of codes for them (handbook 5.2): 1 to 7, in this order.
+        DAY = "day", _("En journée")
+        EVENING = "evening", _("En soirée")
+        WEEK = "week", _("En semaine")
+        WEEKEND = "weekend", _("Le week-end")
+        FULL_TIME = "full_time", _("À temps plein")
+        PART_TIME = "part_time", _("À temps partiel")
+        SEVERAL = "several", _("Plusieurs rythmes")
+
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     provider = models.ForeignKey(
         "catalog.Provider", on_delete=models.PROTECT, related_name="offers", verbose_name=_("organisme")
@@ -682,6 +692,36 @@ class Offer(models.Model):
     has_prerequisites = models.BooleanField(_("prérequis à vérifier"), default=False)
     mode = models.CharField(_("modalité"), max_length=10, choices=Mode)
     hours = models.PositiveIntegerField(_("durée en heures"), null=True, blank=True)
+    rhythms = ArrayField(
+        models.CharField(max_length=10, choices=Rhythm),
+        default=list,
+        db_default=[],
+        blank=True,
+        verbose_name=_("rythmes"),
+        help_text=_("Vide : non précisés."),
+    )
+    languages = ArrayField(
+        models.CharField(max_length=2),
+        default=list,
+        db_default=[],
+        blank=True,
+        verbose_name=_("langues de la formation"),
+        help_text=_("Codes ISO 639-1, en minuscules. Vide : non précisées."),
+    )
+    entry_level = models.PositiveSmallIntegerField(
+        _("niveau à l’entrée"),
+        null=True,
+        blank=True,
+        help_text=_("Du cadre européen, 3 à 8 ; 0 : aucun niveau demandé. Vide : non précisé."),
+    )
+    rating_tenths = models.PositiveSmallIntegerField(
+        _("note moyenne, en dixièmes"),
+        null=True,
+        blank=True,
+        editable=False,
+        help_text=_("De 10 à 50, des avis publiés. Vide : trop peu d’avis."),
+    )
+    reviews_count = models.PositiveIntegerField(_("avis publiés"), default=0, db_default=0, editable=False)
     price_cents = models.PositiveBigIntegerField(_("prix TTC en centimes"))
     extra_fees_cents = models.PositiveBigIntegerField(_("frais annexes en centimes"), default=0)
     vat_per_mille = models.PositiveSmallIntegerField(_("TVA en pour mille"), default=0)
@@ -786,6 +826,16 @@ class Offer(models.Model):
             models.CheckConstraint(
                 condition=models.Q(is_draft=True) | models.Q(mode__in=["on_site", "mixed", "distance"]),
                 name="offer_has_a_mode_unless_a_draft",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(entry_level__isnull=True)
+                | models.Q(entry_level=0)
+                | models.Q(entry_level__range=(3, 8)),
+                name="offer_entry_level_is_of_the_european_framework",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(rating_tenths__isnull=True) | models.Q(rating_tenths__range=(10, 50)),
+                name="offer_rating_is_from_one_to_five",
             ),
         ]
         indexes = [
