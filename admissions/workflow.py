@@ -26,8 +26,8 @@ from admissions import announcements, clocks, completeness, documents, guards, p
 from admissions.completeness import Page
 from admissions.models import Document, JoinRequest, JoinStep
 from admissions.states import MOVES, Motive, Side, State
-from catalog import search
-from catalog.models import Offer, Provider
+from catalog import indexing
+from catalog.models import Provider
 from rulebook import workdays
 from ui.refusals import Refused, StalePage
 
@@ -228,7 +228,7 @@ def admit(
         _one_admission_at_a_time()
         guards.check_siret_free(asked.siret)
         guards.check_activity_number_free(asked)
-        asked.organisation = _open_organisation(asked)
+        asked.organisation = _open_organisation(asked, at=at)
         asked.save(update_fields=["organisation"])
         membership, _is_new = Membership.objects.update_or_create(
             user_id=asked.author_id,
@@ -398,7 +398,7 @@ def _one_admission_at_a_time() -> None:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [ADMISSION_LOCK])
 
 
-def _open_organisation(asked: JoinRequest) -> Organisation:
+def _open_organisation(asked: JoinRequest, *, at: datetime) -> Organisation:
     """The organisation as it was asked; what a public list wrote of its name is kept."""
     organisation, is_new = Organisation.objects.get_or_create(
         siret=asked.siret, defaults={"name": asked.name, "email": asked.email, "phone": asked.phone}
@@ -418,5 +418,5 @@ def _open_organisation(asked: JoinRequest) -> Organisation:
     if asked.school_approval and completeness.LICENCES & set(asked.other_kinds):
         provider.is_approved_driving_school = True
     provider.save()
-    search.reindex(list(Offer.objects.filter(provider=provider).order_by("pk").values_list("pk", flat=True)))
+    indexing.reindex_of(provider=provider, on=workdays.paris_day(at))
     return organisation

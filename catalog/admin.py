@@ -25,6 +25,7 @@ from catalog.models import (
     ImportRefusal,
     ImportRun,
     Offer,
+    OfferIndex,
     Provider,
     RegisterWord,
     Session,
@@ -191,6 +192,14 @@ class CertificationIndexAdmin(OfCertification):
     search_fields = ["certification__code"]
 
 
+@admin.register(OfferIndex)
+class OfferIndexAdmin(OfCertification):
+    list_display = ["title", "certification_code", "mode", "closes_on"]
+    list_filter = ["kind", "mode", "level", "is_permanent"]
+    search_fields = ["title", "certification__code"]
+    fields = ["title", "certification", "provider", "kind", "mode", "price_cents", "starts", "closes_on"]
+
+
 @admin.register(Term)
 class TermAdmin(ReadOnly, admin.ModelAdmin):
     list_display = ["code", "label", "nomenclature", "broader"]
@@ -330,7 +339,7 @@ class OfferAdmin(ReadOnly, admin.ModelAdmin):
         "certification__code",
         "provider__organisation__siret",
     ]
-    exclude = ["search", "point", "price_cents", "extra_fees_cents", *RICH_TEXTS]
+    exclude = ["point", "price_cents", "extra_fees_cents", *RICH_TEXTS]
     readonly_fields = ["price", "extra_fees", *map(shaped, RICH_TEXTS), "why_not_open"]
     formfield_overrides = {models.URLField: {"assume_scheme": "https"}}
     date_hierarchy = "updated_at"
@@ -374,7 +383,7 @@ class OfferAdmin(ReadOnly, admin.ModelAdmin):
     def _theirs(self, request, pk):
         if not (request.actor.is_admin and request.user.has_perm("catalog.change_offer")):
             raise PermissionDenied
-        return get_object_or_404(Offer.objects.defer("search"), pk=pk)
+        return get_object_or_404(Offer.objects, pk=pk)
 
     @admin.display(description=_("certification"), ordering="certification_id")
     def certification_code(self, offer):

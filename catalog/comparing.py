@@ -37,7 +37,7 @@ def found(ids: Sequence[UUID], *, on: date, rules: Rules) -> list[Offer]:
     """
     shown = Offer.objects.open_on(on, rules).filter(pk__in=ids)
     offers = shown.annotate(next_start=search.next_start(on, rules))
-    offers = offers.select_related("provider__organisation", "certification").defer("search")
+    offers = offers.select_related("provider__organisation", "certification")
     by_id = {offer.pk: offer for offer in offers.order_by("pk")}
     return [by_id[pk] for pk in dict.fromkeys(ids) if pk in by_id][:MOST]
 

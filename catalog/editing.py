@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 import rulebook
 from accounts import journal
 from accounts.actors import Actor
-from catalog import eligibility, lint, promises, search
+from catalog import eligibility, indexing, lint, promises
 from catalog.guards import NotReady, by_title, check_member, unless_an_import_holds_it
 from catalog.models import Certification, Offer, Provider, Session
 from rulebook import workdays
@@ -93,7 +93,7 @@ def write(offer_id: UUID, *, by: Actor, at: datetime, fields: Mapping[str, Any])
 def duplicate(offer_id: UUID, *, by: Actor, at: datetime, request_id: UUID) -> Offer:
     """A new draft with the same words and the sessions still to come."""
     provider = lock_provider(by)
-    source = Offer.objects.defer("search").get(pk=offer_id)
+    source = Offer.objects.get(pk=offer_id)
     check_member(source.provider_id, by=by)
     if source.withheld_for:
         raise Refused(
@@ -148,7 +148,7 @@ def publish_each(
     """
     today = workdays.paris_day(at)
     rules = rulebook.on(today)
-    found = Offer.objects.select_related("provider__organisation", "certification").defer("search")
+    found = Offer.objects.select_related("provider__organisation", "certification")
     with unless_an_import_holds_it():
         locked = found.filter(pk__in=ids).select_for_update(of=("self",))
         # Locked by key, as everybody does; told by title.
@@ -172,7 +172,7 @@ def publish_each(
             offer.save(update_fields=["is_draft", "is_published", "updated_at"])
             published.append(offer)
     if published:
-        search.reindex([offer.pk for offer in published])
+        indexing.reindex([offer.pk for offer in published], on=today)
         journal.record_each(by=by, action="publish", subjects={offer: {} for offer in published}, at=at)
     return done, refused
 
@@ -191,7 +191,7 @@ def delete_each(
 ) -> tuple[list[Offer], list[tuple[Offer, str]]]:
     """The same for many at once: those that are gone, and those that stay, each with why. Seven queries."""
     with unless_an_import_holds_it():
-        found = Offer.objects.filter(pk__in=ids).select_for_update(of=("self",)).defer("search", "content")
+        found = Offer.objects.filter(pk__in=ids).select_for_update(of=("self",)).defer("content")
         offers = sorted(found.order_by("pk"), key=by_title)
     for offer in offers:
         check_member(offer.provider_id, by=by)
@@ -328,7 +328,7 @@ def lock_provider(by: Actor) -> Provider:
 
 def _lock_offer(offer_id: UUID, *, by: Actor) -> Offer:
     """Refused: an import of the catalogue holds it longer than one can wait."""
-    found = Offer.objects.select_related("provider__organisation", "certification").defer("search")
+    found = Offer.objects.select_related("provider__organisation", "certification")
     with unless_an_import_holds_it():
         offer = found.select_for_update(of=("self",)).get(pk=offer_id)
     check_member(offer.provider_id, by=by)
@@ -413,7 +413,7 @@ def _write(offer: Offer, fields: dict[str, Any], *, by: Actor, at: datetime) -> 
     offer.updated_at = at
     offer.save(update_fields=[*changed, "updated_at", "hand_edited_at"])
     if not offer.is_draft:
-        search.reindex([offer.pk])
+        indexing.reindex([offer.pk], on=workdays.paris_day(at))
         journal.record(by=by, action="edit", subject=offer, at=at, details={"fields": sorted(changed)})
     return offer
 
@@ -424,6 +424,7 @@ def _touch(offer: Offer, *, by: Actor, at: datetime, details: dict[str, Any]) ->
         return
     offer.updated_at = offer.hand_edited_at = at
     offer.save(update_fields=["updated_at", "hand_edited_at"])
+    indexing.reindex([offer.pk], on=workdays.paris_day(at))
     journal.record(by=by, action="edit", subject=offer, at=at, details=details)
 
 

@@ -75,7 +75,6 @@ def _kept(provider: Provider, told: Exported) -> Iterator[Offer]:
         Offer.objects.filter(provider=provider, is_draft=False, archived_at=None, withheld_for="")
         .select_related("provider__organisation", "town")
         .prefetch_related("sessions")
-        .defer("search")
         .order_by("training_number", "title", "action_number")
     )
     return (offer for offer in offers.iterator(chunk_size=PARTS) if _can_be_said(offer, told))

@@ -49,5 +49,5 @@ def of_person(user: User) -> list[dict[str, Any]]:
             "organisme": each.offer.provider.organisation.name,
             "gardee_le": each.added_at,
         }
-        for each in kept.defer("offer__search").order_by("added_at", "id")
+        for each in kept.order_by("added_at", "id")
     ]

@@ -88,13 +88,18 @@ class Asked:
 
 
 def find_certifications(text: str, *, on: date, limit: int = 10) -> list[Found]:
-    """Those that answer `text`, best first; none for a text without a word."""
+    """Those that answer `text`, best first, with what replaces them; none for a text without a word."""
+    return _with_successors(in_order(text, on=on)[:limit], on=on)[:limit]
+
+
+def in_order(text: str, *, on: date) -> list[Found]:
+    """Those that answer `text`, best first, CANDIDATES_MAX and no more than their numbers besides."""
     asked = understand(text)
     found = _of_numbers(asked.numbers, on=on)
-    if asked.ideas and len(found) < limit:
+    if asked.ideas:
         known = {one.code for one in found}
         found += [one for one in _of_ideas(asked.ideas, on=on) if one.code not in known]
-    return _with_successors(found[:limit], on=on)[:limit]
+    return found
 
 
 # --- What was asked -------------------------------------------------------------------------------

@@ -6,18 +6,23 @@ from uuid import UUID
 from django import forms
 from django.http import QueryDict
 from django.urls import reverse_lazy
+from django.utils.formats import number_format
 from django.utils.functional import cached_property
+from django.utils.html import format_html
 from django.utils.text import format_lazy
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
 from catalog import importing
+from catalog.costs import ANYBODY, Costs
+from catalog.facets import ENTRY_LEVELS, LANGUAGES, RATINGS, Count, Facets
 from catalog.grouping import Group
 from catalog.imports import reading
 from catalog.listing import Shown
 from catalog.models import Offer
-from catalog.search import SearchQuery, Sort, find_towns, towns_like
+from catalog.search import Duration, SearchQuery, Sort, find_towns, towns_like
 from ui import french
+from ui.fields import day_field
 
 TEXT_MAX = 200
 PRICE_MAX_EUROS = 100_000
@@ -42,10 +47,47 @@ LEVELS = [
     (7, _("Niveau 7 : bac + 5")),
     (8, _("Niveau 8 : doctorat")),
 ]
+OWN_LEVELS = {
+    0: _("Sans diplôme"),
+    3: _("CAP, BEP"),
+    4: _("Baccalauréat"),
+    5: _("Bac + 2"),
+    6: _("Bac + 3 ou 4"),
+    7: _("Bac + 5"),
+    8: _("Doctorat"),
+}
+
+
+LANGUAGE_NAMES = {
+    "fr": _("Français"),
+    "en": _("Anglais"),
+    "es": _("Espagnol"),
+    "de": _("Allemand"),
+    "it": _("Italien"),
+    "pt": _("Portugais"),
+    "ar": _("Arabe"),
+    "zh": _("Chinois"),
+    "ja": _("Japonais"),
+    "ru": _("Russe"),
+    "nl": _("Néerlandais"),
+    "pl": _("Polonais"),
+    "tr": _("Turc"),
+    "uk": _("Ukrainien"),
+}
+
+
+def count_words(count: Count) -> str:
+    """« 1 204 », « ≈ 12 000 »."""
+    number = number_format(count.number, force_grouping=True)
+    return f"{count.sign}{french.NO_BREAK}{number}" if count.sign else number
 
 
 class SearchForm(forms.Form):
     """The search, in the address of the page: every field may be left out."""
+
+    # What fewer people ask: folded away until one is asked for.
+    FOLDED = ("duration", "rhythm", "level", "entry_level", "kind", "language", "accessible", "rating")
+    certifier_name = ""
 
     q = forms.CharField(
         label=_("Formation ou métier"),
@@ -118,11 +160,85 @@ class SearchForm(forms.Form):
         error_messages={"invalid_choice": _("Ce niveau n’existe pas. Choisissez dans la liste.")},
         widget=forms.CheckboxSelectMultiple,
     )
-    # Not a field that people fill in: the way from a certification of the results to all its offers.
+    starts_from = day_field(label=_("Commencer à partir du"), required=False)
+    starts_by = day_field(
+        label=_("Commencer au plus tard le"),
+        required=False,
+        help_text=_("Les entrées à tout moment en sont."),
+    )
+    cost_max = forms.IntegerField(
+        label=_("Ce que vous payez, au plus, en euros"),
+        min_value=0,
+        max_value=PRICE_MAX_EUROS,
+        required=False,
+        help_text=_("Vos droits, vos dotations et l’abondement de l’État déduits, frais annexes compris."),
+        error_messages={
+            "invalid": _("Écrivez le montant en chiffres, sans centimes, par exemple 150."),
+            "min_value": _("Le montant ne peut pas être négatif."),
+            "max_value": _("Indiquez un montant de 100 000 € au plus."),
+        },
+        widget=forms.TextInput(attrs={"inputmode": "numeric"}),
+    )
+    duration = forms.MultipleChoiceField(
+        label=_("Durée"),
+        choices=Duration,
+        required=False,
+        error_messages={"invalid_choice": _("Cette durée n’existe pas. Choisissez dans la liste.")},
+        widget=forms.CheckboxSelectMultiple,
+    )
+    rhythm = forms.MultipleChoiceField(
+        label=_("Rythme"),
+        choices=Offer.Rhythm,
+        required=False,
+        error_messages={"invalid_choice": _("Ce rythme n’existe pas. Choisissez dans la liste.")},
+        widget=forms.CheckboxSelectMultiple,
+    )
+    language = forms.MultipleChoiceField(
+        label=_("Langue de la formation"),
+        choices=[(code, LANGUAGE_NAMES[code]) for code in LANGUAGES],
+        required=False,
+        error_messages={"invalid_choice": _("Cette langue n’existe pas. Choisissez dans la liste.")},
+        widget=forms.CheckboxSelectMultiple,
+    )
+    entry_level = forms.TypedChoiceField(
+        label=_("Votre niveau aujourd’hui"),
+        choices=[("", _("Peu importe")), *((level, OWN_LEVELS[level]) for level in ENTRY_LEVELS)],
+        coerce=int,
+        empty_value=None,
+        required=False,
+        help_text=_("Pour voir les formations qui n’en demandent pas davantage."),
+        error_messages={"invalid_choice": _("Ce niveau n’existe pas. Choisissez dans la liste.")},
+    )
+    accessible = forms.MultipleChoiceField(
+        label=_("Handicap"),
+        choices=[("on", _("L’accueil est décrit"))],
+        required=False,
+        error_messages={"invalid_choice": _("Cochez la case, ou laissez-la vide.")},
+        widget=forms.CheckboxSelectMultiple,
+    )
+    rating = forms.TypedChoiceField(
+        label=_("Avis des personnes formées"),
+        choices=[
+            ("", _("Peu importe")),
+            *((least, format_lazy(_("{least} sur 5 et plus"), least=least)) for least in RATINGS),
+        ],
+        coerce=int,
+        empty_value=None,
+        required=False,
+        error_messages={"invalid_choice": _("Cette note n’existe pas. Choisissez dans la liste.")},
+    )
+    # Not fields that people fill in: who certifies, chosen among the answers; and the way from a
+    # certification of the results to all its offers.
     certification = forms.RegexField(
         r"^(?:RNCP|RS)\d{1,6}$",
         required=False,
         error_messages={"invalid": _("Cette certification n’est pas un numéro du répertoire.")},
+        widget=forms.HiddenInput,
+    )
+    certifier = forms.RegexField(
+        r"^\d{14}$",
+        required=False,
+        error_messages={"invalid": _("Ce certificateur n’est pas un numéro SIRET.")},
         widget=forms.HiddenInput,
     )
     sort = forms.ChoiceField(
@@ -132,6 +248,14 @@ class SearchForm(forms.Form):
         initial=Sort.RELEVANCE,
         error_messages={"invalid_choice": _("Cet ordre n’existe pas. Choisissez dans la liste.")},
     )
+
+    def __init__(self, *args, costs: Costs | None = None, **kwargs):
+        """`costs`: what offers cost the person who asks; None for who has told nothing of their rights."""
+        super().__init__(*args, **kwargs)
+        self.costs = costs
+        if costs is None:
+            del self.fields["cost_max"]
+            self.fields["sort"].choices = [each for each in Sort.choices if each[0] != Sort.COST]
 
     def clean_town(self) -> str:
         """The towns it may mean are kept in `towns`, the one that is searched first."""
@@ -148,6 +272,9 @@ class SearchForm(forms.Form):
     def clean(self) -> None:
         if self.cleaned_data.get("sort") == Sort.DISTANCE and self.cleaned_data.get("town") == "":
             self.add_error("town", _("Pour trier par distance, indiquez une commune."))
+        first, last = self.cleaned_data.get("starts_from"), self.cleaned_data.get("starts_by")
+        if first and last and last < first:
+            self.add_error("starts_by", _("Choisissez un jour qui ne précède pas le premier."))
 
     @cached_property
     def query(self) -> SearchQuery:
@@ -160,7 +287,18 @@ class SearchForm(forms.Form):
             modes=tuple(asked["mode"]),
             kinds=tuple(asked["kind"]),
             levels=tuple(asked["level"]),
+            entry_level=asked["entry_level"],
+            durations=tuple(asked["duration"]),
+            rhythms=tuple(asked["rhythm"]),
+            languages=tuple(asked["language"]),
+            starts_from=asked["starts_from"],
+            starts_by=asked["starts_by"],
+            is_accessible=bool(asked["accessible"]),
+            rating_min=asked["rating"],
             certification=asked["certification"],
+            certifier=asked["certifier"],
+            cost_max_cents=None if asked.get("cost_max") is None else asked["cost_max"] * 100,
+            costs=self.costs or ANYBODY,
             price_max_cents=None if asked["price_max"] is None else asked["price_max"] * 100,
             sort=Sort(asked["sort"] or Sort.RELEVANCE),
         )
@@ -178,11 +316,40 @@ class SearchForm(forms.Form):
         chips += [(str(Offer.Kind(kind).label), self._without_one("kind", kind)) for kind in query.kinds]
         names = dict(LEVELS)
         chips += [(str(names[level]), self._without_one("level", str(level))) for level in query.levels]
+        if query.entry_level is not None:
+            own = _now("Accessible avec : %(level)s") % {"level": OWN_LEVELS[query.entry_level]}
+            chips.append((own, self._without("entry_level")))
+        chips += [
+            (str(Duration(name).label), self._without_one("duration", name)) for name in query.durations
+        ]
+        chips += [
+            (str(Offer.Rhythm(name).label), self._without_one("rhythm", name)) for name in query.rhythms
+        ]
+        chips += [
+            (str(LANGUAGE_NAMES[code]), self._without_one("language", code)) for code in query.languages
+        ]
+        if query.starts_from:
+            words = _now("À partir du %(day)s") % {"day": french.short_day(query.starts_from)}
+            chips.append((words, self._without("starts_from")))
+        if query.starts_by:
+            words = _now("Début au plus tard le %(day)s") % {"day": french.short_day(query.starts_by)}
+            chips.append((words, self._without("starts_by")))
+        if query.is_accessible:
+            chips.append((_now("Accueil du handicap décrit"), self._without("accessible")))
+        if query.rating_min is not None:
+            words = _now("%(least)s sur 5 et plus") % {"least": query.rating_min}
+            chips.append((words, self._without("rating")))
+        if query.certifier:
+            name = self.certifier_name or query.certifier
+            chips.append((_now("Certifié par %(name)s") % {"name": name}, self._without("certifier")))
         if query.certification:
             chips.append((query.certification, self._without("certification")))
         if query.price_max_cents is not None:
             price = _now("%(price)s au plus") % {"price": french.euros(query.price_max_cents)}
             chips.append((price, self._without("price_max")))
+        if query.cost_max_cents is not None:
+            cost = _now("Vous payez %(cost)s au plus") % {"cost": french.euros(query.cost_max_cents)}
+            chips.append((cost, self._without("cost_max")))
         return chips
 
     def wider(self, counts: dict[str, int]) -> list[tuple[str, int, str]]:
@@ -193,9 +360,41 @@ class SearchForm(forms.Form):
             "kinds": (_now("Cherchez toutes les natures"), ("kind",)),
             "levels": (_now("Cherchez tous les niveaux"), ("level",)),
             "price_max_cents": (_now("Cherchez à tous les prix"), ("price_max",)),
+            "cost_max_cents": (_now("Cherchez quoi que vous payiez"), ("cost_max",)),
+            "entry_level": (_now("Cherchez sans dire votre niveau"), ("entry_level",)),
+            "durations": (_now("Cherchez toutes les durées"), ("duration",)),
+            "rhythms": (_now("Cherchez tous les rythmes"), ("rhythm",)),
+            "languages": (_now("Cherchez toutes les langues"), ("language",)),
+            "starts_from": (_now("Cherchez aussi plus tôt"), ("starts_from",)),
+            "starts_by": (_now("Cherchez aussi plus tard"), ("starts_by",)),
+            "is_accessible": (_now("Cherchez sans ce critère d’accueil"), ("accessible",)),
+            "rating_min": (_now("Cherchez sans regarder les avis"), ("rating",)),
+            "certifier": (_now("Cherchez tous les certificateurs"), ("certifier",)),
             "certification": (_now("Cherchez toutes les certifications"), ("certification",)),
         }
         return [(fields[name][0], count, self._without(*fields[name][1])) for name, count in counts.items()]
+
+    def show_counts(self, facets: Facets) -> list[tuple[str, str]]:
+        """Write beside each choice how many offers it would leave; (id of the place, words) of each."""
+        places = []
+        for name, counts in facets.choices.items():
+            choices = []
+            for value, label in self.fields[name].choices:
+                found = counts.get(str(value))
+                if found and isinstance(self.fields[name].widget, forms.CheckboxSelectMultiple):
+                    place, words = f"n-{name}-{value}", count_words(found)
+                    places.append((place, words))
+                    label = format_html('{} <span class="count" id="{}">{}</span>', label, place, words)
+                elif found:
+                    label = f"{label} ({count_words(found)})"
+                choices.append((value, label))
+            self.fields[name].choices = choices
+        return places
+
+    @property
+    def has_more_open(self) -> bool:
+        """Something is asked among the filters that are folded away."""
+        return any(self.data.get(name) for name in self.FOLDED)
 
     def address_with(self, **changed: str) -> str:
         """The address of this search with other values."""

@@ -11,11 +11,10 @@ from datetime import date
 
 from django.core.paginator import Page, Paginator
 from django.db import connections, router
-from django.db.models import Count, OuterRef, Q
 
 from catalog import finding, search, words
 from catalog.geography import Distance
-from catalog.models import Certification, Offer, OfferQuerySet, exists_one_by_one
+from catalog.models import Certification, Offer, OfferIndex, OfferIndexQuerySet
 from catalog.search import SearchQuery
 from rulebook import Rules, workdays
 
@@ -26,7 +25,10 @@ OTHERS_MAX = 20
 PAGE_SIZE = 8
 SHOWN = 2
 """Offers of a group on the page, each of another organisation: a row of the grid."""
-OWN_WORDS_MAX = 2_000
+GROUP_MAX = 1_000
+"""Offers of a group that are counted."""
+OWN_WORDS_MAX = 20_000
+"""Offers with these words that are looked at: what more than these say is no name of an organisation."""
 
 # What people call the actions that no register names, folded: one of its own words, and no other word than
 # these and those that go with them.
@@ -72,16 +74,22 @@ class Group:
         return self.offers_count - len(self.offers)
 
     @property
+    def is_capped(self) -> bool:
+        """There are more than were counted."""
+        return self.offers_count > GROUP_MAX
+
+    @property
     def title(self) -> str:
         return self.certification.title if self.certification else str(Offer.Kind(self.key.kind).label)
 
 
 @dataclass(frozen=True, slots=True)
 class Groups:
-    """One page of groups. `is_capped`: more certifications answer than CERTIFICATIONS_MAX, or more than
-    OTHERS_MAX by the words of their offers alone."""
+    """One page of groups, of all `keys`. `is_capped`: more certifications answer than CERTIFICATIONS_MAX, or
+    more than OTHERS_MAX by the words of their offers alone."""
 
     page: Page
+    keys: list[Key]
     groups: list[Group]
     earliest_start: date
     is_capped: bool
@@ -102,6 +110,7 @@ def find(query: SearchQuery, *, on: date, rules: Rules, page: int | str = 1) -> 
     found = Paginator(keys, PAGE_SIZE).get_page(page)
     return Groups(
         found,
+        keys,
         _groups(list(found), query, on=on, rules=rules),
         workdays.earliest_start(on, rules.earliest_start_days),
         is_capped,
@@ -120,13 +129,8 @@ def _keys(query: SearchQuery, *, on: date, rules: Rules) -> tuple[list[Key], boo
         for kind in _kinds_named(query.text)
         if search.exists(filtered.filter(kind=kind, certification=None))
     ]
-    named = [
-        found.code
-        for found in finding.find_certifications(query.text, on=on, limit=finding.CANDIDATES_MAX)
-        if found.status != "ended"
-    ]
-    taught = _taught(named, filtered)
-    certified = [Key(certification=code) for code in named if code in taught]
+    named = [found.code for found in finding.in_order(query.text, on=on) if found.status != "ended"]
+    certified = [Key(certification=code) for code in _taught(named, filtered)]
     others = _others(query, named, kinds, on=on, rules=rules)
     is_capped = len(certified) > CERTIFICATIONS_MAX or len(others) > OTHERS_MAX
     return kinds + certified[:CERTIFICATIONS_MAX] + others[:OTHERS_MAX], is_capped
@@ -141,94 +145,116 @@ def _kinds_named(text: str) -> list[str]:
     ]
 
 
-def _taught(codes: Sequence[str], filtered: OfferQuerySet) -> set[str]:
-    """Those of which at least one of these offers is; each is asked by itself, and stops at the first."""
-    one = exists_one_by_one(filtered.filter(certification=OuterRef("pk")))
-    return (
-        set(Certification.objects.filter(one, pk__in=codes).values_list("pk", flat=True)) if codes else set()
+def _taught(codes: Sequence[str], filtered: OfferIndexQuerySet) -> list[str]:
+    """The first of them, in order, of which at least one of these offers is; one more than are shown."""
+    if not codes:
+        return []
+    one, values = _of_asked(filtered, "certification_id").values("pk")[:1].query.sql_with_params()
+    statement = (
+        "SELECT asked.key FROM unnest(%s::text[]) WITH ORDINALITY AS asked (key, place)"  # noqa: S608
+        f" WHERE EXISTS ({one}) LIMIT %s"
     )
+    found = {code for (code,) in _rows(statement, [list(codes), *values, CERTIFICATIONS_MAX + 1])}
+    return [code for code in codes if code in found]
 
 
 def _others(
     query: SearchQuery, named: Sequence[str], kinds: Sequence[Key], *, on: date, rules: Rules
 ) -> list[Key]:
-    seen = Q(certification__in=named) | Q(certification=None, kind__in=[key.kind for key in kinds])
-    own = search.matching(query, on=on, rules=rules).exclude(seen).order_by("pk").values("pk")[:OWN_WORDS_MAX]
-    rows = Offer.objects.filter(pk__in=own).values("certification_id", "kind")
-    counted = rows.annotate(offers=Count("pk")).order_by("-offers", "certification_id", "kind")
+    own, values = (
+        search.matching(query, on=on, rules=rules)
+        .values_list("certification_id", "kind")[:OWN_WORDS_MAX]
+        .query.sql_with_params()
+    )
+    statement = f"""
+        SELECT certification, CASE WHEN certification IS NULL THEN kind ELSE '' END, count(*)
+        FROM ({own}) AS offer (certification, kind)
+        WHERE (certification <> ALL(%s::text[])) IS NOT FALSE
+            AND NOT (certification IS NULL AND kind = ANY(%s::text[]))
+        GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2 LIMIT %s
+    """  # noqa: S608 - Django's own statement
+    asked = [*values, list(named), [key.kind for key in kinds], OTHERS_MAX + 1]
     return [
-        Key(row["certification_id"], by_own_words=True)
-        if row["certification_id"]
-        else Key(kind=row["kind"], by_own_words=True)
-        for row in counted[: OTHERS_MAX + 1]
+        Key(certification=code or "", kind=kind, by_own_words=True)
+        for code, kind, _count in _rows(statement, asked)
     ]
 
 
 # --- What a group shows ---------------------------------------------------------------------------
 
-# The offers that answer, each with its rank among those of its organisation; then the first of each, ranked.
+# Of each group asked for, its offers (nearest or cheapest first, GROUP_MAX at most), each with its rank among
+# those of its organisation; then the first of each, ranked.
 _SUMMARY = """
-    WITH found AS MATERIALIZED ({found}), ranked AS (
-        SELECT *, row_number() OVER (
-            PARTITION BY certification, kind, provider ORDER BY distance NULLS LAST, price, id
-        ) AS of_provider FROM found
-    ), firsts AS (
-        SELECT *, row_number() OVER (
-            PARTITION BY certification, kind ORDER BY distance NULLS LAST, price, id
-        ) AS place FROM ranked WHERE of_provider = 1
-    ), totals AS (
-        SELECT certification, kind, count(*) AS offers, count(DISTINCT provider) AS providers,
-            min(price) AS cheapest, max(price) AS dearest
-        FROM found GROUP BY certification, kind
-    )
-    SELECT certification, kind, offers, providers, cheapest, dearest, ARRAY(
-        SELECT id FROM firsts
-        WHERE firsts.certification = totals.certification AND firsts.kind = totals.kind AND place <= %s
-        ORDER BY place
-    ) FROM totals"""
+    SELECT asked.place, told.offers, told.providers, told.cheapest, told.dearest, told.shown
+    FROM unnest(%s::int[], %s::text[]) AS asked (place, key)
+    CROSS JOIN LATERAL (
+        WITH found AS MATERIALIZED ({found}), ranked AS (
+            SELECT *, row_number() OVER (
+                PARTITION BY provider ORDER BY distance NULLS LAST, price, id
+            ) AS of_provider FROM found
+        )
+        SELECT count(*) AS offers, count(DISTINCT provider) AS providers, min(price) AS cheapest,
+            {dearest} AS dearest, (
+                SELECT array_agg(id ORDER BY distance NULLS LAST, price, id) FROM (
+                    SELECT * FROM ranked WHERE of_provider = 1
+                    ORDER BY distance NULLS LAST, price, id LIMIT %s
+                ) AS first
+            ) AS shown
+        FROM found
+    ) AS told
+    WHERE told.offers > 0"""
 
 
 def _groups(keys: Sequence[Key], query: SearchQuery, *, on: date, rules: Rules) -> list[Group]:
-    """In the order of the keys. Three queries, however many."""
-    if not keys:
-        return []
-    codes = [key.certification for key in keys if key.certification]
-    wanted = _of([key for key in keys if not key.by_own_words])
-    if own := [key for key in keys if key.by_own_words]:
-        wanted |= _of(own) & Q(search=search.text_query(query.text))
-    offers = search.matching(replace(query, text=""), on=on, rules=rules).filter(wanted)
+    """In the order of the keys. A statement for each sort of group there is, and two more."""
+    filtered = search.matching(replace(query, text=""), on=on, rules=rules)
     far = Distance("point", query.town.point) if query.town else search.NOWHERE
-    statement, values = (
-        offers.annotate(distance_m=far)
-        .order_by()
-        .values_list("pk", "certification_id", "kind", "provider_id", "price_cents", "distance_m")
-        .query.sql_with_params()
-    )
-    found = (
-        "SELECT id, coalesce(certification, '') AS certification,"  # noqa: S608 - Django's own statement
-        " CASE WHEN certification IS NULL THEN kind ELSE '' END AS kind, provider, price, distance"
-        f" FROM ({statement}) AS offer (id, certification, kind, provider, price, distance)"
-    )
-    with connections[router.db_for_read(Offer)].cursor() as cursor:
-        cursor.execute(_SUMMARY.replace("{found}", found), [*values, SHOWN])
-        rows = {(code, kind): rest for code, kind, *rest in cursor.fetchall()}
-    ids = [pk for *_counts, shown in rows.values() for pk in shown]
-    cards = search.cards(Offer.objects.filter(pk__in=ids), query, on=on, rules=rules)
-    by_id = {offer.pk: offer for offer in cards}
+    filtered = filtered.annotate(distance_m=far)
+    told: dict[Key, list] = {}
+    for by_own_words in (False, True):
+        offers = filtered.filter(search=search.text_query(query.text)) if by_own_words else filtered
+        certified = [key for key in keys if key.by_own_words == by_own_words and key.certification]
+        others = [key for key in keys if key.by_own_words == by_own_words and not key.certification]
+        told |= _told(certified, _of_asked(offers, "certification_id"), query)
+        told |= _told(others, _of_asked(offers.filter(certification=None), "kind"), query)
+    ids = [pk for *_counts, shown in told.values() for pk in shown]
+    by_id = {offer.pk: offer for offer in search.shown(ids, query, on=on, rules=rules)}
+    codes = [key.certification for key in keys if key.certification]
     titles = Certification.objects.only("code", "title", "level", "short_title").in_bulk(codes)
     return [
         Group(
             key,
             titles.get(key.certification),
-            *rows[key.certification, key.kind][:4],
-            offers=[by_id[pk] for pk in rows[key.certification, key.kind][4] if pk in by_id],
+            *told[key][:4],
+            offers=[by_id[pk] for pk in told[key][4] if pk in by_id],
         )
         for key in keys
-        if (key.certification, key.kind) in rows
+        if key in told
     ]
 
 
-def _of(keys: Sequence[Key]) -> Q:
-    codes = [key.certification for key in keys if key.certification]
-    kinds = [key.kind for key in keys if key.kind]
-    return Q(certification__in=codes) | Q(certification=None, kind__in=kinds)
+def _told(keys: Sequence[Key], offers: OfferIndexQuerySet, query: SearchQuery) -> dict[Key, list]:
+    """key → [offers, providers, cheapest, dearest, ids of those it shows]."""
+    if not keys:
+        return {}
+    # Within a place there are as many as there are; in all of France a common certification has thousands.
+    order = ["distance_m", "price_cents", "pk"] if query.town else ["price_cents", "pk"]
+    rows = offers.order_by(*order).values_list("pk", "provider_id", "price_cents", "distance_m")
+    found, values = rows[: GROUP_MAX + 1].query.sql_with_params()
+    dearest, more = offers.order_by("-price_cents").values("price_cents")[:1].query.sql_with_params()
+    found = f"SELECT * FROM ({found}) AS offer (id, provider, price, distance)"  # noqa: S608 - Django's own
+    statement = _SUMMARY.replace("{found}", found).replace("{dearest}", f"({dearest})")
+    named = [key.certification or key.kind for key in keys]
+    asked = [list(range(len(keys))), named, *values, *more, SHOWN]
+    return {keys[place]: rest for place, *rest in _rows(statement, asked)}
+
+
+def _of_asked(offers: OfferIndexQuerySet, column: str) -> OfferIndexQuerySet:
+    """Those of the row `asked` of the statement around."""
+    return offers.extra(where=[f"catalog_offerindex.{column} = asked.key"])  # noqa: S610 - our own names
+
+
+def _rows(statement: str, values: Sequence) -> list[tuple]:
+    with connections[router.db_for_read(OfferIndex)].cursor() as cursor:
+        cursor.execute(statement, values)
+        return cursor.fetchall()

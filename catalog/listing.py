@@ -136,7 +136,7 @@ def own_offers(
         offers = offers.filter(_is_shown(organisation_id, on=on, rules=rules)[Shown(shown)])
     else:
         offers = offers.filter(archived_at__isnull=True)
-    offers = offers.select_related("provider__organisation", "certification").defer("search", "content")
+    offers = offers.select_related("provider__organisation", "certification").defer("content")
     return offers.order_by("-is_draft", "title", "pk")
 
 

@@ -528,6 +528,11 @@ class Provider(models.Model):
         return str(self.organisation)
 
 
+DRAWS = 1024
+SAMPLE_DRAWS = 64
+"""Of DRAWS: one offer in sixteen is in the sample that stands for all in large counts."""
+
+
 class OfferQuerySet(models.QuerySet):
     def open_on(self, day: date, rules: Rules):
         """The offers that `catalog.eligibility.refusals` finds nothing against: the same rule, in SQL.
@@ -783,7 +788,6 @@ class Offer(models.Model):
         blank=True,
         help_text=_("Vide dès qu’un import la remplace."),
     )
-    search = SearchVectorField(null=True, editable=False)
     updated_at = models.DateTimeField(_("mise à jour le"))
 
     objects = OfferQuerySet.as_manager()
@@ -839,10 +843,7 @@ class Offer(models.Model):
             ),
         ]
         indexes = [
-            GinIndex(fields=["search"], name="offer_search"),
-            GistIndex(fields=["point"], name="offer_by_place"),
             models.Index(fields=["title", "id"], name="offer_by_title"),
-            models.Index(fields=["price_cents", "id"], name="offer_by_price"),
         ]
 
     def __str__(self):
@@ -856,6 +857,104 @@ class Offer(models.Model):
         if self.is_published:
             return self.State.PUBLISHED
         return self.State.ARCHIVED if self.archived_at else self.State.SUSPENDED
+
+
+class OfferIndexQuerySet(models.QuerySet):
+    def open_on(self, day: date):
+        """Those that no date known when they were indexed has closed since."""
+        return self.filter(closes_on__gt=day)
+
+
+class OfferIndex(models.Model):
+    """An open offer as the search reads it: what is filtered, counted and put in order, and nothing else.
+
+    Narrow on purpose: a common word meets a hundred thousand offers, whose long texts nobody reads. Written
+    by catalog.indexing for the offers that are open; the few that a page shows are judged again by
+    `OfferQuerySet.open_on`, so this is never the last word.
+    """
+
+    NEVER = date.max
+
+    offer = models.OneToOneField(
+        "catalog.Offer",
+        on_delete=models.CASCADE,
+        primary_key=True,
+        related_name="index",
+        verbose_name=_("offre"),
+    )
+    certification = models.ForeignKey(
+        "catalog.Certification",
+        on_delete=models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="+",
+        db_index=False,
+        verbose_name=_("certification"),
+    )
+    provider = models.ForeignKey(
+        "catalog.Provider", on_delete=models.CASCADE, related_name="+", verbose_name=_("organisme")
+    )
+    town = models.ForeignKey(
+        "catalog.Town",
+        on_delete=models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="+",
+        db_index=False,
+        verbose_name=_("commune"),
+    )
+    kind = models.CharField(_("nature"), max_length=30, choices=Offer.Kind)
+    mode = models.CharField(_("modalité"), max_length=10, choices=Offer.Mode)
+    title = models.CharField(_("intitulé"), max_length=255)
+    level = models.PositiveSmallIntegerField(_("niveau obtenu"), null=True, blank=True)
+    entry_level = models.PositiveSmallIntegerField(_("niveau à l’entrée"), null=True, blank=True)
+    price_cents = models.PositiveBigIntegerField(_("prix TTC en centimes"))
+    extra_fees_cents = models.PositiveBigIntegerField(_("frais annexes en centimes"))
+    hours = models.PositiveIntegerField(_("durée en heures"), null=True, blank=True)
+    rhythms = ArrayField(models.CharField(max_length=10), verbose_name=_("rythmes"), blank=True)
+    languages = ArrayField(
+        models.CharField(max_length=2), verbose_name=_("langues de la formation"), blank=True
+    )
+    is_accessible = models.BooleanField(_("dit comment elle accueille un handicap"))
+    rating_tenths = models.PositiveSmallIntegerField(_("note moyenne, en dixièmes"), null=True, blank=True)
+    starts = ArrayField(
+        models.DateField(),
+        verbose_name=_("débuts à venir"),
+        blank=True,
+        help_text=_("Des sessions ouvertes à l’inscription."),
+    )
+    is_permanent = models.BooleanField(_("entrée à tout moment"))
+    closes_on = models.DateField(
+        _("fermée le"), help_text=_("Premier jour où une date déjà connue la ferme ; au plus loin : aucune.")
+    )
+    draw = models.PositiveSmallIntegerField(
+        _("tirage"),
+        help_text=_("De 0 à 1023, toujours le même : un échantillon est fait de ceux qui ont tiré peu."),
+    )
+    point = PointField(null=True, blank=True, verbose_name=_("position"))
+    search = SearchVectorField(null=True)
+
+    objects = OfferIndexQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("index d’une offre")
+        verbose_name_plural = _("index des offres")
+        indexes = [
+            GinIndex(fields=["search"], name="offer_by_words"),
+            GistIndex(fields=["point"], name="offer_by_place"),
+            GistIndex(fields=["certification", "point"], name="offer_by_certified_place"),
+            GistIndex(
+                fields=["point"], name="offer_sample_by_place", condition=models.Q(draw__lt=SAMPLE_DRAWS)
+            ),
+            models.Index(fields=["certification", "price_cents", "offer"], name="offer_by_certified_price"),
+            models.Index(fields=["certification", "draw"], name="offer_sample_by_certified"),
+            models.Index(fields=["kind", "price_cents", "offer"], name="offer_by_kind"),
+            models.Index(fields=["price_cents", "offer"], name="offer_by_price"),
+            models.Index(fields=["title", "offer"], name="offer_by_shown_title"),
+        ]
+
+    def __str__(self):
+        return str(self.offer_id)
 
 
 class Visibility(models.Model):

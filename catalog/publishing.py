@@ -19,7 +19,7 @@ from accounts import journal
 from accounts import listing as people
 from accounts.actors import Actor
 from accounts.permissions import NotAllowed
-from catalog import search
+from catalog import indexing
 from catalog.guards import by_title, unless_an_import_holds_it
 from catalog.models import Offer, Provider
 from notices import outbox
@@ -80,7 +80,7 @@ def move_each(
     One that is there already is done. Queries do not grow with the offers.
     """
     with unless_an_import_holds_it():
-        found = Offer.objects.filter(pk__in=ids).select_for_update(of=("self",)).defer("search", "content")
+        found = Offer.objects.filter(pk__in=ids).select_for_update(of=("self",)).defer("content")
         # Locked by key, as everybody does; told by title.
         offers = sorted(found.order_by("pk"), key=by_title)
     if not (by.is_admin or by.is_system or by.is_provider):
@@ -104,7 +104,7 @@ def move_each(
         Offer.objects.filter(pk__in=keys).update(
             is_published=verb == Verb.PUBLISH, archived_at=at if verb == Verb.ARCHIVE else None, updated_at=at
         )
-        search.reindex(keys)
+        indexing.reindex(keys, on=workdays.paris_day(at))
         subjects: Mapping[Any, dict[str, Any]] = {offer: {} for offer in moved}
         journal.record_each(by=by, action=verb, subjects=subjects, at=at)
     return done, refused
@@ -186,7 +186,7 @@ def withhold(offer_id: UUID, *, by: Actor, at: datetime, reason: str) -> Offer:
     if offer.withheld_for != reason:
         offer.withheld_for, offer.is_published, offer.updated_at = reason, False, at
         offer.save(update_fields=["withheld_for", "is_published", "updated_at"])
-        search.reindex([offer.pk])
+        indexing.reindex([offer.pk], on=workdays.paris_day(at))
         entry = journal.record(by=by, action="withhold", subject=offer, at=at, details={"reason": reason})
         _tell(offer, Kind.OFFER_WITHHELD, f"withhold:{entry.pk}", at=at)
     return offer
@@ -207,7 +207,7 @@ def release(offer_id: UUID, *, by: Actor, at: datetime) -> Offer:
 def _lock_for_admin(offer_id: UUID, *, by: Actor) -> Offer:
     if not by.is_admin:
         raise NotAllowed(_("Seule l’administration peut retenir une offre ou la rendre."))
-    found = Offer.objects.select_related("provider__organisation").defer("search")
+    found = Offer.objects.select_related("provider__organisation")
     with unless_an_import_holds_it():
         return found.select_for_update(of=("self",)).get(pk=offer_id)
 
@@ -253,6 +253,7 @@ def _set_state(provider_id: UUID, state: Provider.State, *, by: Actor, at: datet
     if provider.state != state:
         provider.state = state
         provider.save(update_fields=["state"])
+        indexing.reindex_of(provider=provider, on=workdays.paris_day(at))
         action = "suspend" if state == Provider.State.SUSPENDED else "restore"
         journal.record(by=by, action=action, subject=provider, at=at, details={"reason": reason.strip()})
     return provider

@@ -1,11 +1,12 @@
 """Searching the catalogue: words, a place, filters, an order. One SQL page and one capped count.
 
-The text of an offer is folded once, by `reindex`, into `Offer.search`; PostgreSQL does the rest. Distances
-are metres in official grids (catalog.geography). The law that opens an offer is `OfferQuerySet.open_on`.
+What is read is the index of offers (catalog.indexing), one narrow row for each that is open; the offers that
+a page shows are judged again by `OfferQuerySet.open_on`. Distances are metres in official grids
+(catalog.geography).
 """
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
@@ -14,13 +15,25 @@ from uuid import UUID
 from django.contrib.postgres.search import SearchQuery as TextQuery
 from django.contrib.postgres.search import SearchRank
 from django.core.paginator import Page, Paginator
-from django.db import connection, connections, models, router, transaction
+from django.db import connections, models, router
 from django.db.models import F, OuterRef, Q, Subquery, Value
-from django.db.models.functions import Coalesce
+from django.db.models.functions import Coalesce, Least
 from django.utils.translation import gettext_lazy as _
 
+from catalog.costs import ANYBODY, Costs
 from catalog.geography import Circle, Distance, name_key
-from catalog.models import Offer, OfferQuerySet, Session, Town, Word, exists_one_by_one
+from catalog.indexing import JOINT
+from catalog.models import (
+    Habilitation,
+    Offer,
+    OfferIndex,
+    OfferIndexQuerySet,
+    OfferQuerySet,
+    Session,
+    Town,
+    Word,
+    exists_one_by_one,
+)
 from rulebook import Rules, workdays
 
 PAGE_SIZE = 20
@@ -31,23 +44,41 @@ TOWN_CHOICES_MAX = 10
 # Small words that the French configuration keeps: « les » is not in its list, « a » is « à » typed in haste.
 SMALL_WORDS = frozenset({"a", "les"})
 
-# What joins two words: « Word/Excel » would be a file name for PostgreSQL's parser, « auto-école » one word.
-JOINT = r"(?<=\w)[-/](?=\w)"
-
 
 class Sort(models.TextChoices):
     RELEVANCE = "relevance", _("Pertinence")
     DISTANCE = "distance", _("Distance")
+    COST = "cost", _("Ce que vous payez")
     PRICE = "price", _("Prix")
     START = "start", _("Date de début")
+
+
+class Duration(models.TextChoices):
+    """How long a training lasts, in hours of it: seven hours are a day, thirty-five a week."""
+
+    DAYS = "days", _("Deux jours au plus")
+    WEEK = "week", _("Une semaine au plus")
+    MONTH = "month", _("Un mois au plus")
+    HALF_YEAR = "half_year", _("De un à quatre mois")
+    LONGER = "longer", _("Plus longtemps")
+
+
+HOURS = {
+    Duration.DAYS: (1, 14),
+    Duration.WEEK: (15, 35),
+    Duration.MONTH: (36, 150),
+    Duration.HALF_YEAR: (151, 600),
+    Duration.LONGER: (601, 2**31 - 1),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchQuery:
     """What somebody asks for. Empty means anything; `radius_km` counts only with a `town`; `levels` are those
-    of the certification, which is also asked for by its code.
+    of the certification, which is also asked for by its code; `entry_level`: what they hold themselves.
 
-    An offer at a distance has no place: a town leaves it out unless `modes` asks for it.
+    An offer at a distance has no place: a town leaves it out unless `modes` asks for it. `costs`: what the
+    person who asks would pay, which `cost_max_cents` and the order by cost need.
     """
 
     text: str = ""
@@ -56,9 +87,42 @@ class SearchQuery:
     modes: Collection[str] = ()
     kinds: Collection[str] = ()
     levels: Collection[int] = ()
+    entry_level: int | None = None
+    durations: Collection[str] = ()
+    rhythms: Collection[str] = ()
+    languages: Collection[str] = ()
+    starts_from: date | None = None
+    starts_by: date | None = None
+    is_accessible: bool = False
+    rating_min: int | None = None
     certification: str = ""
+    certifier: str = ""
     price_max_cents: int | None = None
+    cost_max_cents: int | None = None
+    costs: Costs = ANYBODY
     sort: Sort = Sort.RELEVANCE
+
+
+NOTHING = SearchQuery()
+FILTERS = (
+    "town",
+    "modes",
+    "kinds",
+    "levels",
+    "entry_level",
+    "durations",
+    "rhythms",
+    "languages",
+    "starts_from",
+    "starts_by",
+    "is_accessible",
+    "rating_min",
+    "price_max_cents",
+    "cost_max_cents",
+    "certifier",
+    "certification",
+)
+"""Fields that leave offers out, each of which may be taken back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +153,7 @@ class CappedPaginator(Paginator):
     A first page that is not full is the whole answer: nothing is left to count.
     """
 
-    def __init__(self, rows, per_page: int, *, counted: OfferQuerySet):
+    def __init__(self, rows, per_page: int, *, counted: OfferIndexQuerySet):
         super().__init__(rows, per_page)
         self._counted = counted
 
@@ -118,8 +182,9 @@ def search(query: SearchQuery, *, on: date, rules: Rules, page: int | str = 1) -
     """The page of open offers that answers `query` on that day. A page out of range gives the nearest one."""
     found = matching(query, on=on, rules=rules)
     earliest = workdays.earliest_start(on, rules.earliest_start_days)
-    shown = _with_sessions(_ordered(found, query, on=on, rules=rules), on=on, rules=rules)
-    results_page = CappedPaginator(shown, PAGE_SIZE, counted=found).get_page(page)
+    ordered = _ordered(found, query, earliest=earliest).values_list("pk", flat=True)
+    results_page = CappedPaginator(ordered, PAGE_SIZE, counted=found).get_page(page)
+    results_page.object_list = shown(list(results_page.object_list), query, on=on, rules=rules)
     if results_page.paginator.count:
         return Results(results_page, earliest)
     return Results(
@@ -130,30 +195,109 @@ def search(query: SearchQuery, *, on: date, rules: Rules, page: int | str = 1) -
     )
 
 
-def matching(query: SearchQuery, *, on: date, rules: Rules) -> OfferQuerySet:
-    """The open offers that answer `query`, in no order."""
-    offers = Offer.objects.open_on(on, rules).order_by()
+def matching(query: SearchQuery, *, on: date, rules: Rules) -> OfferIndexQuerySet:
+    """The offers of the index that answer `query`, in no order."""
+    offers = within_reach(query, on=on)
+    for condition in conditions(query, on=on, rules=rules).values():
+        offers = offers.filter(condition)
+    return offers
+
+
+def within_reach(query: SearchQuery, *, on: date) -> OfferIndexQuerySet:
+    """Those that answer the words and lie in the place asked for, whatever else is asked."""
+    offers = OfferIndex.objects.open_on(on).order_by()
     if query.text:
         offers = offers.filter(search=text_query(query.text))
-    if query.kinds:
-        offers = offers.filter(kind__in=query.kinds)
-    if query.levels:
-        offers = offers.filter(certification__level__in=query.levels)
     if query.certification:
         offers = offers.filter(certification=query.certification)
-    if query.price_max_cents is not None:
-        offers = offers.filter(price_cents__lte=query.price_max_cents)
-    if query.town is None:
-        return offers.filter(mode__in=query.modes) if query.modes else offers
-    place = Q(point__within=Circle(query.town.point, query.radius_km * 1000))
-    if query.modes:
-        place &= Q(mode__in=query.modes)
+    if query.town is not None:
+        place = Q(point__within=Circle(query.town.point, query.radius_km * 1000))
         if Offer.Mode.DISTANCE in query.modes:
             place |= Q(mode=Offer.Mode.DISTANCE)
-    return offers.filter(place)
+        offers = offers.filter(place)
+    return offers
 
 
-def capped_count(offers: OfferQuerySet) -> int:
+def conditions(query: SearchQuery, *, on: date, rules: Rules) -> dict[str, Q]:
+    """What else is asked: field of SearchQuery → what it lets through. Only fields that ask for something."""
+    asked: dict[str, Q] = {}
+    if query.modes:
+        asked["modes"] = Q(mode__in=query.modes)
+    if query.kinds:
+        asked["kinds"] = Q(kind__in=query.kinds)
+    if query.levels:
+        asked["levels"] = Q(level__in=query.levels)
+    if query.entry_level is not None:
+        # An offer that does not say is not hidden for it.
+        asked["entry_level"] = Q(entry_level=None) | Q(entry_level__lte=query.entry_level)
+    if query.durations:
+        asked["durations"] = _any(Q(hours__range=HOURS[Duration(each)]) for each in query.durations)
+    if query.rhythms:
+        asked["rhythms"] = Q(rhythms__overlap=list(query.rhythms))
+    if query.languages:
+        asked["languages"] = Q(languages__overlap=list(query.languages))
+    if query.starts_from or query.starts_by:
+        asked["starts"] = _starting(query, workdays.earliest_start(on, rules.earliest_start_days))
+    if query.is_accessible:
+        asked["is_accessible"] = Q(is_accessible=True)
+    if query.rating_min is not None:
+        asked["rating_min"] = Q(rating_tenths__gte=query.rating_min * 10)
+    if query.certifier:
+        certified = Habilitation.objects.filter(siret=query.certifier, role=Habilitation.Role.CERTIFIER)
+        asked["certifier"] = Q(certification__in=certified.values("certification"))
+    if query.price_max_cents is not None:
+        asked["price_max_cents"] = Q(price_cents__lte=query.price_max_cents)
+    if query.cost_max_cents is not None:
+        asked["cost_max_cents"] = query.costs.at_most(query.cost_max_cents)
+    return asked
+
+
+def _any(ways: Iterable[Q]) -> Q:
+    found = Q()
+    for way in ways:
+        found |= way
+    return found
+
+
+def _starting(query: SearchQuery, earliest: date) -> Q:
+    """A session that one can still join begins between the two days; or entry is at any time by then."""
+    first, last = max(query.starts_from or earliest, earliest), query.starts_by or date.max
+    if last < first:
+        return Q(pk__in=[])
+    return Q(is_permanent=True) | Q(StartsBetween("starts", Value(first), Value(last)))
+
+
+class StartsBetween(models.Func):
+    """Whether one of these days is between two others, both included."""
+
+    output_field = models.BooleanField()
+    conditional = True
+
+    def as_sql(self, compiler, connection, **_context):
+        days, first, last = self.source_expressions
+        sql, params = [], []
+        for each in (days, first, last):
+            part, values = compiler.compile(each)
+            sql.append(part)
+            params += values
+        within = f"day BETWEEN {sql[1]}::date AND {sql[2]}::date"
+        return f"EXISTS (SELECT FROM unnest({sql[0]}) AS day WHERE {within})", params
+
+
+class FirstStart(models.Func):
+    """The first of these days that is not before another; NULL when there is none."""
+
+    output_field = models.DateField()
+
+    def as_sql(self, compiler, connection, **_context):
+        days, first = self.source_expressions
+        sql, values = compiler.compile(days)
+        since, more = compiler.compile(first)
+        statement = f"(SELECT min(day) FROM unnest({sql}) AS day WHERE day >= {since}::date)"  # noqa: S608
+        return statement, [*values, *more]
+
+
+def capped_count(offers: OfferIndexQuerySet) -> int:
     """How many, never looking further than one above TOTAL_MAX."""
     return offers.order_by().values("pk")[: TOTAL_MAX + 1].count()
 
@@ -182,18 +326,50 @@ def _plain(text: str) -> str:
     return " ".join(piece for piece in pieces if name_key(piece) not in SMALL_WORDS or '"' in piece)
 
 
-def _ordered(offers: OfferQuerySet, query: SearchQuery, *, on: date, rules: Rules) -> OfferQuerySet:
+def _ordered(offers: OfferIndexQuerySet, query: SearchQuery, *, earliest: date) -> OfferIndexQuerySet:
     sort = query.sort
     offers = offers.annotate(distance_m=Distance("point", query.town.point) if query.town else NOWHERE)
     if sort == Sort.DISTANCE and query.town:
         return offers.order_by("distance_m", "pk")
     if sort == Sort.PRICE:
         return offers.order_by("price_cents", "pk")
+    if sort == Sort.COST:
+        return offers.order_by(query.costs.expression(), "price_cents", "pk")
     if sort == Sort.START:
-        return offers.order_by(next_start(on, rules).asc(nulls_last=True), "pk")
+        return offers.order_by(_first_start(earliest).asc(nulls_last=True), "pk")
     if query.text:
         return offers.order_by(SearchRank(F("search"), text_query(query.text)).desc(), "title", "pk")
     return offers.order_by("distance_m", "pk") if query.town else offers.order_by("title", "pk")
+
+
+def _first_start(earliest: date) -> models.Expression:
+    """The first day one can still start: a session's, or the earliest there is where entry is at any time."""
+    day = Value(earliest, models.DateField())
+    at_any_time = models.Case(models.When(is_permanent=True, then=day))
+    return Least(at_any_time, FirstStart("starts", day))
+
+
+NOWHERE = Value(None, models.FloatField())
+"""The distance where no place is asked for."""
+
+
+def exists(offers: OfferIndexQuerySet) -> bool:
+    """Whether there is one: the first found is enough."""
+    return offers.order_by().values("pk")[:1].exists()
+
+
+def shown(ids: Collection[UUID], query: SearchQuery, *, on: date, rules: Rules) -> list[Offer]:
+    """These offers as their cards say them, in this order. Judged again: one that has closed since it was
+    indexed is left out."""
+    offers = cards(Offer.objects.open_on(on, rules).filter(pk__in=ids), query, on=on, rules=rules)
+    by_id = {offer.pk: offer for offer in offers}
+    return [by_id[pk] for pk in ids if pk in by_id]
+
+
+def cards(offers: OfferQuerySet, query: SearchQuery, *, on: date, rules: Rules) -> OfferQuerySet:
+    """These offers as their cards say them, by key: how far, and the first day one can start."""
+    far = Distance("point", query.town.point) if query.town else NOWHERE
+    return _with_sessions(offers.annotate(distance_m=far), on=on, rules=rules).order_by("pk")
 
 
 def next_start(on: date, rules: Rules) -> Subquery:
@@ -202,21 +378,6 @@ def next_start(on: date, rules: Rules) -> Subquery:
     starts = Session.objects.obtainable(on, rules).filter(offer=OuterRef("pk"))
     first = Coalesce("starts_on", Value(earliest, models.DateField()))
     return Subquery(starts.order_by(first, "pk").values(first=first)[:1])
-
-
-NOWHERE = Value(None, models.FloatField())
-"""The distance where no place is asked for."""
-
-
-def exists(offers: OfferQuerySet) -> bool:
-    """Whether there is one: the first found is enough."""
-    return offers.order_by().values("pk")[:1].exists()
-
-
-def cards(offers: OfferQuerySet, query: SearchQuery, *, on: date, rules: Rules) -> OfferQuerySet:
-    """These offers as their cards say them, by key: how far, and the first day one can start."""
-    far = Distance("point", query.town.point) if query.town else NOWHERE
-    return _with_sessions(offers.annotate(distance_m=far), on=on, rules=rules).order_by("pk")
 
 
 def _with_sessions(offers: OfferQuerySet, *, on: date, rules: Rules) -> OfferQuerySet:
@@ -283,19 +444,11 @@ def nearest_words(keys: Collection[str]) -> dict[str, str]:
 
 
 def _wider(query: SearchQuery, *, on: date, rules: Rules) -> dict[str, int]:
-    """What each filter costs: field of SearchQuery → offers found without it. At most six counts."""
-    nothing: dict[str, object] = {
-        "town": None,
-        "modes": (),
-        "kinds": (),
-        "levels": (),
-        "price_max_cents": None,
-        "certification": "",
-    }
+    """What each filter costs: field of SearchQuery → offers found without it. One count for each."""
+    asked = [name for name in FILTERS if getattr(query, name) not in (None, (), [], "", False)]
     counts = {
-        name: capped_count(matching(replace(query, **{name: empty}), on=on, rules=rules))
-        for name, empty in nothing.items()
-        if getattr(query, name) not in (None, (), [], "")
+        name: capped_count(matching(replace(query, **{name: getattr(NOTHING, name)}), on=on, rules=rules))
+        for name in asked
     }
     return {name: count for name, count in counts.items() if count}
 
@@ -342,73 +495,3 @@ def towns_like(text: str, *, limit: int = 3) -> list[Town]:
 def _split_department(text: str) -> tuple[str, str]:
     found = re.fullmatch(r"\s*(?P<name>.*?)\s*\((?P<department>\d{2,3}|2[ABab])\)\s*", text)
     return (found["name"], found["department"].upper()) if found else (text, "")
-
-
-# --- The index -----------------------------------------------------------------------------------
-
-# A: what an offer is called and leads to, and its codes; B: who teaches it; C: what it says; D: the
-# words of the names as they are typed, for the one that is still being typed; and, without a place, the other
-# names, job names and synonyms that its certification goes by (catalog.words, ADR 11). Tags are left out by
-# PostgreSQL's parser.
-INDEX = """
-UPDATE catalog_offer AS offer
-SET search = fresh.search
-FROM (
-    SELECT o.id,
-        setweight(to_tsvector('portal_french', names.title), 'A')
-        || setweight(to_tsvector('portal_plain', names.codes), 'A')
-        || setweight(to_tsvector('portal_french', names.provider), 'B')
-        || setweight(to_tsvector('portal_french', names.texts), 'C')
-        || setweight(to_tsvector('portal_plain', concat_ws(' ', names.title, names.provider)), 'D')
-        || coalesce(strip(ts_filter(words.search, '{b,c}')), '')
-        AS search
-    FROM catalog_offer o
-    JOIN accounts_organisation organisation ON organisation.id = o.provider_id
-    LEFT JOIN catalog_certification c ON c.code = o.certification_id
-    LEFT JOIN catalog_certificationindex words ON words.certification_id = o.certification_id
-    CROSS JOIN LATERAL (
-        SELECT regexp_replace(
-                concat_ws(' ', o.title, c.title, c.short_code, c.short_title), %(joint)s, ' ', 'g'
-            ) AS title,
-            regexp_replace(organisation.name, %(joint)s, ' ', 'g') AS provider,
-            regexp_replace(
-                concat_ws(' ', o.summary, o.objectives, o.content, o.expected_results), %(joint)s, ' ', 'g'
-            ) AS texts,
-            concat_ws(' ', c.register, c.number, c.code, o.portal_code, array_to_string(o.block_codes, ' '))
-                AS codes
-    ) AS names
-    WHERE %(every)s OR o.id = ANY(%(ids)s::uuid[])
-) AS fresh
-WHERE fresh.id = offer.id AND offer.search IS DISTINCT FROM fresh.search
-"""
-
-WORDS = """
-WITH found AS (
-    SELECT DISTINCT ON (lower(unaccent(word))) lower(unaccent(word)) AS key, lower(word) AS spelling
-    FROM catalog_offer o
-    LEFT JOIN catalog_certification c ON c.code = o.certification_id
-    CROSS JOIN LATERAL regexp_split_to_table(concat_ws(' ', o.title, c.title), '[^[:alnum:]]+') AS word
-    WHERE length(word) BETWEEN 4 AND 40 AND (%(every)s OR o.id = ANY(%(ids)s::uuid[]))
-    ORDER BY lower(unaccent(word)), lower(word) DESC
-), gone AS (
-    DELETE FROM catalog_word WHERE %(every)s AND key NOT IN (SELECT key FROM found)
-)
-INSERT INTO catalog_word (key, spelling)
-SELECT key, spelling FROM found
-ON CONFLICT (key) DO NOTHING
-"""
-
-
-@transaction.atomic
-def reindex(offer_ids: Sequence[UUID] | None = None) -> int:
-    """Write again the search text of these offers, or of all; how many had changed.
-
-    To be called by whoever changes an offer, a certification's names or an organisation's name. Words that
-    no title has any more are forgotten when all are written.
-    """
-    about = {"every": offer_ids is None, "ids": list(offer_ids or ()), "joint": JOINT}
-    with connection.cursor() as cursor:
-        cursor.execute(INDEX, about)
-        changed = cursor.rowcount
-        cursor.execute(WORDS, about)
-    return changed

@@ -101,7 +101,7 @@ def take_over(*, old_code: str, new_code: str, by: Actor, at: datetime, request_
             _("La certification %(new)s ne remplace pas %(old)s au répertoire national.")
             % {"new": new_code, "old": old_code}
         )
-    found = to_take_over(provider.pk, old_code).select_for_update(of=("self",)).defer("search")
+    found = to_take_over(provider.pk, old_code).select_for_update(of=("self",))
     with unless_an_import_holds_it():
         # Locked by key, as everybody does; told by title.
         offers = sorted(found.order_by("pk").prefetch_related("sessions"), key=by_title)

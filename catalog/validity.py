@@ -18,7 +18,7 @@ from django.urls import reverse
 
 import rulebook
 from accounts import listing as people
-from catalog import eligibility
+from catalog import eligibility, indexing
 from catalog.eligibility import Code, Reason
 from catalog.models import Offer, Provider, Visibility
 from notices import outbox
@@ -51,6 +51,7 @@ def look(*, at: datetime) -> Found:
     today = workdays.paris_day(at)
     rules = rulebook.on(today)
     found = Found()
+    indexing.refresh(on=today)
     is_open = Exists(Offer.objects.open_on(today, rules).filter(pk=OuterRef("offer_id")))
     new = Offer.objects.open_on(today, rules).filter(~Exists(Visibility.objects.filter(offer=OuterRef("pk"))))
     ids = new.order_by("pk").values_list("pk", flat=True).iterator(chunk_size=LOT)
@@ -80,9 +81,7 @@ def _close(provider_id: UUID, ids: list[UUID], found: Found, *, at: datetime, ru
     rows = list(locked.order_by("offer_id"))
     if not rows:  # another run is at it
         return
-    offers = Offer.objects.select_related("provider__organisation", "certification").defer(
-        "search", "content"
-    )
+    offers = Offer.objects.select_related("provider__organisation", "certification").defer("content")
     facts = eligibility.facts_of_each(offers.filter(pk__in=[row.offer_id for row in rows]).order_by("pk"))
     news: list[list[Reason]] = []
     own_choice = []

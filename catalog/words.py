@@ -2,7 +2,7 @@
 
 Beside its own title: its other titles, its initials and what initials in it stand for, both genders of its
 trade, the title of what it replaces, its level as people say it, the job names (ROME) and synonyms
-(FORMACODE) of its codes. Offers take the same words from here (catalog.search.reindex): both are found alike.
+(FORMACODE) of its codes. Offers take the same words from here (catalog.indexing): both are found alike.
 """
 
 import csv

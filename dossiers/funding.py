@@ -185,6 +185,34 @@ def plan(
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """What these purses can do for a training, whatever its price. `participation_cents`: at most that is
+    left to pay anyway; `is_refused`: they may pay nothing."""
+
+    participation_cents: int
+    capacity_cents: int
+    is_refused: bool
+
+
+def reach(*, purses: Iterable[Purse], status: str, rules: Rules, training: Training = ANY_TRAINING) -> Reach:
+    """The same as `plan`, said for every price at once: the remainder of a price is the participation (the
+    price itself when it is lower), or what is above the capacity, whichever is more."""
+    ordered, _set_aside = _sorted_out(in_order_of_use(purses, rules), training)
+    is_exempt = bool(_exemption(status, [purse for purse in ordered if _exempts(purse, rules)], rules))
+    ceiled = sum(purse.balance_cents for purse in ordered if purse.kind in rules.ceiling_purses)
+    free = sum(purse.balance_cents for purse in ordered if purse.kind not in rules.ceiling_purses)
+    ceiling = _ceiling(training, rules)
+    return Reach(
+        participation_cents=0 if is_exempt else rules.participation_cents,
+        capacity_cents=free + (ceiled if ceiling is None else min(ceiled, ceiling)),
+        is_refused=training.kind in rules.cofunded_kinds
+        and status not in rules.cofunded_exempt_statuses
+        and sum(purse.balance_cents for purse in ordered if _is_one_of(purse, rules.cofunders))
+        < rules.cofunded_min_cents,
+    )
+
+
 def in_order_of_use(purses: Iterable[Purse], rules: Rules) -> list[Purse]:
     """Purses with money in the legal order of that day; a kind the law does not list is not used."""
     rank = {

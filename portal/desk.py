@@ -73,7 +73,7 @@ def _shelf(actor: Actor, *, at: datetime, rules: Rules) -> Shelf:
 
 
 def _reasons(offers, *, at: datetime, rules: Rules) -> list[tuple[str, int]]:
-    found = offers.select_related("provider__organisation", "certification").defer("search", "content")
+    found = offers.select_related("provider__organisation", "certification").defer("content")
     facts = eligibility.facts_of_each(found.order_by("title", "pk")[:HIDDEN_READ_MAX])
     why = Counter(
         reason.sentence

@@ -90,6 +90,7 @@ IMPERSONAL = {
     "catalog.ImportRefusal",
     "catalog.ImportRun",
     "catalog.Offer",
+    "catalog.OfferIndex",
     "catalog.Provider",
     "catalog.RegisterWord",
     "catalog.Session",

@@ -133,6 +133,8 @@ TEMPLATES = [
     }
 ]
 FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
+# Who tells the catalogue what its offers cost the person who reads: it does not hear of rights itself.
+CATALOGUE_COSTS = "dossiers.views.receipts.costs"
 
 # --- Data -----------------------------------------------------------------------------------
 DATABASES = {"default": env.db("DATABASE_URL", engine="django.db.backends.postgresql")}

@@ -18,11 +18,12 @@ from hashlib import sha256
 from django.db import connection
 from django.utils.translation import gettext as _
 
-from catalog import search, words
+from catalog import indexing, words
 from catalog.imports import loading, reading, report, values
 from catalog.imports.reading import Progress, Source, Unusable
 from catalog.imports.report import Report
-from catalog.models import ImportRun, Offer, SynonymGroup, Term, TermName
+from catalog.models import ImportRun, SynonymGroup, Term, TermName
+from rulebook import workdays
 
 Nomenclature = Term.Nomenclature
 MAX_JSON_BYTES = 16 * 2**20
@@ -72,9 +73,7 @@ def _work(source: Source, result: Report) -> None:
         loading.refresh_statistics(Term, TermName, SynonymGroup)
         changed = words.reindex()
         words.refresh()
-        offers = Offer.objects.filter(certification__in=changed).order_by("pk")
-        if changed and (ids := list(offers.values_list("pk", flat=True))):
-            search.reindex(ids)
+        indexing.reindex_of(certification__in=changed, on=workdays.paris_day(result.started_at))
 
 
 # --- Terms ----------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from django.utils.translation import gettext as _
 from lxml import etree
 
 import rulebook
-from catalog import eligibility, promises, search
+from catalog import eligibility, indexing, promises
 from catalog.geography import point_of
 from catalog.imports import edof, lheo, loading, reading, report, snapshots, values
 from catalog.imports.actions import Action, Place, SessionRow
@@ -182,6 +182,8 @@ class _Lot:
         before = _snapshots(stored.values()) if self.watch else {}
         offers = self._write_offers(kept, stored)
         self._write_sessions(kept, offers)
+        if written := self.created | self.changed:
+            indexing.reindex(sorted(written), on=self.rules.day)
         if self.watch:
             self._tell_outcomes(kept, offers, before)
         self._tell_hidden(kept, offers)
@@ -264,9 +266,7 @@ class _Lot:
             (sirets[offer.provider_id], offer.training_number, offer.action_number): offer
             for offer in Offer.objects.filter(
                 provider__in=sirets.keys(), training_number__in={action.training_number for action in kept}
-            )
-            .defer("search")
-            .order_by("pk")
+            ).order_by("pk")
         }
         stored = {action.key: stored[action.key] for action in kept if action.key in stored}
         self.fields = {action.key: self._fields(action) for action in kept}
@@ -320,8 +320,6 @@ class _Lot:
             offers[action.key] = offer
         Offer.objects.bulk_create(created)
         Offer.objects.bulk_update(changed, [*sorted(names), "updated_at", "hand_edited_at"])
-        if created or changed:
-            search.reindex([offer.pk for offer in (*created, *changed)])
         self.created = {offer.pk for offer in created}
         self.changed = {offer.pk for offer in changed}
         return offers
@@ -401,7 +399,7 @@ class _Lot:
 
     def _tell_outcomes(self, kept: list[Action], offers: dict, before: dict[Any, dict[str, Any]]) -> None:
         # Read again: a snapshot is compared with what is stored later, so it is made of what was stored.
-        written = Offer.objects.filter(pk__in=[offer.pk for offer in offers.values()]).defer("search")
+        written = Offer.objects.filter(pk__in=[offer.pk for offer in offers.values()])
         after = _snapshots(written.order_by("pk"))
         for action in kept:
             offer = offers[action.key]
@@ -413,7 +411,6 @@ class _Lot:
             offer.pk: offer
             for offer in Offer.objects.filter(pk__in=[offer.pk for offer in offers.values()])
             .select_related("provider__organisation", "certification")
-            .defer("search")
             .order_by("pk")
         }
         facts = eligibility.facts_of_each(written.values())

@@ -17,17 +17,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any
+from uuid import UUID
 
 from django.utils.translation import gettext as _
 
 import rulebook
 from accounts.models import Organisation
-from catalog import reports, search
+from catalog import indexing, reports
 from catalog.imports import loading, reading, report, values
 from catalog.imports.reading import Progress, Source, Unusable
 from catalog.imports.report import Report
 from catalog.imports.values import Wrong
-from catalog.models import ImportRun, Offer, Provider
+from catalog.models import ImportRun, Provider
 from rulebook import Rules, workdays
 from ui import french
 
@@ -89,8 +90,12 @@ def _work(source: Source, result: Report) -> None:
     today = workdays.paris_day(result.started_at)
     listed_on = _listed_on(source, today=today)
     listed = Listed(listed_on, rulebook.on(today)) if listed_on else None
+    renamed: list[UUID] = []
     for lot in loading.lots(_rows(source, result, listed)):
-        _write(lot, result)
+        renamed += _write(lot, result)
+    indexing.reindex_of(provider__in=renamed, on=today)
+    if result.created or result.updated:
+        indexing.refresh(on=today)
 
 
 def _listed_on(source: Source, *, today: date) -> date | None:
@@ -292,8 +297,8 @@ def inert(text: str) -> str:
     return text
 
 
-def _write(lot: list[Row], result: Report) -> None:
-    """Writes the lot with a number of queries that does not grow with it."""
+def _write(lot: list[Row], result: Report) -> list[UUID]:
+    """Writes the lot with a number of queries that does not grow with it; the organisations it renamed."""
     organisations = {
         organisation.siret: organisation
         for organisation in Organisation.objects.filter(siret__in=[row.siret for row in lot]).order_by("pk")
@@ -328,11 +333,6 @@ def _write(lot: list[Row], result: Report) -> None:
             result.unchanged += 1
     Organisation.objects.bulk_create(new_organisations)
     Organisation.objects.bulk_update(renamed, ["name"])
-    if renamed and (
-        offers := Offer.objects.filter(provider__in=[organisation.pk for organisation in renamed])
-        .order_by("pk")
-        .values_list("pk", flat=True)
-    ):
-        search.reindex(list(offers))
     Provider.objects.bulk_create(new_providers)
     Provider.objects.bulk_update(changed, WRITTEN_FIELDS)
+    return [organisation.pk for organisation in renamed]

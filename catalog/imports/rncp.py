@@ -17,7 +17,7 @@ from django.db import connection
 from django.utils.translation import gettext as _
 from lxml import etree
 
-from catalog import search, words
+from catalog import indexing, words
 from catalog.imports import loading, reading, report, values
 from catalog.imports.reading import Progress, Source
 from catalog.imports.report import Report
@@ -28,7 +28,6 @@ from catalog.models import (
     CertificationOutcome,
     Habilitation,
     ImportRun,
-    Offer,
     Succession,
 )
 from rulebook import workdays
@@ -96,10 +95,10 @@ def work(source: Source, result: Report, *, at: datetime) -> None:
     _write_successions(links, read=seen.keys())
     # Once the links are there: a certification is found by the names of the one it replaces.
     renamed = words.reindex(written)
-    offers = Offer.objects.filter(certification__in=renamed).order_by("pk").values_list("pk", flat=True)
-    if renamed and offers:
-        search.reindex(list(offers))
+    today = workdays.paris_day(at)
+    indexing.reindex_of(certification__in=renamed, on=today)
     if result.created or result.updated:
+        indexing.refresh(on=today)
         loading.refresh_statistics(Certification, CertificationBlock, Habilitation, Succession)
         words.refresh()
 

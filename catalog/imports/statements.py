@@ -19,7 +19,7 @@ from typing import Any
 
 from django.db import connection
 
-from catalog import search, words
+from catalog import indexing, words
 from catalog.imports import loading
 from catalog.imports.report import Report
 from catalog.models import (
@@ -27,9 +27,9 @@ from catalog.models import (
     CertificationBlock,
     CertificationStatement,
     Habilitation,
-    Offer,
     Succession,
 )
+from rulebook import workdays
 
 Source = Certification.Source
 # Part of every digest: raise it when a source's reader keeps something new.
@@ -96,15 +96,10 @@ def write(source: str, statements: Sequence[Statement], result: Report, *, at: d
     if not changed:
         return
     _write_successions(changed, formerly=links)
-    _reindex(words.reindex(changed))
+    indexing.reindex_of(certification__in=words.reindex(changed), on=workdays.paris_day(at))
+    indexing.refresh(on=workdays.paris_day(at))
     loading.refresh_statistics(Certification, CertificationStatement, Succession)
     words.refresh()
-
-
-def _reindex(codes: Sequence[str]) -> None:
-    offers = Offer.objects.filter(certification__in=codes).order_by("pk").values_list("pk", flat=True)
-    if codes and offers:
-        search.reindex(list(offers))
 
 
 def _write_lot(

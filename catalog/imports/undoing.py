@@ -6,9 +6,10 @@ from uuid import UUID
 
 from django.utils.translation import gettext as _
 
-from catalog import promises, search
+from catalog import indexing, promises
 from catalog.imports import snapshots
 from catalog.models import CatalogueImportLine, Offer, Session
+from rulebook import workdays
 
 Verdict = CatalogueImportLine.Verdict
 
@@ -18,7 +19,7 @@ def undo(line: CatalogueImportLine, *, at: datetime) -> tuple[Verdict, str]:
 
     Its offer and sessions are locked first: who enrols at that moment waits, or is seen.
     """
-    offer = Offer.objects.defer("search").select_for_update().filter(pk=line.offer_id).first()
+    offer = Offer.objects.select_for_update().filter(pk=line.offer_id).first()
     if offer is None:
         return Verdict.KEPT, _("Elle n’existe plus.")
     sessions = list(offer.sessions.order_by("number").select_for_update())
@@ -61,7 +62,7 @@ def _restore(offer: Offer, sessions: list[Session], before: dict, *, at: datetim
     free = [session for session in added if session.pk not in held]
     Session.objects.filter(pk__in=_keys(free)).delete()
     _close([session for session in added if session.pk in held])
-    search.reindex([offer.pk])
+    indexing.reindex([offer.pk], on=workdays.paris_day(at))
     if len(free) < len(added):
         return Verdict.RESTORED, _("Une session où des personnes ont un dossier reste, fermée.")
     return Verdict.RESTORED, ""

@@ -80,7 +80,7 @@ def kept(request: HttpRequest) -> HttpResponse:
 @require_POST
 def keep(request: HttpRequest, offer_id: UUID) -> HttpResponse:
     today = workdays.paris_day(timezone.now())
-    visible = Offer.objects.visible_to(request.actor, on=today, rules=rulebook.on(today)).defer("search")
+    visible = Offer.objects.visible_to(request.actor, on=today, rules=rulebook.on(today))
     offer = get_object_or_404(visible, pk=offer_id)
     try:
         favourites.keep(offer, user=request.user, at=timezone.now())

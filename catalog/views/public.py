@@ -1,15 +1,21 @@
 """The catalogue, open to everyone."""
 
+from collections.abc import Callable
+
+from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
+from django.http import HttpRequest
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.module_loading import import_string
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 import rulebook
-from catalog import eligibility, favourites, grouping, listing
-from catalog.forms import SearchForm
+from catalog import eligibility, facets, favourites, grouping, listing
+from catalog.costs import Costs
+from catalog.forms import SearchForm, count_words
 from catalog.grouping import Groups
 from catalog.models import Offer
 from catalog.search import Results, Sort, find_towns
@@ -25,7 +31,7 @@ from ui.replica import from_replica
 def search(request):
     today = workdays.paris_day(timezone.now())
     rules = rulebook.on(today)
-    form = SearchForm(request.GET)
+    form = SearchForm(request.GET, costs=_costs(request))
     context = {"form": form, "rules": rules, "breadcrumbs": [(_("Recherche"), None)]}
     if form.is_valid():
         page = request.GET.get("page", 1)
@@ -34,6 +40,20 @@ def search(request):
             results = grouping.find(form.query, on=today, rules=rules, page=page)
         if not results or not results.total:
             results = find_offers(form.query, on=today, rules=rules, page=page)
+        keys = results.keys if isinstance(results, Groups) else None
+        counted = facets.count(form.query, keys, on=today, rules=rules)
+        certifiers = facets.certifiers(form.query, keys, on=today, rules=rules)
+        form.certifier_name = next(
+            (each.name for each in certifiers if each.siret == form.query.certifier), ""
+        )
+        context |= {
+            "counts": form.show_counts(counted),
+            "certifiers": [
+                (each.name, count_words(each.count), form.address_with(certifier=each.siret))
+                for each in certifiers
+                if each.siret != form.query.certifier
+            ],
+        }
         suggestion = getattr(results, "suggestion", "")
         context |= {
             "is_grouped": isinstance(results, Groups),
@@ -48,6 +68,13 @@ def search(request):
     return page_or_fragment(request, "catalog/public/search.html", "catalog/public/_results.html", context)
 
 
+def _costs(request: HttpRequest) -> Costs | None:
+    """What offers cost the holder who asks; None for everybody else. The settings name who knows: the
+    catalogue does not hear of rights."""
+    known: Callable[[HttpRequest], Costs | None] = import_string(settings.CATALOGUE_COSTS)
+    return known(request)
+
+
 @login_not_required
 @require_safe
 @from_replica
@@ -55,9 +82,7 @@ def offer(request, offer_id):
     today = workdays.paris_day(timezone.now())
     rules = rulebook.on(today)
     visible = Offer.objects.visible_to(request.actor, on=today, rules=rules)
-    offer = get_object_or_404(
-        visible.select_related("provider__organisation", "certification").defer("search"), pk=offer_id
-    )
+    offer = get_object_or_404(visible.select_related("provider__organisation", "certification"), pk=offer_id)
     lines = listing.sessions_of(offer, on=today, rules=rules)
     context = {
         "offer": offer,

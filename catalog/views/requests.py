@@ -11,7 +11,7 @@ from ui.refusals import Refused
 def own_offers(request: HttpRequest) -> QuerySet[Offer]:
     """With all that judging one needs. The offers of others do not exist: 404."""
     own = Offer.objects.filter(provider_id=request.actor.organisation_id)
-    return own.select_related("provider__organisation", "certification", "town").defer("search")
+    return own.select_related("provider__organisation", "certification", "town")
 
 
 def say(refusal: Refused, form: Form) -> None:

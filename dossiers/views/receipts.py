@@ -7,8 +7,9 @@ from django.utils.functional import SimpleLazyObject
 
 import rulebook
 from accounts.permissions import enrolment_obstacle
+from catalog.costs import Costs
 from catalog.models import Offer
-from dossiers import funding, workflow
+from dossiers import funding, prices, workflow
 from rulebook import Rules, workdays
 
 
@@ -32,7 +33,20 @@ class Wallet:
 
 def wallet(request):
     """`wallet`: for a holder who may enrol today, else None. Asked for by the pages that show prices only."""
-    return {"wallet": SimpleLazyObject(lambda: _wallet(request))}
+    return {"wallet": SimpleLazyObject(lambda: wallet_of(request))}
+
+
+def costs(request) -> Costs | None:
+    """For the same people, what every offer would cost them (settings.CATALOGUE_COSTS)."""
+    found = wallet_of(request)
+    return found and prices.costs(purses=found.purses, status=found.status, rules=found.rules)
+
+
+def wallet_of(request) -> Wallet | None:
+    """Read once a page."""
+    if not hasattr(request, "wallet"):
+        request.wallet = _wallet(request)
+    return request.wallet
 
 
 def _wallet(request) -> Wallet | None:

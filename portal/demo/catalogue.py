@@ -11,7 +11,7 @@ import rulebook
 from accounts.actors import Actor
 from accounts.models import Organisation
 from admissions import measures
-from catalog import publishing, search
+from catalog import indexing, publishing
 from catalog import words as register_words
 from catalog.models import Certification, Habilitation, Offer, Provider, Session, Town
 from portal.demo import facts
@@ -39,7 +39,7 @@ def load(*, at: datetime, by: Actor, wave: str = "") -> dict[str, int]:
         offers.append(offer)
     register_words.reindex(catalogue["certifications"])
     register_words.refresh()
-    search.reindex([offer.pk for offer in offers])
+    indexing.reindex([offer.pk for offer in offers], on=today)
     return {"certifications": len(catalogue["certifications"]), "offers": len(offers)}
 
 

@@ -10,7 +10,7 @@ from itertools import cycle
 from typing import Any
 
 from accounts.actors import Actor
-from catalog import search
+from catalog import indexing
 from catalog import words as register_words
 from catalog.models import Offer, Provider, Session, Town
 from portal.demo import facts
@@ -70,13 +70,13 @@ def load(*, at: datetime, by: Actor, wave: str = "") -> int:
     new = [offer for offer in offers if offer.training_number not in known]
     Offer.objects.bulk_create(new)
     register_words.reindex(crowd["trainings"])
-    search.reindex([offer.pk for offer in new])
     numbers = [offer.training_number for offer in offers]
-    stored = Offer.objects.filter(training_number__in=numbers).defer("search", "content")
+    stored = Offer.objects.filter(training_number__in=numbers).defer("content")
     announced = [
         session for offer in stored.order_by("training_number") for session in _sessions(offer, today, wave)
     ]
     Session.objects.bulk_create(announced, ignore_conflicts=True)
+    indexing.reindex([offer.pk for offer in stored], on=today)
     return len(new)
 
 

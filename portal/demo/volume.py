@@ -14,7 +14,7 @@ from uuid import UUID
 from django.db import connection, transaction
 
 import rulebook
-from catalog import search
+from catalog import indexing
 from catalog.models import Habilitation, Offer, Session, Town
 from rulebook import workdays
 
@@ -195,7 +195,7 @@ def _part(about: dict) -> tuple[int, int]:
             return 0, 0
         cursor.execute(_SESSIONS, about | {"ids": ids})
         dated = cursor.rowcount
-    search.reindex(ids)
+    indexing.reindex(ids, on=about["on"])
     return len(ids), dated
 
 

@@ -26,7 +26,7 @@ from tests.factories.catalog import (
 )
 
 pytestmark = pytest.mark.django_db
-OFFER = [field.name for field in Offer._meta.concrete_fields if field.name not in ("id", "search")]
+OFFER = [field.name for field in Offer._meta.concrete_fields if field.name != "id"]
 SESSION = ("number", "starts_on", "ends_on", "recruitment", "is_guaranteed", "details")
 
 
@@ -73,7 +73,7 @@ def written(provider) -> bytes:
 
 
 def state(provider):
-    offers = Offer.objects.filter(provider=provider, is_draft=False).defer("search")
+    offers = Offer.objects.filter(provider=provider, is_draft=False)
     return [
         (
             {name: getattr(offer, name) for name in OFFER if name not in ("updated_at", "hand_edited_at")},

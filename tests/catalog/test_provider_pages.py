@@ -170,7 +170,7 @@ def test_sixty_offers_are_hidden_in_as_many_queries_as_twenty_one(
     OfferFactory.create_batch(count, provider=provider, sessions=0, indexed=False)
     # session, person, account, memberships; the law, the offers; then the verb
     # (tests/catalog/test_publishing)
-    with django_assert_num_queries(17):
+    with django_assert_num_queries(19):
         client.post(reverse("provider_offers_bulk"), {"action": "hide", "every": "1"})
     assert not Offer.objects.filter(is_published=True).exists()
 

@@ -10,7 +10,7 @@ import factory
 from django.utils import timezone
 from factory.django import DjangoModelFactory
 
-from catalog import search
+from catalog import indexing
 from catalog.geography import name_key, point_of
 from catalog.models import (
     CatalogueImport,
@@ -154,12 +154,12 @@ class OfferFactory(DjangoModelFactory):
     def sessions(self, create, extracted, **_kwargs):
         if create:
             for _number in range(1 if extracted is None else extracted):
-                SessionFactory(offer=self)
+                SessionFactory(offer=self, indexed=False)
 
     @factory.post_generation
     def indexed(self, create, extracted, **_kwargs):
         if create and extracted is not False:
-            search.reindex([self.pk])
+            indexing.reindex([self.pk], on=today())
 
 
 class SessionFactory(DjangoModelFactory):
@@ -167,6 +167,7 @@ class SessionFactory(DjangoModelFactory):
 
     class Meta:
         model = Session
+        skip_postgeneration_save = True
 
     class Params:
         permanent = factory.Trait(starts_on=None, ends_on=None)
@@ -178,6 +179,11 @@ class SessionFactory(DjangoModelFactory):
     ends_on = factory.LazyAttribute(
         lambda o: o.starts_on + datetime.timedelta(days=30) if o.starts_on else None
     )
+
+    @factory.post_generation
+    def indexed(self, create, extracted, **_kwargs):
+        if create and extracted is not False:
+            indexing.reindex([self.offer_id], on=today())
 
 
 class CatalogueImportFactory(DjangoModelFactory):

@@ -8,15 +8,15 @@ from django.db import connection, connections, router, transaction
 from django.urls import reverse
 
 from accounts.models import User
-from catalog import search
+from catalog import indexing
 from catalog.models import Offer, Provider, Word
 from tests import template
-from tests.factories.catalog import SessionFactory
+from tests.factories.catalog import SessionFactory, today
 from ui import replica
 
 COPIED = (
     *("accounts_organisation", "catalog_provider", "catalog_certification", "catalog_habilitation"),
-    *("catalog_town", "catalog_offer", "catalog_session", "catalog_word"),
+    *("catalog_town", "catalog_offer", "catalog_offerindex", "catalog_session", "catalog_word"),
 )
 
 
@@ -59,7 +59,7 @@ def copy(other_database, db, settings):
 @pytest.fixture
 def offer():
     offer = SessionFactory(offer__title="Soudure à l’arc").offer
-    search.reindex()
+    indexing.reindex(on=today())
     return offer
 
 

@@ -18,6 +18,7 @@ from catalog.models import (
     CertificationStatement,
     Habilitation,
     ImportRun,
+    OfferIndex,
     Succession,
 )
 from tests.catalog.imports import making
@@ -357,10 +358,10 @@ def test_what_a_source_says_no_more_goes(load):
 def test_offers_follow_the_new_words_of_their_certification(load):
     load(XML, name="rncp.xml")
     offer = OfferFactory(certification=Certification.objects.get())
-    before = offer.search
+    before = offer.index.search
     load(info({"Code_RNCP": "100", "Libelle_Diplome": "Saboterie"}))
-    offer.refresh_from_db()
-    assert offer.search != before and "saboter" in offer.search
+    now = OfferIndex.objects.get(pk=offer.pk).search
+    assert now != before and "saboter" in now
 
 
 def test_a_try_writes_nothing(load):

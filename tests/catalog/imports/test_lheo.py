@@ -98,7 +98,7 @@ def refusals(report):
 def test_an_action_becomes_an_offer_and_again_changes_nothing(load, namespace):
     report = load(namespace=namespace)
     assert (report.read, report.created, report.refused, report.hidden) == (1, 1, 0, 0), refusals(report)
-    offer = Offer.objects.defer("search").get()
+    offer = Offer.objects.get()
     told = (offer.title, offer.certification_id, offer.price_cents, offer.hours, offer.mode)
     assert told == ("Soudeur", "RNCP100", 125_050, 105, "on_site")
     assert (offer.address, offer.postal_code, offer.town_id) == ("12 rue des Forges", "69001", "69123")
@@ -260,5 +260,5 @@ def test_a_real_offer_with_its_price_its_organisation_and_its_certification_goes
     )
     report = offers.run(making.put(tmp_path, priced), at=at)
     assert (report.read, report.created) == (2, 2), refusals(report)
-    offer = Offer.objects.defer("search").order_by("action_number").first()
+    offer = Offer.objects.order_by("action_number").first()
     assert (offer.certification, offer.town_id) == (Certification.objects.get(), "37266")

@@ -94,7 +94,7 @@ def test_a_copy_with_an_entitled_siret_shows_what_the_rules_open(
     rules = rulebook.on(workdays.paris_day(AT))
     visible = set(Offer.objects.open_on(DAY, rules).values_list("training_number", flat=True))
     assert len(visible) == 3 and not any(number.startswith(hidden) for number in visible)
-    offer = Offer.objects.defer("search").get(training_number="RNCP40344_VETO2027")
+    offer = Offer.objects.get(training_number="RNCP40344_VETO2027")
     assert (offer.price_cents, offer.hours, offer.town_id) == (60060, 21, "91330")
     assert offer.block_codes == [f"RNCP40344BC0{n}" for n in (1, 2, 3, 4)]
     assert Session.objects.filter(starts_on=datetime.date(2027, 1, 1)).count() == 4

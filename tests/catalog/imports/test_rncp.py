@@ -196,9 +196,12 @@ def test_records_the_file_does_not_hold_are_left_alone(load):
 
 
 def test_an_offer_is_found_by_the_new_title_of_its_certification(load):
-    offer = OfferFactory(certification__code="RNCP1", certification__number=1)
+    # Its organisation is the certifier that the record names, so that the offer is open before and after.
+    offer = OfferFactory(
+        certification__code="RNCP1", certification__number=1, provider__organisation__siret=OTHER_SIRET
+    )
     load(fiche("RNCP1", title="Zythologue"))
-    assert Offer.objects.filter(pk=offer.pk, search=text_query("zythologue")).exists()
+    assert Offer.objects.filter(pk=offer.pk, index__search=text_query("zythologue")).exists()
 
 
 def test_dry_run_counts_and_writes_nothing(load):

@@ -1,0 +1,154 @@
+"""What the search reads of offers: one narrow row for each that is open, and the words of titles.
+
+`reindex` is called by whoever changes an offer, its sessions, its organisation, its certification or who may
+prepare for it; `refresh`, every hour, finds what only a date or a new rule has changed. A row is never the
+last word: the offers that a page shows are judged again (catalog.eligibility).
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+from django.db import connection, transaction
+
+import rulebook
+from catalog.models import DRAWS, Offer, OfferIndex
+
+# What joins two words: « Word/Excel » would be a file name for PostgreSQL's parser, « auto-école » one word.
+JOINT = r"(?<=\w)[-/](?=\w)"
+
+# What is filtered, counted and put in order. « {opened} »: the offers that the law opens, in Django's words.
+FACTS = f"""
+WITH opened (pk) AS MATERIALIZED ({{opened}}), gone AS (
+    DELETE FROM catalog_offerindex AS old
+    WHERE {{asked}} AND NOT EXISTS (SELECT FROM opened WHERE opened.pk = old.offer_id)
+)
+INSERT INTO catalog_offerindex AS old (offer_id, certification_id, provider_id, town_id, kind, mode, title,
+    level, entry_level, price_cents, extra_fees_cents, hours, rhythms, languages, is_accessible,
+    rating_tenths, starts, is_permanent, closes_on, draw, point)
+SELECT o.id, o.certification_id, o.provider_id, o.town_id, o.kind, o.mode, o.title, c.level,
+    o.entry_level, o.price_cents, o.extra_fees_cents, o.hours, o.rhythms, o.languages, o.accessibility <> '',
+    o.rating_tenths, coalesce(entries.starts, '{{}}'), coalesce(entries.is_permanent, false),
+    least(c.registered_until + 1, p.activity_lapsed_on, %s::date),
+    ('x' || right(o.id::text, 4))::bit(16)::int %% {DRAWS}, o.point
+FROM opened
+JOIN catalog_offer AS o ON o.id = opened.pk
+JOIN catalog_provider AS p ON p.organisation_id = o.provider_id
+LEFT JOIN catalog_certification AS c ON c.code = o.certification_id
+LEFT JOIN LATERAL (
+    SELECT array_agg(DISTINCT s.starts_on ORDER BY s.starts_on) FILTER (WHERE s.starts_on > %s) AS starts,
+        bool_or(s.starts_on IS NULL) AS is_permanent
+    FROM catalog_session AS s
+    WHERE s.offer_id = o.id AND s.recruitment = 'open'
+) AS entries ON true
+ON CONFLICT (offer_id) DO UPDATE SET (certification_id, provider_id, town_id, kind, mode, title, level,
+    entry_level, price_cents, extra_fees_cents, hours, rhythms, languages, is_accessible, rating_tenths,
+    starts, is_permanent, closes_on, point)
+    = ROW (excluded.certification_id, excluded.provider_id, excluded.town_id, excluded.kind, excluded.mode,
+    excluded.title, excluded.level, excluded.entry_level, excluded.price_cents, excluded.extra_fees_cents,
+    excluded.hours, excluded.rhythms, excluded.languages, excluded.is_accessible, excluded.rating_tenths,
+    excluded.starts, excluded.is_permanent, excluded.closes_on, excluded.point)
+WHERE (old.certification_id, old.provider_id, old.town_id, old.kind, old.mode, old.title, old.level,
+    old.entry_level, old.price_cents, old.extra_fees_cents, old.hours, old.rhythms, old.languages,
+    old.is_accessible, old.rating_tenths, old.starts, old.is_permanent, old.closes_on, old.point::text)
+    IS DISTINCT FROM (excluded.certification_id, excluded.provider_id, excluded.town_id, excluded.kind,
+    excluded.mode, excluded.title, excluded.level, excluded.entry_level, excluded.price_cents,
+    excluded.extra_fees_cents, excluded.hours, excluded.rhythms, excluded.languages, excluded.is_accessible,
+    excluded.rating_tenths, excluded.starts, excluded.is_permanent, excluded.closes_on, excluded.point::text)
+"""  # noqa: S608 - our own number
+
+# A: what an offer is called and leads to, and its codes; B: who teaches it; C: what it says; D: the
+# words of the names as they are typed, for the one that is still being typed; and, without a place, the other
+# names, job names and synonyms that its certification goes by (catalog.words, ADR 11). Tags are left out by
+# PostgreSQL's parser.
+TEXT = """
+UPDATE catalog_offerindex AS kept
+SET search = fresh.search
+FROM (
+    SELECT o.id,
+        setweight(to_tsvector('portal_french', names.title), 'A')
+        || setweight(to_tsvector('portal_plain', names.codes), 'A')
+        || setweight(to_tsvector('portal_french', names.provider), 'B')
+        || setweight(to_tsvector('portal_french', names.texts), 'C')
+        || setweight(to_tsvector('portal_plain', concat_ws(' ', names.title, names.provider)), 'D')
+        || coalesce(strip(ts_filter(words.search, '{b,c}')), '')
+        AS search
+    FROM catalog_offerindex AS shown
+    JOIN catalog_offer o ON o.id = shown.offer_id
+    JOIN accounts_organisation organisation ON organisation.id = o.provider_id
+    LEFT JOIN catalog_certification c ON c.code = o.certification_id
+    LEFT JOIN catalog_certificationindex words ON words.certification_id = o.certification_id
+    CROSS JOIN LATERAL (
+        SELECT regexp_replace(
+                concat_ws(' ', o.title, c.title, c.short_code, c.short_title), %(joint)s, ' ', 'g'
+            ) AS title,
+            regexp_replace(organisation.name, %(joint)s, ' ', 'g') AS provider,
+            regexp_replace(
+                concat_ws(' ', o.summary, o.objectives, o.content, o.expected_results), %(joint)s, ' ', 'g'
+            ) AS texts,
+            concat_ws(' ', c.register, c.number, c.code, o.portal_code, array_to_string(o.block_codes, ' '))
+                AS codes
+    ) AS names
+    WHERE {is_asked}
+) AS fresh
+WHERE fresh.id = kept.offer_id AND kept.search IS DISTINCT FROM fresh.search
+"""
+
+WORDS = """
+WITH found AS (
+    SELECT DISTINCT ON (lower(unaccent(word))) lower(unaccent(word)) AS key, lower(word) AS spelling
+    FROM catalog_offer o
+    LEFT JOIN catalog_certification c ON c.code = o.certification_id
+    CROSS JOIN LATERAL regexp_split_to_table(concat_ws(' ', o.title, c.title), '[^[:alnum:]]+') AS word
+    WHERE length(word) BETWEEN 4 AND 40 AND (%(every)s OR o.id = ANY(%(ids)s::uuid[]))
+    ORDER BY lower(unaccent(word)), lower(word) DESC
+), gone AS (
+    DELETE FROM catalog_word WHERE %(every)s AND key NOT IN (SELECT key FROM found)
+)
+INSERT INTO catalog_word (key, spelling)
+SELECT key, spelling FROM found
+ON CONFLICT (key) DO NOTHING
+"""
+
+
+@transaction.atomic
+def reindex(offer_ids: Sequence[UUID] | None = None, *, on: date) -> int:
+    """Write again what the search reads of these offers, or of all, as they stand on that day; how many texts
+    had changed. Words that no title has any more are forgotten when all are written."""
+    about = {"every": offer_ids is None, "ids": list(offer_ids or ()), "joint": JOINT}
+    with connection.cursor() as cursor:
+        _write_facts(offer_ids, on=on)
+        is_asked = "(%(every)s OR shown.offer_id = ANY(%(ids)s::uuid[]))"
+        cursor.execute(TEXT.replace("{is_asked}", is_asked), about)
+        changed = cursor.rowcount
+        cursor.execute(WORDS, about)
+    return changed
+
+
+def reindex_of(*, on: date, **where: Any) -> int:
+    """`reindex` for the offers that these conditions name; nothing is done for none."""
+    ids = list(Offer.objects.filter(**where).order_by("pk").values_list("pk", flat=True))
+    return reindex(ids, on=on) if ids else 0
+
+
+@transaction.atomic
+def refresh(*, on: date) -> int:
+    """What a date, a rule or a hand in the database has changed of any offer; how many rows it touched."""
+    touched = _write_facts(None, on=on)
+    with connection.cursor() as cursor:
+        cursor.execute(TEXT.replace("{is_asked}", "shown.search IS NULL"), {"joint": JOINT})
+    return touched
+
+
+def _write_facts(offer_ids: Iterable[UUID] | None, *, on: date) -> int:
+    is_open = Offer.objects.open_on(on, rulebook.on(on)).order_by()
+    asked, ids = "true", []
+    if offer_ids is not None:
+        asked, ids = "old.offer_id = ANY(%s::uuid[])", [list(offer_ids)]
+        is_open = is_open.filter(pk__in=ids[0])
+    opened, values = is_open.values("pk").query.sql_with_params()
+    statement = FACTS.replace("{opened}", opened).replace("{asked}", asked)
+    with connection.cursor() as cursor:
+        cursor.execute(statement, [*values, *ids, OfferIndex.NEVER, on])
+        return cursor.rowcount
