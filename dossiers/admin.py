@@ -25,6 +25,7 @@ from accounts import journal
 from accounts.actors import Actor, Role
 from dossiers import controls, force_majeure, message_guards, messages, relief, training, workflow
 from dossiers import payment_admin as payment_admin  # what holders pay has a module of its own
+from dossiers import review_admin as review_admin  # so have reviews
 from dossiers.forms import CompletionForm, EurosField
 from dossiers.models import (
     Batch,

@@ -14,7 +14,16 @@ from accounts import listing as people
 from accounts.actors import Role
 from accounts.models import User
 from dossiers import listing
-from dossiers.models import Control, Deadline, Dossier, FundingLine, Refund, Relief, Transition
+from dossiers.models import (
+    Control,
+    Deadline,
+    Dossier,
+    FundingLine,
+    Refund,
+    Relief,
+    ReviewText,
+    Transition,
+)
 from dossiers.states import NOT_FOR_THE_ORGANISATION, SILENT_PARTY, WHOSE_TURN, ClockKind, State
 from notices import outbox
 from notices.kinds import Kind
@@ -239,6 +248,54 @@ def tell_of_message(
         "holder_name": dossier.holder.display_name,
     }
     _tell(dossier, {role: kind}, event_key=event_key, facts=names | dict(facts), at=at, pages=THREADS)
+
+
+def invite_to_review(dossier: Dossier, *, last_day: date | None, at: datetime) -> None:
+    """Ask whoever ended a training what they think of it: one notice, and no other."""
+    facts = {
+        "training_title": dossier.offer.title,
+        "organisation_name": dossier.provider.organisation.name,
+        "last_day": french.day(last_day) if last_day else "",
+    }
+    user = dossier.holder.user
+    if user is None or not user.is_active:
+        return
+    outbox.write(
+        kind=Kind.REVIEW_INVITED,
+        event_key=f"review-invitation:{dossier.pk}",
+        facts=facts,
+        link=reverse("dossier_review", args=[dossier.pk]),
+        user=user,
+        at=at,
+    )
+
+
+def tell_of_review(
+    text: ReviewText, kind: Kind, *, to: Role, event_key: str, facts: Mapping[str, Any], at: datetime
+) -> None:
+    """Tell one side about the words of a review: which training, never who wrote nor what.
+
+    An organisation is led to the list of its reviews: the address of a dossier would name its holder.
+    """
+    dossier = text.review.dossier
+    told = {
+        "training_title": dossier.offer.title,
+        "organisation_name": dossier.provider.organisation.name,
+        "reader": str(to),
+    } | dict(facts)
+    readers: list[dict[str, Any]]
+    if to == HOLDER:
+        link = reverse("dossier_review", args=[dossier.pk])
+        user = dossier.holder.user
+        readers = [{"user": user}] if user is not None and user.is_active else []
+    else:
+        link = reverse("provider_reviews")
+        organisation = dossier.provider.organisation
+        readers = [{"user": user} for user in people.people_of(organisation)]
+        if organisation.email:
+            readers.append({"email": organisation.email})
+    letters = [Letter(kind=kind, event_key=event_key, facts=told, link=link, **reader) for reader in readers]
+    outbox.write_many(letters, at=at)
 
 
 def to_both(kind: Kind) -> dict[Role, Kind]:

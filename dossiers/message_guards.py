@@ -25,12 +25,14 @@ MESSAGES_AN_HOUR_IN_A_THREAD = 10
 MESSAGES_AN_HOUR = 60
 REPORTS_A_DAY = 20
 # They turn the reading order of what follows: « com.elpmexe » reads « exemple.com ».
-_DIRECTIONS = dict.fromkeys(map(ord, "\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"))
+WITHOUT_DIRECTIONS = dict.fromkeys(
+    map(ord, "\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+)
 
 
 def check_words(words: str, *, field: str = "words") -> str:
     """The words as they are kept: without blank edges nor signs that turn them. Refused: none, too many…"""
-    words = words.translate(_DIRECTIONS).strip()
+    words = words.translate(WITHOUT_DIRECTIONS).strip()
     if not words:
         raise Refused(_("Écrivez votre message."), field=field)
     _check_length(words, WORDS_MAX, field=field)
@@ -41,7 +43,7 @@ def check_words(words: str, *, field: str = "words") -> str:
 
 def check_report(motive: str, words: str, *, field: str = "words") -> str:
     """The explanation as it is kept; it may name phones and links, which is what one reports."""
-    words = words.translate(_DIRECTIONS).strip()
+    words = words.translate(WITHOUT_DIRECTIONS).strip()
     if motive not in MessageReport.Motive:
         raise Refused(_("Choisissez un motif dans la liste."), field="motive")
     if motive == MessageReport.Motive.OTHER and not words:
@@ -54,7 +56,7 @@ def check_report(motive: str, words: str, *, field: str = "words") -> str:
 
 def check_decision(reason: str, *, field: str = "reason") -> str:
     """Why a message is hidden or left: people read it, so it carries no more than a message may."""
-    words = reason.translate(_DIRECTIONS).strip()
+    words = reason.translate(WITHOUT_DIRECTIONS).strip()
     if not words:
         raise Refused(_("Donnez une raison : elle sera dite aux personnes concernées."), field=field)
     _check_length(words, REPORT_WORDS_MAX, field=field)

@@ -22,6 +22,10 @@ from dossiers.payment_models import BankTransfer as BankTransfer
 from dossiers.payment_models import CardPayment as CardPayment
 from dossiers.payment_models import PaymentEvent as PaymentEvent
 from dossiers.payment_models import Refund as Refund
+from dossiers.review_models import ProviderFigures as ProviderFigures
+from dossiers.review_models import Review as Review
+from dossiers.review_models import ReviewReport as ReviewReport
+from dossiers.review_models import ReviewText as ReviewText
 from dossiers.states import (
     VERB_WORDS,
     ClaimState,
@@ -113,6 +117,9 @@ class Dossier(models.Model):
         _("demande de création"), unique=True, help_text=_("Un double clic ne crée qu’un dossier.")
     )
     removed_from_list_at = models.DateTimeField(_("retiré de la liste le"), null=True, blank=True)
+    review_invited_at = models.DateTimeField(
+        _("invité à donner un avis le"), null=True, blank=True, help_text=_("Une fois, après la fin.")
+    )
 
     # What has happened to it, as read under its lock; None: not read, or something has happened since.
     past: "Past | None" = None
@@ -125,6 +132,11 @@ class Dossier(models.Model):
             models.Index(fields=["holder", "-created_at"], name="dossier_by_holder"),
             models.Index(fields=["provider", "state"], name="dossier_by_provider_and_state"),
             models.Index(fields=["offer", "state"], name="dossier_by_offer_and_state"),
+            models.Index(
+                fields=["exited_on"],
+                name="dossier_to_invite_to_review",
+                condition=models.Q(review_invited_at__isnull=True, exited_on__isnull=False),
+            ),
         ]
         triggers = [
             # Depth 1 is a statement of ours; depth 2 is the trigger of `Transition` below.

@@ -18,6 +18,7 @@ from dossiers import (
     outlook,
     permissions,
     postponement,
+    review_screen,
     threads,
     workflow,
 )
@@ -123,6 +124,8 @@ class Screen:
     can_contest: bool = False
     # How many messages; None where there is no thread.
     thread: threads.Summary | None = None
+    # Of a training that is over, for its holder: what they thought of it, or the place to say so.
+    review: review_screen.Own | None = None
 
 
 def of(dossier: Dossier, *, actor: Actor, at: datetime) -> Screen:
@@ -149,6 +152,8 @@ def of(dossier: Dossier, *, actor: Actor, at: datetime) -> Screen:
     )
     _show_postponement(screen)
     _show_training(screen, actor)
+    if actor.is_holder:
+        screen.review = review_screen.of_holder(dossier, at=at)
     settling = (
         Transition.objects.filter(dossier=dossier, verb__in=SETTLING).last()
         if dossier.state in FINAL_STATES

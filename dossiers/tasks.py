@@ -7,7 +7,7 @@ from celery import shared_task
 from django.db import OperationalError
 from django.utils import timezone
 
-from dossiers import bulk, deadlines, evidence, payments
+from dossiers import answering, bulk, deadlines, evidence, payments, reviews
 
 log = logging.getLogger(__name__)
 
@@ -64,6 +64,23 @@ def discard_forgotten_batches():
 @shared_task
 def clear_evidence():
     log.info("dossiers: %s files of proof forgotten", evidence.clear_away(at=timezone.now()))
+
+
+@shared_task
+def invite_to_review():
+    if invited := reviews.invite(at=timezone.now()):
+        log.info("invited %s people to say what they think of their training", invited)
+
+
+@shared_task
+def count_answers():
+    log.info("answers of %s organisations counted", answering.count(at=timezone.now()))
+
+
+@shared_task
+def recount_reviews():
+    if wrong := reviews.recount_all(at=timezone.now()):
+        log.info("reviews of %s offers counted again", wrong)
 
 
 @shared_task

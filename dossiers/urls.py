@@ -14,6 +14,7 @@ from dossiers.views import (
     payment_events,
     postponement,
     provider,
+    reviews,
     training,
 )
 
@@ -63,6 +64,12 @@ urlpatterns = [
         "mes-dossiers/<uuid:dossier_id>/messages/<int:message_id>/signaler",
         messages.dossier_message_report,
         name="dossier_message_report",
+    ),
+    path("mes-dossiers/<uuid:dossier_id>/avis", reviews.dossier_review, name="dossier_review"),
+    path(
+        "mes-dossiers/<uuid:dossier_id>/avis/supprimer",
+        reviews.dossier_review_delete,
+        name="dossier_review_delete",
     ),
     path("mes-dossiers/<uuid:dossier_id>/payer", payment.dossier_payment, name="dossier_payment"),
     path(
@@ -139,5 +146,12 @@ urlpatterns = [
     path("demandes/<uuid:dossier_id>/absence", training.provider_absence, name="provider_absence"),
     path("demandes/<uuid:dossier_id>/fin", training.provider_end, name="provider_end"),
     path("demandes/<uuid:dossier_id>/service-fait", training.provider_completion, name="provider_completion"),
+    path("avis-recus", reviews.provider_reviews, name="provider_reviews"),
+    path(
+        "avis-recus/<uuid:review_id>/repondre", reviews.provider_review_answer, name="provider_review_answer"
+    ),
+    path(
+        "avis-recus/<uuid:review_id>/signaler", reviews.provider_review_report, name="provider_review_report"
+    ),
     path("sommes-dues", training.provider_due, name="provider_due"),
 ]

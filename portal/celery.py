@@ -77,6 +77,22 @@ app.conf.beat_schedule = {
         "schedule": 30.0,
         "options": {"expires": 25},
     },
+    # By day: nobody wants a mail at three in the morning.
+    "invite-to-review": {
+        "task": "dossiers.tasks.invite_to_review",
+        "schedule": crontab(minute="*/10", hour="9-19"),
+        "options": {"expires": 550},
+    },
+    "recount-reviews": {
+        "task": "dossiers.tasks.recount_reviews",
+        "schedule": crontab(minute="55"),
+        "options": {"expires": 3000},
+    },
+    "count-answers": {
+        "task": "dossiers.tasks.count_answers",
+        "schedule": crontab(minute="10", hour="1"),
+        "options": {"expires": 3600},
+    },
     "discard-forgotten-batches": {
         "task": "dossiers.tasks.discard_forgotten_batches",
         "schedule": crontab(minute="40", hour="2"),

@@ -33,6 +33,8 @@ from dossiers.models import (
     PaymentEvent,
     Refund,
     Relief,
+    ReviewReport,
+    ReviewText,
 )
 from dossiers.states import ClaimState, ClockKind
 from dossiers.states import State as DossierState
@@ -423,6 +425,27 @@ SOURCES: dict[str, Source] = {
             f"{row.message.dossier.number} · {row.message.dossier.provider} · {row.get_motive_display()}"
         ),
         url=lambda row: reverse("admin:dossiers_messagereport_change", args=[row.pk]),
+    ),
+    "texte-d-avis": Source(
+        label=gettext_lazy("Texte d’un avis à lire"),
+        permission="dossiers.change_reviewtext",
+        # Nobody decides about their own words.
+        rows=lambda user, at: ReviewText.objects.filter(state=ReviewText.State.WAITING).exclude(user=user),
+        since=F("at"),
+        until=NEVER,
+        related=("review__dossier__offer",),
+        words=lambda row: f"{row.get_role_display()} · {row.review.dossier.offer}",
+        url=lambda row: reverse("admin:dossiers_reviewtext_change", args=[row.pk]),
+    ),
+    "avis-signale": Source(
+        label=gettext_lazy("Avis signalé par un organisme"),
+        permission="dossiers.change_reviewreport",
+        rows=lambda user, at: ReviewReport.objects.filter(outcome="").exclude(text__user=user),
+        since=F("at"),
+        until=NEVER,
+        related=("text__review__dossier__offer",),
+        words=lambda row: f"{row.text.review.dossier.offer} · {row.get_motive_display()}",
+        url=lambda row: reverse("admin:dossiers_reviewreport_change", args=[row.pk]),
     ),
     "suspension": Source(
         label=gettext_lazy("Suspension à décider"),

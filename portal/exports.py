@@ -7,8 +7,8 @@ from accounts import exports
 from accounts.models import HolderProfile, User
 from admissions import exports as requests_to_join
 from catalog import favourites
-from dossiers import threads
-from dossiers.models import Claim, Completion, Dossier, Message, Transition
+from dossiers import review_screen, threads
+from dossiers.models import Claim, Completion, Dossier, Message, Review, Transition
 from rights import declarations
 from rights.statements import statement
 from support import exports as requests_for_help
@@ -78,7 +78,7 @@ def _rights(holder: HolderProfile, *, at: datetime.datetime) -> dict[str, Any]:
 
 
 def _dossiers(holder: HolderProfile) -> list[dict[str, Any]]:
-    """Five queries, however many."""
+    """Seven queries, however many."""
     moves: dict[Any, list[dict[str, Any]]] = {}
     for move in Transition.objects.filter(dossier__holder=holder).order_by("id"):
         moves.setdefault(move.dossier_id, []).append(
@@ -111,6 +111,10 @@ def _dossiers(holder: HolderProfile) -> list[dict[str, Any]]:
                 "texte": each.words,
             }
         )
+    given = {
+        review.dossier_id: review_screen.of_person(review)
+        for review in Review.objects.filter(dossier__holder=holder).prefetch_related("texts")
+    }
     dossiers = Dossier.objects.filter(holder=holder).select_related("provider__organisation", "offer")
     return [
         {
@@ -132,6 +136,7 @@ def _dossiers(holder: HolderProfile) -> list[dict[str, Any]]:
             "sortie_de_formation": dossier.exited_on,
             "force_majeure": claims.get(dossier.pk),
             "service_fait": followed.get(dossier.pk, []),
+            "avis_donne": given.get(dossier.pk),
         }
         for dossier in dossiers.order_by("created_at", "id")
     ]

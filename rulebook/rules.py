@@ -235,6 +235,18 @@ class Rules(CreditingRules):
     # Two actions that differ in nothing else are taken for one when their hours differ by less than this.
     near_duplicate_hours: int
 
+    # --- What people think of a training, and how an organisation answers ---
+    # Calendar days from the last day followed: when one is invited, until when one may give a review.
+    review_invite_days: int
+    review_days: int
+    # Calendar days from the moment it is given, in which it may be changed.
+    review_edit_days: int
+    # Reviews below which no mean is shown.
+    review_average_min: int
+    # What is said of an organisation's answers: over so many months, from so many requests on.
+    provider_figures_months: int
+    provider_figures_min: int
+
     # --- How an organisation comes in, and is sanctioned ---
     # From the sending of a complete file: is it receivable? then, from the first sending: the decision.
     admission_receivability_days: int

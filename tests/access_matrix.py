@@ -31,6 +31,7 @@ from tests.factories.dossiers import DossierFactory, holder_actor, provider_acto
 from tests.factories.messages import MessageFactory
 from tests.factories.notices import NoticeFactory
 from tests.factories.payments import CardPaymentFactory
+from tests.factories.reviews import ReviewFactory, ended_dossier
 from tests.factories.rights import DeclarationFactory
 from tests.factories.support import TicketFactory
 
@@ -82,6 +83,20 @@ def a_dossier(**state):
     def make(world):
         session = SessionFactory(offer=OfferFactory(provider=world.provider, sessions=0))
         return [DossierFactory(holder=world.holder, session=session, **state).pk]
+
+    return make
+
+
+def an_ended_dossier(world):
+    """Of `holder` at `provider`: the training is over since a month."""
+    return [ended_dossier(OfferFactory(provider=world.provider, sessions=0), holder=world.holder).pk]
+
+
+def a_review(**state):
+    """That `holder` gave of a training at `provider`."""
+
+    def make(world):
+        return [ReviewFactory(dossier=Dossier.objects.get(pk=an_ended_dossier(world)[0]), **state).pk]
 
     return make
 
@@ -231,6 +246,9 @@ ROWS = (
     Row("personal_data", "GET", None, 200, 200, 200, 200, 200, 200),
     Row("set_language", "POST", None, 302, 302, 302, 302, 302, 302),
     Row("robots", "GET", None, 200, 200, 200, 200, 200, 200),
+    Row("sitemaps", "GET", None, 200, 200, 200, 200, 200, 200),
+    Row("sitemap", "GET", lambda world: ["formations-a"], 200, 200, 200, 200, 200, 200),
+    Row("sitemap", "GET", lambda world: ["personnes"], 404, 404, 404, 404, 404, 404),
     Row("manifest", "GET", None, 200, 200, 200, 200, 200, 200),
     Row("live", "GET", None, 200, 200, 200, 200, 200, 200),
     Row("ready", "GET", None, 200, 200, 200, 200, 200, 200),
@@ -373,6 +391,11 @@ ROWS = (
     Row("dossier_message_report", "GET", a_message("provider"), LOGIN, 200, 404, 403, 403, 403),
     Row("dossier_message_report", "GET", a_message("holder"), LOGIN, 404, 404, 403, 403, 403),
     Row("dossier_message_report", "POST", a_message("provider"), LOGIN, 422, 404, 403, 403, 403),
+    # There is nothing to review before the end.
+    Row("dossier_review", "GET", a_dossier(accepted=True), LOGIN, 404, 404, 403, 403, 403),
+    Row("dossier_review", "GET", an_ended_dossier, LOGIN, 200, 404, 403, 403, 403),
+    Row("dossier_review", "POST", an_ended_dossier, LOGIN, 422, 404, 403, 403, 403),
+    Row("dossier_review_delete", "POST", an_ended_dossier, LOGIN, 302, 404, 403, 403, 403),
     Row("dossier_payment", "GET", a_dossier(awaiting_payment=True), LOGIN, 200, 404, 403, 403, 403),
     Row("dossier_payment", "GET", a_dossier(requested=True), LOGIN, 404, 404, 403, 403, 403),
     # No key is configured there: no card is offered, and no event is heard.
@@ -414,6 +437,13 @@ ROWS = (
     Row("provider_end", "POST", a_dossier(accepted=True), LOGIN, 403, 403, 422, 404, 403),
     Row("provider_completion", "GET", a_dossier(accepted=True), LOGIN, 403, 403, 302, 404, 403),
     Row("provider_completion", "POST", a_dossier(accepted=True), LOGIN, 403, 403, 422, 404, 403),
+    # Words that nobody has read are shown to nobody.
+    Row("provider_reviews", "GET", None, LOGIN, 403, 403, 200, 200, 403),
+    Row("provider_review_answer", "GET", a_review(words="Bien."), LOGIN, 403, 403, 404, 404, 403),
+    Row("provider_review_answer", "GET", a_review(published=True), LOGIN, 403, 403, 200, 404, 403),
+    Row("provider_review_answer", "POST", a_review(published=True), LOGIN, 403, 403, 422, 404, 403),
+    Row("provider_review_report", "GET", a_review(published=True), LOGIN, 403, 403, 200, 404, 403),
+    Row("provider_review_report", "POST", a_review(published=True), LOGIN, 403, 403, 422, 404, 403),
     Row("provider_due", "GET", None, LOGIN, 403, 403, 200, 200, 403),
     Row("provider_batch_new", "POST", None, LOGIN, 403, 403, 422, 422, 403),
     Row("provider_batches", "GET", None, LOGIN, 403, 403, 200, 200, 403),

@@ -81,6 +81,11 @@ def _day_of(day: date) -> date:
     return _in_paris(day).date() if isinstance(day, datetime) else day
 
 
+def month(day: date) -> str:
+    """« mars 2026 »: where the day itself is nobody's business."""
+    return _date(_day_of(day), f"F{NO_BREAK}Y")
+
+
 def hour(instant: datetime) -> str:
     """« 16 h 20 »; « 8 h » on the hour; 16:20 in English."""
     local = _in_paris(instant)
@@ -162,6 +167,15 @@ def siret(number: str) -> str:
     if len(number) != 14 or not number.isdigit():
         return number
     return NO_BREAK.join([number[:3], number[3:6], number[6:9], number[9:]])
+
+
+def decimal_mark() -> str:
+    return "." if _is_english() else ","
+
+
+def tenths(number: int) -> str:
+    """47 → « 4,7 » (4.7 in English): a mean mark, kept in tenths."""
+    return f"{number // 10}{decimal_mark()}{number % 10}"
 
 
 def hours(minutes: int) -> str:

@@ -55,6 +55,17 @@ def short_day(value: date | None) -> str:
 
 
 @register.filter
+def month(value: date | None) -> str:
+    return french.month(value) if value else ""
+
+
+@register.filter
+def tenths(value: int | None) -> str:
+    """47 → « 4,7 »."""
+    return "" if value is None else french.tenths(value)
+
+
+@register.filter
 def hour(value: datetime | None) -> str:
     return french.hour(value) if value else ""
 

@@ -1,0 +1,243 @@
+"""Reviews in Django admin: words read and published or refused, reports decided. All through the verbs.
+
+The queue of what waits, with its age, stands among the decisions (portal.duty) and first in each list here.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.template.defaultfilters import linebreaks_filter
+from django.urls import path, reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from accounts.actors import Actor, Role
+from accounts.permissions import NotAllowed
+from dossiers import reviews
+from dossiers.models import ProviderFigures, Review, ReviewReport, ReviewText
+from dossiers.review_models import MARKS
+from ui.admin import ReadOnly, ReadOnlyTable, act_page, say
+from ui.refusals import Refused
+
+
+class NothingToSay(forms.Form):
+    """A decision that says nothing beside itself."""
+
+
+class MotiveForm(forms.Form):
+    motive = forms.ChoiceField(
+        label=gettext_lazy("Motif, que l’auteur lira"),
+        choices=[("", "---------"), *ReviewText.Motive.choices],
+        error_messages={"required": gettext_lazy("Choisissez un motif.")},
+    )
+
+
+class StateFilter(admin.SimpleListFilter):
+    """What waits to be read comes first: the rest is a choice."""
+
+    title = gettext_lazy("état")
+    parameter_name = "etat"
+    waiting: tuple[str, Any] = ("state", ReviewText.State.WAITING)
+    words = gettext_lazy("À lire")
+    others = [choice for choice in ReviewText.State.choices if choice[0] != ReviewText.State.WAITING]
+
+    def lookups(self, request, model_admin):
+        return [*self.others, ("tous", _("Tous"))]
+
+    def choices(self, changelist):
+        first, *others = super().choices(changelist)
+        return [first | {"display": self.words}, *others]
+
+    def queryset(self, request, queryset):
+        name, waiting = self.waiting
+        if self.value() == "tous":
+            return queryset
+        return queryset.filter(**{name: self.value() or waiting})
+
+
+class OutcomeFilter(StateFilter):
+    title = gettext_lazy("décision")
+    waiting = ("outcome", "")
+    words = gettext_lazy("À décider")
+    others = ReviewReport.Outcome.choices
+
+
+class Decided(ReadOnly):
+    """Pages on which one verb is chosen among two; each has an address of its own."""
+
+    # Act → (words of the button, what it does, the form, the verb).
+    acts: dict[str, tuple[Any, Any, type[forms.Form], Callable[..., Any]]]
+    change_form_template = "dossiers/agent/review_change.html"
+
+    def has_act_permission(self, request):
+        return request.user.has_perm(f"dossiers.change_{self.opts.model_name}")
+
+    def is_waiting(self, row: Any) -> bool:
+        raise NotImplementedError
+
+    def change_view(self, request, object_id, form_url="", extra_context=None):
+        row = self.get_object(request, object_id)
+        may_act = row is not None and self.is_waiting(row) and self.has_act_permission(request)
+        acts = [(self._address(act, row.pk), words) for act, (words, *_rest) in self.acts.items() if may_act]
+        return super().change_view(request, object_id, form_url, (extra_context or {}) | {"acts": acts})
+
+    def get_urls(self):
+        view = self.admin_site.admin_view
+        acts = [
+            path(f"<int:row_id>/{act}/", view(self.act), {"act": act}, name=self._name(act))
+            for act in self.acts
+        ]
+        return [*acts, *super().get_urls()]
+
+    def _name(self, act: str) -> str:
+        return f"dossiers_{self.opts.model_name}_{act}"
+
+    def _address(self, act: str, pk: int) -> str:
+        return reverse(f"admin:{self._name(act)}", args=[pk])
+
+    def act(self, request: HttpRequest, row_id: int, act: str) -> HttpResponse:
+        if not self.has_act_permission(request):
+            raise PermissionDenied
+        row = get_object_or_404(self.model, pk=row_id)
+        title, note, form_class, verb = self.acts[act]
+        form = form_class(request.POST or None)
+        if request.method == "POST":
+            form = form_class(request.POST)
+            if form.is_valid():
+                try:
+                    by = Actor(role=Role.ADMIN, user=request.user)
+                    verb(row.pk, by=by, at=timezone.now(), **form.cleaned_data)
+                except (Refused, NotAllowed) as refusal:
+                    say(form, refusal)
+                else:
+                    messages.success(request, _("C’est décidé, et les personnes concernées sont prévenues."))
+                    return redirect(f"admin:dossiers_{self.opts.model_name}_changelist")
+        back = reverse(f"admin:dossiers_{self.opts.model_name}_change", args=[row.pk])
+        return act_page(self, request, form, title=title, note=f"« {self.quoted(row)} » {note}", back=back)
+
+    def quoted(self, row: Any) -> str:
+        raise NotImplementedError
+
+
+class ReviewTextInline(ReadOnlyTable):
+    model = ReviewText
+    fields = ["role", "words", "at", "state", "motive", "decided_by", "decided_at"]
+    readonly_fields = fields
+
+
+@admin.register(Review)
+class ReviewAdmin(ReadOnly, admin.ModelAdmin):
+    list_display = ["written_at", "offer", "mean", "edited_at"]
+    list_filter = ["written_at"]
+    search_fields = ["dossier__number", "dossier__offer__title", "dossier__provider__organisation__name"]
+    list_select_related = ["dossier__offer"]
+    date_hierarchy = "written_at"
+    fields = ["dossier", *MARKS, "written_at", "edited_at"]
+    inlines = [ReviewTextInline]
+
+    @admin.display(description=gettext_lazy("offre"), ordering="dossier__offer__title")
+    def offer(self, review):
+        return review.dossier.offer
+
+    @admin.display(description=gettext_lazy("moyenne"))
+    def mean(self, review):
+        return review.mean_words
+
+
+@admin.register(ReviewText)
+class ReviewTextAdmin(Decided, admin.ModelAdmin):
+    """« Texte d’un avis »: read, then published or refused for a motive of the list."""
+
+    acts = {
+        "publier": (
+            gettext_lazy("Publier ce texte"),
+            gettext_lazy("Tout le monde le lira. L’organisme est prévenu et peut y répondre."),
+            NothingToSay,
+            reviews.publish,
+        ),
+        "refuser": (
+            gettext_lazy("Ne pas publier ce texte"),
+            gettext_lazy("Son auteur lira le motif. Les notes comptent toujours."),
+            MotiveForm,
+            reviews.refuse,
+        ),
+    }
+    list_display = ["at", "role", "offer", "excerpt", "state", "motive", "decided_by"]
+    list_filter = [StateFilter, "role", "motive", "at"]
+    search_fields = ["words", "review__dossier__number", "review__dossier__offer__title"]
+    list_select_related = ["review__dossier__offer", "decided_by"]
+    date_hierarchy = "at"
+    fields = ["offer", "role", "text", "at", "state", "motive", "decided_by", "decided_at"]
+    readonly_fields = fields
+
+    @admin.display(description=gettext_lazy("offre"), ordering="review__dossier__offer__title")
+    def offer(self, text):
+        return text.review.dossier.offer
+
+    @admin.display(description=gettext_lazy("texte"))
+    def excerpt(self, text):
+        return text.words[:80] + ("…" if len(text.words) > 80 else "")
+
+    @admin.display(description=gettext_lazy("texte"))
+    def text(self, text):
+        return linebreaks_filter(text.words)
+
+    def is_waiting(self, row):
+        return row.state == ReviewText.State.WAITING
+
+    def quoted(self, row):
+        return row.words
+
+
+@admin.register(ReviewReport)
+class ReviewReportAdmin(Decided, admin.ModelAdmin):
+    """« Avis signalé »: its text stays or goes, whatever the marks say."""
+
+    acts = {
+        "laisser": (
+            gettext_lazy("Laisser ce texte"),
+            gettext_lazy("Il reste affiché. L’organisme qui l’a signalé est prévenu."),
+            NothingToSay,
+            reviews.keep,
+        ),
+        "retirer": (
+            gettext_lazy("Retirer ce texte"),
+            gettext_lazy("Son auteur lira le motif, l’organisme est prévenu. Les notes comptent toujours."),
+            MotiveForm,
+            reviews.remove,
+        ),
+    }
+    list_display = ["at", "offer", "motive", "outcome", "decided_by", "decided_at"]
+    list_filter = [OutcomeFilter, "motive", "at"]
+    search_fields = ["words", "text__words", "text__review__dossier__offer__title"]
+    list_select_related = ["text__review__dossier__offer", "decided_by"]
+    date_hierarchy = "at"
+    fields = ["offer", "reviewed", "motive", "words", "user", "at", "outcome", "decided_by", "decided_at"]
+    readonly_fields = fields
+
+    @admin.display(description=gettext_lazy("offre"), ordering="text__review__dossier__offer__title")
+    def offer(self, report):
+        return report.text.review.dossier.offer
+
+    @admin.display(description=gettext_lazy("texte signalé"))
+    def reviewed(self, report):
+        return linebreaks_filter(report.text.words)
+
+    def is_waiting(self, row):
+        return not row.outcome
+
+    def quoted(self, row):
+        return row.text.words
+
+
+@admin.register(ProviderFigures)
+class ProviderFiguresAdmin(ReadOnly, admin.ModelAdmin):
+    list_display = ["provider", "requests", "answered", "refused", "median_minutes", "counted_on"]
+    search_fields = ["provider__organisation__name", "provider__organisation__siret"]
+    list_select_related = ["provider__organisation"]
