@@ -33,8 +33,9 @@ FURTHEST_YEARS = 3
 COPIED = (
     "kind", "certification_id", "portal_code", "block_codes", "title", "summary", "objectives", "content",
     "expected_results", "prerequisites", "admission", "accessibility", "has_prerequisites", "mode", "hours",
-    "price_cents", "extra_fees_cents", "vat_per_mille", "price_details", "address", "postal_code",
-    "town_name", "town_id", "point", "url", "contact_email", "contact_phone",
+    "rhythms", "languages", "entry_level", "price_cents", "extra_fees_cents", "vat_per_mille",
+    "price_details", "address", "postal_code", "town_name", "town_id", "point", "url", "contact_email",
+    "contact_phone",
 )  # fmt: skip
 
 

@@ -189,6 +189,12 @@ def _incomplete(offer: Offer) -> list[Remark]:
             "prerequisites",
         ),
         (
+            not offer.rhythms,
+            _("Dites quand on suit la formation : le soir, le week-end… Beaucoup cherchent par là."),
+            Step.PLACE,
+            "rhythms",
+        ),
+        (
             not (offer.contact_email or offer.contact_phone),
             _("Donnez une adresse e-mail ou un téléphone pour les questions."),
             Step.PRICE,

@@ -10,6 +10,8 @@ from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
 from accounts.validators import french_phone
+from catalog import languages
+from catalog.levels import ENTRY_LEVELS
 from catalog.lint import Step
 from catalog.models import Certification, Offer, Session
 from catalog.search import find_towns, towns_like
@@ -181,6 +183,15 @@ class TextsForm(OfferForm):
         required=False,
         rows=3,
     )
+    entry_level = forms.TypedChoiceField(
+        label=_("Niveau demandé à l’entrée"),
+        help_text=_("Celui qu’il faut avoir pour suivre la formation, avec ou sans diplôme."),
+        choices=[("", _("Je ne le précise pas")), *ENTRY_LEVELS],
+        coerce=int,
+        empty_value=None,
+        required=False,
+        error_messages={"invalid_choice": _("Ce niveau n’existe pas. Choisissez dans la liste.")},
+    )
     admission = PlainText(
         label=_("Comment on est admis"),
         help_text=_("Par exemple : un entretien de 30 minutes par téléphone."),
@@ -257,8 +268,41 @@ class PlaceForm(OfferForm):
         widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off"}),
     )
 
+    rhythms = forms.MultipleChoiceField(
+        label=_("Quand suit-on la formation ?"),
+        help_text=_("Cochez tout ce qui convient. On peut chercher « le soir » ou « le week-end »."),
+        choices=Offer.Rhythm,
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        error_messages={"invalid_choice": _("Ce rythme n’existe pas. Choisissez dans la liste.")},
+    )
+    languages = forms.MultipleChoiceField(
+        label=_("Langues de la formation"),
+        help_text=_("Celles que l’on parle pendant la formation, pas celle que l’on y apprend."),
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        error_messages={"invalid_choice": _("Cette langue n’est pas connue. Choisissez dans la liste.")},
+    )
+    other_language = forms.ChoiceField(
+        label=_("Une autre langue"),
+        required=False,
+        error_messages={"invalid_choice": _("Cette langue n’est pas connue. Choisissez dans la liste.")},
+    )
+
     def initial_of(self, offer):
         return super().initial_of(offer) | {"town": str(offer.town) if offer.town else offer.town_name}
+
+    def prepare(self):
+        """Those that the offer has already are offered, whatever import brought them."""
+        offered = list(dict.fromkeys([*languages.COMMON, *self.offer.languages]))
+        self.fields["languages"].choices = languages.choices(offered)
+        others = [choice for choice in languages.others() if choice[0] not in offered]
+        self.fields["other_language"].choices = [("", _("Aucune autre")), *others]
+
+    def clean_rhythms(self):
+        """In the order of the list, so that saving the page again changes nothing."""
+        ticked = set(self.cleaned_data["rhythms"])
+        return [rhythm for rhythm in Offer.Rhythm.values if rhythm in ticked]
 
     def clean(self):
         """The town is kept when it is the one the offer has, even if several bear that name."""
@@ -285,7 +329,14 @@ class PlaceForm(OfferForm):
             self.add_error("town", _which_town(text))
 
     def changes(self):
-        return dict(self.cleaned_data)
+        fields = dict(self.cleaned_data)
+        other = fields.pop("other_language", "")
+        if "languages" in fields:
+            # An order that an import gave stays while the languages do.
+            ticked = [code for code in self.offer.languages if code in fields["languages"]]
+            ticked += [code for code in fields["languages"] if code not in ticked]
+            fields["languages"] = [*ticked, other] if other else ticked
+        return fields
 
 
 def _which_town(text: str) -> str:

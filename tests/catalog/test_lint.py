@@ -25,6 +25,7 @@ FULL = {
     "content": "Vendre.",
     "accessibility": "Rampe.",
     "contact_email": "a@exemple.fr",
+    "rhythms": ["evening"],
 }
 
 
@@ -43,7 +44,7 @@ def test_nothing_to_say_of_a_good_offer(offer, rules):
     assert said(offer, rules) == []
 
 
-@pytest.mark.parametrize("field", ["accessibility", "content", "contact_email"])
+@pytest.mark.parametrize("field", ["accessibility", "content", "contact_email", "rhythms"])
 def test_what_people_look_for_first_is_asked_for(offer, rules, field):
     setattr(offer, field, "")
     [remark] = said(offer, rules)
@@ -318,6 +319,7 @@ def test_every_field_that_is_pointed_at_stands_on_its_page(rules, offer):
         (lint.Step.PRICE, "price_cents"),
         (lint.Step.PLACE, "hours"),
         (lint.Step.PLACE, "town"),
+        (lint.Step.PLACE, "rhythms"),
     ):
         assert name in pages[step]
     assert {"starts_on", "ends_on"} <= pages[lint.Step.SESSIONS]

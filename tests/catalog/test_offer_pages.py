@@ -1,5 +1,6 @@
 """Writing an offer by hand, page by page: a refusal stands beside its field, and nothing typed is lost."""
 
+import re
 import uuid
 
 import lxml.html
@@ -476,3 +477,77 @@ def test_the_offers_of_others_do_not_exist(other_member_client, provider):
 @pytest.mark.parametrize("step", ["nulle-part", "sessions"])
 def test_a_page_that_does_not_exist(member_client, draft, step):
     assert member_client.get(reverse("provider_offer_step", args=[draft.pk, step])).status_code == 404
+
+
+# --- When it is followed, in which language, from which level -----------------------------------------------
+
+
+def test_rhythms_languages_and_entry_level_are_written_by_hand(member_client, draft):
+    TownFactory()
+    post(
+        member_client,
+        "provider_offer_step",
+        draft.pk,
+        "lieu",
+        **PLACE,
+        rhythms=["weekend", "evening"],
+        languages=["en", "fr"],
+        other_language="pl",
+    )
+    post(member_client, "provider_offer_step", draft.pk, "textes", **TEXTS, entry_level="4")
+    draft.refresh_from_db()
+    assert draft.rhythms == ["evening", "weekend"]  # in the order of the list
+    assert draft.languages == ["en", "fr", "pl"]
+    assert draft.entry_level == 4
+    page = page_of(member_client, "provider_offer", draft.pk)
+    assert "En soirée, le week-end" in page and "Anglais, Français, Polonais" in page
+    assert "baccalauréat" in page
+    form = page_of(member_client, "provider_offer_step", draft.pk, "lieu")
+    assert re.search(r'value="pl"[^>]*checked', form) and re.search(r'value="evening"[^>]*checked', form)
+
+
+def test_nothing_said_is_nothing_kept(member_client, draft):
+    TownFactory()
+    post(member_client, "provider_offer_step", draft.pk, "lieu", **PLACE)
+    post(member_client, "provider_offer_step", draft.pk, "textes", **TEXTS, entry_level="")
+    draft.refresh_from_db()
+    assert (draft.rhythms, draft.languages, draft.entry_level) == ([], [], None)
+
+
+def test_no_level_asked_is_not_the_same_as_nothing_said(member_client, draft):
+    post(member_client, "provider_offer_step", draft.pk, "textes", **TEXTS, entry_level="0")
+    draft.refresh_from_db()
+    assert draft.entry_level == 0
+    assert "Aucun niveau demandé" in page_of(member_client, "provider_offer", draft.pk)
+
+
+def test_a_language_that_an_import_brought_stays_where_it_was(member_client, provider):
+    offer = OfferFactory(provider=provider, languages=["br", "fr"], town=TownFactory())
+    form = page_of(member_client, "provider_offer_step", offer.pk, "lieu")
+    assert "Breton" in form
+    data = PLACE | {"languages": ["fr", "br"]}
+    post(member_client, "provider_offer_step", offer.pk, "lieu", **data)
+    offer.refresh_from_db()
+    assert offer.languages == ["br", "fr"]
+
+
+@pytest.mark.parametrize(
+    ("step", "data", "words"),
+    [
+        ("lieu", PLACE | {"rhythms": ["jamais"]}, "Ce rythme n’existe pas"),
+        ("lieu", PLACE | {"languages": ["klingon"]}, "Cette langue n’est pas connue"),
+        ("lieu", PLACE | {"other_language": "xx"}, "Cette langue n’est pas connue"),
+        ("textes", TEXTS | {"entry_level": "2"}, "Ce niveau n’existe pas"),
+    ],
+)
+def test_a_choice_that_is_none_is_refused_beside_its_field(member_client, draft, step, data, words):
+    response = post(member_client, "provider_offer_step", draft.pk, step, status=422, **data)
+    assert words in response.content.decode()
+
+
+def test_a_copy_keeps_them(member_client, provider):
+    said = {"rhythms": ["day"], "languages": ["fr"], "entry_level": 3}
+    offer = OfferFactory(provider=provider, **said)
+    post(member_client, "provider_offer_duplicate", offer.pk)
+    copy = provider.offers.get(is_draft=True)
+    assert {name: getattr(copy, name) for name in said} == said
