@@ -8,7 +8,7 @@ from uuid import UUID
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from catalog import search
+from catalog import languages, levels, search
 from catalog.models import Offer
 from catalog.texts import plain
 from rulebook import Rules
@@ -79,6 +79,12 @@ def _told(offer: Offer) -> dict[str, str]:
             ngettext("%d heure", "%d heures", offer.hours) % offer.hours if offer.hours else _("Non précisée")
         ),
         _("Prix d’une heure"): french.euros(round(offer.price_cents / offer.hours)) if offer.hours else "–",
+        _("Rythme"): (
+            ", ".join(str(Offer.Rhythm(rhythm).label) for rhythm in offer.rhythms) or _("Non précisé")
+        ),
+        _("Langue de la formation"): (", ".join(languages.names_of(offer.languages)) or _("Non précisée")),
+        _("Niveau demandé à l’entrée"): levels.entry_level_words(offer.entry_level) or _("Non précisé"),
+        _("Avis des stagiaires"): _reviewed(offer),
         _("Prérequis"): (
             _("Vérifiés par l’organisme")
             if offer.has_prerequisites
@@ -87,6 +93,16 @@ def _told(offer: Offer) -> dict[str, str]:
         _("Admission"): _short(offer.admission) or _("Non précisée"),
         _("Accessibilité"): _short(offer.accessibility) or _("Non précisée"),
     }
+
+
+def _reviewed(offer: Offer) -> str:
+    """A mean of a few says nothing: then only how many there are (rulebook: `review_average_min`)."""
+    if not offer.reviews_count:
+        return _("Aucun avis pour le moment")
+    count = ngettext("%d avis", "%d avis", offer.reviews_count) % offer.reviews_count
+    if offer.rating_tenths is None:
+        return _("%(count)s : trop peu pour une moyenne") % {"count": count}
+    return _("%(rating)s sur 5 (%(count)s)") % {"rating": french.tenths(offer.rating_tenths), "count": count}
 
 
 def _short(text: str) -> str:

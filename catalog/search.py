@@ -402,6 +402,7 @@ def _with_sessions(offers: OfferQuerySet, *, on: date, rules: Rules) -> OfferQue
                 "postal_code",
                 "is_demonstration",
             ),
+            *("rhythms", "languages", "rating_tenths", "reviews_count"),
             *("provider__organisation__name", "certification__code", "certification__title"),
             "certification__registered_until",
             # What decides who may pay for it.

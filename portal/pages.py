@@ -75,7 +75,8 @@ def personal_data(request):
 @login_not_required
 def robots(request):
     """Public pages may be found; what belongs to people is not for search engines."""
-    return render(request, "portal/robots.txt", content_type="text/plain; charset=utf-8")
+    context = {"sitemaps": settings.PORTAL_BASE_URL.rstrip("/") + reverse("sitemaps")}
+    return render(request, "portal/robots.txt", context, content_type="text/plain; charset=utf-8")
 
 
 @require_safe

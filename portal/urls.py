@@ -3,7 +3,7 @@
 from django.contrib import admin
 from django.urls import include, path
 
-from portal import health, metrics, pages
+from portal import health, metrics, pages, sitemaps
 from portal.views import contact, help
 from portal.views.my_data import my_data
 
@@ -23,6 +23,8 @@ urlpatterns = [
     path("conditions-d-utilisation/<slug:version>", pages.terms, name="terms_version"),
     path("donnees-personnelles", pages.personal_data, name="personal_data"),
     path("robots.txt", pages.robots, name="robots"),
+    path("sitemap.xml", sitemaps.index, name="sitemaps"),
+    path("sitemap-<slug:section>.xml", sitemaps.sitemap, name="sitemap"),
     path("portail.webmanifest", pages.manifest, name="manifest"),
     path("sante/vivant", health.live, name="live"),
     path("sante/pret", health.ready, name="ready"),

@@ -11,7 +11,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFont
 
 BOOTSTRAP, SASS, TABLER = "5.3.9", "1.108.2", "3.51.0"
 
@@ -143,8 +143,11 @@ def sprite(packages: Path) -> str:
 STAIRS = [(9, 38), (18, 38), (18, 30), (27, 30), (27, 22), (36, 22), (36, 15)]
 STROKE, SUN, SUN_RADIUS = 4.5, (36, 9), 3.6
 TEAL, PAPER, AMBER = "#0B5D5E", "#FFFFFF", "#FFBF47"
+SAND, INK, QUIET = "#F7F5F0", "#1B1F2A", "#555C6B"
 # A phone may cut an icon to a circle of 80 % of its width: the mark stays inside.
 SIZES, SCALE, SMOOTH = (180, 192, 512), 0.8, 4
+# As wide as previews elsewhere are shown.
+PREVIEW = (1200, 630)
 
 
 def mark(size: int) -> Image.Image:
@@ -166,7 +169,28 @@ def mark(size: int) -> Image.Image:
     return picture.resize((size, size), Image.Resampling.LANCZOS).quantize(64)
 
 
+def preview() -> Image.Image:
+    """What stands beside the address of a page that somebody sends: our mark and our name, on paper."""
+    width, height = PREVIEW
+    picture = Image.new("RGB", PREVIEW, SAND)
+    picture.paste(mark(220).convert("RGB"), (90, (height - 220) // 2))
+    draw = ImageDraw.Draw(picture)
+    bold = ImageFont.truetype(ROOT / "ui/fonts/atkinson-hyperlegible-next-700.ttf", 92)
+    plain = ImageFont.truetype(ROOT / "ui/fonts/atkinson-hyperlegible-next-400.ttf", 40)
+    draw.text((370, height // 2 - 20), "Portail formation", font=bold, fill=INK, anchor="ls")
+    draw.text(
+        (372, height // 2 + 60),
+        "Vos droits, les formations, vos inscriptions",
+        font=plain,
+        fill=QUIET,
+        anchor="ls",
+    )
+    draw.rectangle((0, height - 12, width, height), fill=TEAL)
+    return picture.quantize(64)
+
+
 def main() -> None:
+    preview().save(ROOT / "static/img/preview.png", optimize=True)
     for size in SIZES:
         mark(size).save(ROOT / f"static/img/icon-{size}.png", optimize=True)
     with tempfile.TemporaryDirectory() as folder:

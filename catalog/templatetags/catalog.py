@@ -1,13 +1,23 @@
 """Words and texts of the catalogue: {% load catalog %}."""
 
 import re
+from collections.abc import Sequence
+from urllib.parse import urlencode, urljoin
 
 import nh3
 from django import template
+from django.conf import settings
+from django.templatetags.static import static
 from django.utils.html import conditional_escape, linebreaks
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
+from catalog import languages, levels, maps, structured
+from catalog.listing import SessionLine
+from catalog.models import Offer
 from catalog.texts import plain
+from ui import french
 
 register = template.Library()
 
@@ -43,3 +53,80 @@ def kilometres(metres: float | None) -> str:
     if metres is None:
         return ""
     return "à moins de 1 km" if metres < 1000 else f"à {round(metres / 1000)} km"
+
+
+@register.filter
+def rhythm_words(offer: Offer) -> str:
+    """« En soirée, le week-end »; "" where nothing is said."""
+    said = [str(Offer.Rhythm(rhythm).label) for rhythm in offer.rhythms]
+    return ", ".join([*said[:1], *(words[:1].lower() + words[1:] for words in said[1:])])
+
+
+@register.filter
+def language_words(offer: Offer) -> str:
+    """« Français, Anglais »; "" where nothing is said."""
+    return ", ".join(languages.names_of(offer.languages))
+
+
+@register.filter
+def card_words(offer: Offer) -> str:
+    """« 4,6 sur 5 (12 avis) · En soirée · Anglais »: what is said beside the rest; French goes unsaid."""
+    languages_said = "" if list(offer.languages) == ["fr"] else language_words(offer)
+    rating = ""
+    if offer.rating_tenths is not None:
+        count = ngettext("%d avis", "%d avis", offer.reviews_count) % offer.reviews_count
+        words = {"rating": french.tenths(offer.rating_tenths), "count": count}
+        rating = _("%(rating)s sur 5 (%(count)s)") % words
+    return " · ".join(filter(None, [rating, rhythm_words(offer), languages_said]))
+
+
+@register.filter
+def entry_level(level: int | None) -> str:
+    return levels.entry_level_words(level)
+
+
+@register.simple_tag
+def course_data(offer: Offer, lines: Sequence[SessionLine]) -> SafeString:
+    """{% course_data offer lines %}: the offer as search engines read it."""
+    return structured.as_data_block(structured.course_of(offer, lines))
+
+
+@register.inclusion_tag("parts/_preview.html")
+def preview(offer: Offer) -> dict[str, str]:
+    """{% preview offer %}: how the page looks where somebody sends its address."""
+    return {
+        "title": offer.title,
+        "description": structured.description_of(offer),
+        "url": structured.address_of(offer),
+        "image": urljoin(settings.PORTAL_BASE_URL, static("img/preview.png")),
+        "locale": structured.locale(),
+    }
+
+
+@register.filter
+def preview_words(offer: Offer) -> str:
+    """What it is, in a line that a search engine shows whole."""
+    return structured.description_of(offer)
+
+
+@register.filter
+def spot(offer: Offer) -> maps.Spot | None:
+    """{{ offer|spot }}: where it lies on the drawing of its territory."""
+    return maps.spot_of(offer)
+
+
+@register.filter
+def map_address(offer: Offer) -> str:
+    """Where OpenStreetMap shows it: looked up by its postal address, so nothing of the reader is sent."""
+    where = ", ".join(filter(None, [offer.address, f"{offer.postal_code} {offer.town_name}".strip()]))
+    return "https://www.openstreetmap.org/search?" + urlencode({"query": where})
+
+
+@register.filter
+def vat_words(offer: Offer) -> str:
+    """« dont 20 % de TVA, soit 241,67 € »; "" where none is said: exempt, or a catalogue that is silent."""
+    if not offer.vat_per_mille:
+        return ""
+    rate = f"{offer.vat_per_mille / 10:g}".replace(".", french.decimal_mark())
+    vat = round(offer.price_cents * offer.vat_per_mille / (1000 + offer.vat_per_mille))
+    return _("dont %(rate)s %% de TVA, soit %(vat)s") % {"rate": rate, "vat": french.euros(vat)}

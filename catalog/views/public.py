@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 import rulebook
-from catalog import eligibility, facets, favourites, grouping, listing
+from catalog import eligibility, facets, favourites, grouping, listing, offer_screen
 from catalog.costs import Costs
 from catalog.forms import SearchForm, count_words
 from catalog.grouping import Groups
@@ -82,16 +82,20 @@ def offer(request, offer_id):
     today = workdays.paris_day(timezone.now())
     rules = rulebook.on(today)
     visible = Offer.objects.visible_to(request.actor, on=today, rules=rules)
-    offer = get_object_or_404(visible.select_related("provider__organisation", "certification"), pk=offer_id)
+    seen = visible.select_related("provider__organisation", "certification", "town")
+    offer = get_object_or_404(seen, pk=offer_id)
     lines = listing.sessions_of(offer, on=today, rules=rules)
     context = {
         "offer": offer,
+        "rules": rules,
+        "facts": offer_screen.certification_of(offer, on=today),
+        "jobs": offer_screen.jobs_of(offer),
+        "qualiopi": offer_screen.qualiopi_of(offer),
         "reasons": eligibility.refusals(eligibility.facts_of(offer), on=today, rules=rules),
         "lines": lines,
         "open_lines": [line for line in lines if not line.obstacle],
         "is_listed_whole": offer.sessions.count() <= listing.SESSIONS_MAX,
         "can_enrol_here": not (request.actor.is_provider or request.actor.is_admin),
-        "is_certification_active": offer.certification and offer.certification.is_active(on=today),
         "breadcrumbs": [(_("Recherche"), reverse("search")), (offer.title, None)],
         "is_kept": request.actor.is_holder and favourites.kept_among([offer.pk], user=request.user),
         "is_own": request.actor.is_provider and request.actor.organisation_id == offer.provider_id,

@@ -1,14 +1,19 @@
 """The catalogue that everyone sees, without signing in."""
 
+import json
 import re
 import uuid
 
 import pytest
+from django.conf import settings
+from django.contrib.staticfiles import finders
 from django.urls import reverse
 
+from catalog.models import CertificationBlock, CertificationOutcome, Habilitation, Succession
 from catalog.templatetags.catalog import rich_text
+from dossiers.models import ProviderFigures
 from tests.factories.accounts import HolderFactory, MembershipFactory, UserFactory
-from tests.factories.catalog import OfferFactory, SessionFactory, TownFactory, in_days
+from tests.factories.catalog import CertificationFactory, OfferFactory, SessionFactory, TownFactory, in_days
 from ui import french
 
 pytestmark = pytest.mark.django_db
@@ -268,7 +273,9 @@ def test_an_offer_nobody_knows_is_not_found(client):
 @pytest.mark.parametrize("count", [1, 3])
 def test_the_offer_page_asks_as_much_for_three_sessions(client, count, django_assert_num_queries):
     offer = OfferFactory(sessions=count)
-    with django_assert_num_queries(5):  # the law, the offer, its entitlements, its sessions, their number
+    # The law, the offer, its entitlements, its sessions, their number; the certifiers of its certification,
+    # what became of people; how its organisation answers.
+    with django_assert_num_queries(8):
         offer_page(client, offer)
 
 
@@ -327,3 +334,156 @@ def test_what_an_organisation_says_of_its_price_and_its_group_is_shown(client):
     page = client.get(reverse("offer", args=[offer.pk])).content.decode()
     assert "Ce que le prix comprend" in page and "Supports &amp; examen" in page
     assert "Groupe de 12 personnes" in page
+
+
+# --- What others read of it -----------------------------------------------------------------------
+
+
+def data_of(page):
+    [found] = re.findall(r'<script type="application/ld\+json">(.*?)</script>', page, re.DOTALL)
+    return json.loads(found)
+
+
+def test_search_engines_read_a_course_with_its_dates(client):
+    offer = OfferFactory(
+        title="Soudure à l’arc",
+        summary="Souder <b>à plat</b>.",
+        town=TownFactory(),
+        address="12 rue du Four",
+        languages=["fr"],
+        prerequisites="Lire un plan",
+        sessions=0,
+    )
+    session = SessionFactory(offer=offer)
+    SessionFactory(offer=offer, too_soon=True)
+    SessionFactory(offer=offer, permanent=True)
+    course = data_of(offer_page(client, offer).content.decode())
+    assert (course["@type"], course["name"]) == ("Course", "Soudure à l’arc")
+    assert course["description"] == "Souder à plat."
+    assert course["url"] == settings.PORTAL_BASE_URL + reverse("offer", args=[offer.pk])
+    assert course["provider"]["name"] == offer.provider.organisation.name
+    assert course["offers"] == {
+        "@type": "Offer",
+        "category": "Paid",
+        "price": "1500.00",
+        "priceCurrency": "EUR",
+    }
+    assert course["educationalCredentialAwarded"]["identifier"] == offer.certification_id
+    assert (course["inLanguage"], course["coursePrerequisites"]) == (["fr"], "Lire un plan")
+    dated, always = course["hasCourseInstance"]
+    assert dated["startDate"] == session.starts_on.isoformat()
+    assert (dated["courseMode"], dated["courseWorkload"]) == ("Onsite", "PT140H")
+    assert dated["location"]["address"]["addressLocality"] == "Lyon"
+    assert "startDate" not in always
+    assert "aggregateRating" not in course
+
+
+@pytest.mark.parametrize("attack", ["</script><script>alert(1)</script>", "<!--<script>", "a\u2028b & c"])
+def test_no_title_leaves_the_data_it_is_in(client, attack):
+    offer = OfferFactory(title=attack, summary=attack)
+    page = offer_page(client, offer).content.decode()
+    assert data_of(page)["name"] == attack
+    assert "<script>alert" not in page and page.count("</main>") == 1
+
+
+def test_an_address_that_is_sent_shows_what_it_leads_to(client):
+    offer = OfferFactory(title="Soudure", objectives="Souder " * 60)
+    page = offer_page(client, offer).content.decode()
+    address = settings.PORTAL_BASE_URL + reverse("offer", args=[offer.pk])
+    assert f'<link rel="canonical" href="{address}">' in page
+    assert '<meta property="og:title" content="Soudure">' in page
+    [description] = re.findall(r'<meta name="description" content="(.*?)">', page)
+    assert description.startswith("Souder Souder") and len(description) <= 155 and description.endswith("…")
+    assert f'<meta property="og:description" content="{description}">' in page
+    [image] = re.findall(r'<meta property="og:image" content="(.*?)">', page)
+    assert image.startswith(settings.PORTAL_BASE_URL) and finders.find("img/preview.png")
+
+
+def test_an_invented_offer_says_so_and_is_not_for_search_engines(client):
+    page = offer_page(client, OfferFactory(is_demonstration=True)).content.decode()
+    assert "Offre de démonstration" in page
+    assert '<meta name="robots" content="noindex">' in page
+    assert "ld+json" not in page and "Avis des stagiaires" not in page
+
+
+# --- What the certification is worth, where it lies, how one answers --------------------------------
+
+
+def test_the_registers_say_what_became_of_people(client):
+    offer = OfferFactory(certification__rome_labels=["Soudage manuel"], certification__level=3)
+    CertificationOutcome.objects.create(
+        certification=offer.certification, year=2022, certified=1204, employed_percent=82
+    )
+    Habilitation.objects.create(
+        certification=offer.certification, name="Union des métiers", role="CERTIFICATEUR", is_active=True
+    )
+    page = offer_page(client, offer).content.decode()
+    assert "Que deviennent les certifiés" in page and "2022" in page and "1204" in page
+    assert "82\u00a0%" in page and 'width="82"' in page
+    assert "Non communiqué" in page  # at two years the register says nothing
+    assert "Union des métiers" in page
+    assert f'href="{reverse("search")}?q=Soudage%20manuel"' in page
+
+
+def test_blocks_have_their_titles(client):
+    offer = OfferFactory(block_codes=["RNCP1BC01", "RNCP1BC09"])
+    CertificationBlock.objects.create(certification=offer.certification, code="RNCP1BC01", title="Souder")
+    page = offer_page(client, offer).content.decode()
+    assert "RNCP1BC01&nbsp;· Souder" in page and "RNCP1BC09" in page
+
+
+def test_what_replaces_an_ended_certification_is_named(client, client_for):
+    offer = OfferFactory(certification__ended=True)
+    new = CertificationFactory(title="La nouvelle")
+    Succession.objects.create(old_code=offer.certification_id, new_code=new.pk)
+    member = MembershipFactory(organisation=offer.provider.organisation).user
+    page = offer_page(client_for(member), offer).content.decode()
+    assert f"remplacée par {new.pk}" in page and "La nouvelle" in page
+
+
+def test_rhythms_languages_entry_level_and_vat_are_said(client):
+    offer = OfferFactory(
+        rhythms=["evening", "weekend"], languages=["fr", "en"], entry_level=4, vat_per_mille=200
+    )
+    page = offer_page(client, offer).content.decode()
+    assert "En soirée, le week-end" in page and "Français, Anglais" in page
+    assert "Niveau 4" in page and "baccalauréat" in page
+    assert f"20\u00a0% de TVA, soit {french.euros(25_000)}" in page
+
+
+@pytest.mark.parametrize(
+    ("code", "latitude", "longitude", "drawing"),
+    [
+        ("69123", 45.758, 4.835, "metropole"),
+        ("97411", -20.88, 55.45, "974"),
+        ("97502", 46.78, -56.17, ""),
+    ],
+)
+def test_a_place_is_marked_on_the_drawing_of_its_territory(client, code, latitude, longitude, drawing):
+    offer = OfferFactory(town=TownFactory(code=code, latitude=latitude, longitude=longitude))
+    page = offer_page(client, offer).content.decode()
+    assert (f"territories.svg#{drawing}" in page) == bool(drawing)
+    assert "https://www.openstreetmap.org/search?query=" in page and "quitte le portail" in page
+
+
+def test_at_a_distance_there_is_no_place_to_draw(client):
+    page = offer_page(client, OfferFactory(mode="distance", town=TownFactory())).content.decode()
+    assert "territories.svg" not in page and "openstreetmap" not in page
+
+
+def test_how_an_organisation_answers_is_said_from_enough_requests_on(client, rules):
+    offer = OfferFactory(provider__qualiopi_vae=True)
+    assert "trop peu pour dire comment il répond" in offer_page(client, offer).content.decode()
+    ProviderFigures.objects.create(
+        provider=offer.provider,
+        counted_on=in_days(0),
+        since=in_days(-365),
+        requests=40,
+        answered=38,
+        refused=4,
+        median_minutes=26 * 60,
+    )
+    page = offer_page(client, offer).content.decode()
+    assert "2 jours" in page and "10\u00a0%" in page and "5\u00a0%" in page
+    assert "Sur 40 demandes reçues ici" in page
+    assert "actions de formation, VAE" in page

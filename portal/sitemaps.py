@@ -1,0 +1,98 @@
+"""What search engines are told to read: the public pages, and every offer that is open today.
+
+A list of offers is cut by the first sign of their keys, drawn by chance: sixteen equal parts that need no
+counting of what comes before them, and hold 50,000 addresses each (sitemaps.org) up to 800,000 offers; beyond
+that, a part has several pages. Offers of demonstration are invented: no engine is led to them.
+"""
+
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from django.conf import settings
+from django.contrib.auth.decorators import login_not_required
+from django.contrib.sitemaps import Sitemap
+from django.contrib.sitemaps import views as django_views
+from django.http import HttpResponse
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.cache import cache_page
+from django.views.decorators.http import require_safe
+
+import rulebook
+from catalog.models import Offer
+from rulebook import workdays
+from ui.replica import from_replica
+
+SIGNS = "0123456789abcdef"
+# Engines come when they want; what is open changes with the day.
+KEPT_SECONDS = 6 * 60 * 60
+PAGES = ("home", "search", "rights_simulator", "help", "report_scam", "accessibility", "legal_notice")
+
+
+class OfTheseAddresses(Sitemap):
+    """At the address that everybody knows, whatever the one that was asked."""
+
+    @property
+    def protocol(self):
+        return urlsplit(settings.PORTAL_BASE_URL).scheme
+
+    def get_domain(self, site=None):
+        return urlsplit(settings.PORTAL_BASE_URL).netloc
+
+    def get_latest_lastmod(self):
+        """Nobody reads half a million rows to date a list."""
+        return None
+
+
+class Pages(OfTheseAddresses):
+    def items(self):
+        return PAGES
+
+    def location(self, item):
+        return reverse(item)
+
+
+class Offers(OfTheseAddresses):
+    """Those whose key begins with this sign."""
+
+    def __init__(self, sign: str):
+        self.first = UUID(sign + "0" * 31)
+        self.last = UUID(sign + "f" * 31)
+
+    def items(self):
+        today = workdays.paris_day(timezone.now())
+        found = Offer.objects.open_on(today, rulebook.on(today))
+        found = found.filter(pk__range=(self.first, self.last), is_demonstration=False)
+        return found.only("pk", "updated_at").order_by("pk")
+
+    def location(self, item):
+        return reverse("offer", args=[item.pk])
+
+    def lastmod(self, item):
+        return item.updated_at
+
+
+SITEMAPS = {"pages": Pages} | {f"formations-{sign}": Offers(sign) for sign in SIGNS}
+
+
+@login_not_required
+@require_safe
+@cache_page(KEPT_SECONDS)
+@from_replica
+def index(request):
+    return _written(django_views.index(request, SITEMAPS, sitemap_url_name="sitemap"))
+
+
+@login_not_required
+@require_safe
+@cache_page(KEPT_SECONDS)
+@from_replica
+def sitemap(request, section):
+    return _written(django_views.sitemap(request, SITEMAPS, section=section))
+
+
+def _written(response: TemplateResponse) -> HttpResponse:
+    """A cache keeps bytes, not a template that waits for its context."""
+    headers = {"X-Robots-Tag": response["X-Robots-Tag"]}
+    return HttpResponse(response.render().content, content_type="application/xml", headers=headers)

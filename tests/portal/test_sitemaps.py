@@ -1,0 +1,63 @@
+"""What search engines are led to: public pages, every open offer once, nothing invented nor private."""
+
+import uuid
+from xml.etree import ElementTree
+
+import pytest
+from django.conf import settings
+from django.core.cache import cache
+from django.urls import reverse
+
+from portal import sitemaps
+from tests.factories.catalog import OfferFactory
+
+pytestmark = pytest.mark.django_db
+NAMES = {"s": "http://www.sitemaps.org/schemas/sitemap/0.9"}
+
+
+@pytest.fixture(autouse=True)
+def _nothing_kept():
+    cache.clear()
+
+
+def places(client, address):
+    response = client.get(address)
+    assert response.status_code == 200
+    assert response["Content-Type"] == "application/xml"
+    return [found.text for found in ElementTree.fromstring(response.content).iterfind(".//s:loc", NAMES)]
+
+
+def test_every_list_is_in_the_index_and_every_open_offer_in_one_of_them(client):
+    shown = [OfferFactory() for _number in range(3)]
+    OfferFactory(is_published=False)
+    OfferFactory(is_demonstration=True)
+    lists = places(client, reverse("sitemaps"))
+    assert len(lists) == 1 + len(sitemaps.SIGNS)
+    found = [place for address in lists for place in places(client, address)]
+    base = settings.PORTAL_BASE_URL
+    assert sorted(place for place in found if "/formations/" in place) == sorted(
+        base + reverse("offer", args=[offer.pk]) for offer in shown
+    )
+    assert base + reverse("search") in found
+    assert not [place for place in found if "/mes-" in place or "/administration" in place]
+
+
+def test_each_offer_is_dated_and_a_list_holds_those_of_its_sign(client):
+    offer = OfferFactory(id=uuid.UUID("a" + uuid.uuid4().hex[1:]))
+    page = client.get(reverse("sitemap", args=["formations-a"])).content.decode()
+    assert f"<lastmod>{offer.updated_at:%Y-%m-%d}</lastmod>" in page
+    assert places(client, reverse("sitemap", args=["formations-b"])) == []
+
+
+def test_robots_are_told_where_the_lists_are(client):
+    page = client.get(reverse("robots")).content.decode()
+    assert f"Sitemap: {settings.PORTAL_BASE_URL}{reverse('sitemaps')}" in page
+    assert "Disallow: /avis-recus" in page
+
+
+def test_a_list_is_kept_for_some_hours_and_asks_nothing_then(client, django_assert_num_queries):
+    offer = OfferFactory()
+    address = reverse("sitemap", args=[f"formations-{offer.pk.hex[0]}"])
+    first = places(client, address)
+    with django_assert_num_queries(0):
+        assert places(client, address) == first
