@@ -12,7 +12,7 @@ from datetime import date
 from django.db import connections, router
 from django.db.models import BooleanField, Case, Q, Value, When
 
-from catalog import search
+from catalog import languages, search
 from catalog.grouping import Key
 from catalog.models import DRAWS, SAMPLE_DRAWS, Habilitation, Offer, OfferIndex, OfferIndexQuerySet
 from catalog.search import HOURS, SearchQuery
@@ -22,7 +22,7 @@ EXACT_MAX = 4_000
 SAMPLE_MAX = 40_000
 LEVELS = (3, 4, 5, 6, 7, 8)
 ENTRY_LEVELS = (0, *LEVELS)
-LANGUAGES = ("fr", "en", "es", "de", "it", "pt", "ar", "zh", "ja", "ru", "nl", "pl", "tr", "uk")
+LANGUAGES = (*languages.COMMON, "ja", "ru", "nl", "pl", "tr", "uk")
 """Those that people ask for; a training in another one is found by its words."""
 RATINGS = (4, 3)
 CERTIFIERS_MAX = 8
@@ -85,11 +85,11 @@ def count(query: SearchQuery, keys: Sequence[Key] | None = None, *, on: date, ru
     """The choices of a search. `keys`: the groups that answer, when answers are gathered: their offers are
     what is counted. Two statements for the most common words, else one; one more beside a town."""
     asked = search.conditions(query, on=on, rules=rules)
-    reached = _reached(query, keys, on=on)
-    numbers, looked_at = _counted(reached, asked, limit=EXACT_MAX + 1)
+    offers = reached(query, keys, on=on)
+    numbers, looked_at = _counted(offers, asked, limit=EXACT_MAX + 1)
     times = 1
     if looked_at > EXACT_MAX:
-        numbers, _looked_at = _counted(reached.filter(draw__lt=SAMPLE_DRAWS), asked, limit=SAMPLE_MAX)
+        numbers, _looked_at = _counted(offers.filter(draw__lt=SAMPLE_DRAWS), asked, limit=SAMPLE_MAX)
         times = DRAWS // SAMPLE_DRAWS
     counts = [Count(_rounded(number * times), "≈") if times > 1 else Count(number) for number in numbers]
     total, *others = counts
@@ -107,7 +107,7 @@ def certifiers(
 ) -> list[Certifier]:
     """Those of the answers, the most present first; the one that is asked for leaves the others at hand."""
     asked = search.conditions(query, on=on, rules=rules)
-    offers = _reached(query, keys, on=on).exclude(certification=None)
+    offers = reached(query, keys, on=on).exclude(certification=None)
     for name, condition in asked.items():
         if name != "certifier":
             offers = offers.filter(condition)
@@ -136,7 +136,8 @@ def _certifiers(offers: OfferIndexQuerySet) -> tuple[list[tuple[str, str, int]],
     return [row[:3] for row in rows], rows[0][3] if rows else 0
 
 
-def _reached(query: SearchQuery, keys: Sequence[Key] | None, *, on: date) -> OfferIndexQuerySet:
+def reached(query: SearchQuery, keys: Sequence[Key] | None, *, on: date) -> OfferIndexQuerySet:
+    """The offers that answer the words, in the place asked for: of the groups, when answers are gathered."""
     if keys is None:
         return search.within_reach(query, on=on)
     offers = search.within_reach(replace(query, text=""), on=on)
@@ -184,7 +185,7 @@ def _at_a_distance(
     query: SearchQuery, keys: Sequence[Key] | None, asked: Mapping[str, Q], *, on: date
 ) -> Count:
     """What a town leaves out and one tick would bring: counted to TOTAL_MAX, which is where it stops."""
-    offers = _reached(replace(query, town=None), keys, on=on).filter(mode=Offer.Mode.DISTANCE)
+    offers = reached(replace(query, town=None), keys, on=on).filter(mode=Offer.Mode.DISTANCE)
     for name, condition in asked.items():
         if name != "modes":
             offers = offers.filter(condition)

@@ -13,12 +13,13 @@ from django.utils.text import format_lazy
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
-from catalog import importing
+from catalog import importing, languages
 from catalog.costs import ANYBODY, Costs
 from catalog.facets import ENTRY_LEVELS, LANGUAGES, RATINGS, Count, Facets
 from catalog.grouping import Group
 from catalog.imports import reading
 from catalog.listing import Shown
+from catalog.mapping import Mark
 from catalog.models import Offer
 from catalog.search import Duration, SearchQuery, Sort, find_towns, towns_like
 from ui import french
@@ -28,6 +29,7 @@ TEXT_MAX = 200
 PRICE_MAX_EUROS = 100_000
 RADII_KM = (5, 10, 20, 30, 50, 100)
 RADIUS_KM = 30
+MAP = "map"
 # More than a page holds; each one is a verb of its own.
 BULK_MAX = 50
 
@@ -55,24 +57,6 @@ OWN_LEVELS = {
     6: _("Bac + 3 ou 4"),
     7: _("Bac + 5"),
     8: _("Doctorat"),
-}
-
-
-LANGUAGE_NAMES = {
-    "fr": _("Français"),
-    "en": _("Anglais"),
-    "es": _("Espagnol"),
-    "de": _("Allemand"),
-    "it": _("Italien"),
-    "pt": _("Portugais"),
-    "ar": _("Arabe"),
-    "zh": _("Chinois"),
-    "ja": _("Japonais"),
-    "ru": _("Russe"),
-    "nl": _("Néerlandais"),
-    "pl": _("Polonais"),
-    "tr": _("Turc"),
-    "uk": _("Ukrainien"),
 }
 
 
@@ -195,7 +179,7 @@ class SearchForm(forms.Form):
     )
     language = forms.MultipleChoiceField(
         label=_("Langue de la formation"),
-        choices=[(code, LANGUAGE_NAMES[code]) for code in LANGUAGES],
+        choices=lambda: languages.choices(LANGUAGES),
         required=False,
         error_messages={"invalid_choice": _("Cette langue n’existe pas. Choisissez dans la liste.")},
         widget=forms.CheckboxSelectMultiple,
@@ -239,6 +223,13 @@ class SearchForm(forms.Form):
         r"^\d{14}$",
         required=False,
         error_messages={"invalid": _("Ce certificateur n’est pas un numéro SIRET.")},
+        widget=forms.HiddenInput,
+    )
+    # The answers as a list, or on a map.
+    view = forms.ChoiceField(
+        choices=[("", ""), (MAP, "")],
+        required=False,
+        error_messages={"invalid_choice": _("Cette présentation n’existe pas.")},
         widget=forms.HiddenInput,
     )
     sort = forms.ChoiceField(
@@ -325,9 +316,7 @@ class SearchForm(forms.Form):
         chips += [
             (str(Offer.Rhythm(name).label), self._without_one("rhythm", name)) for name in query.rhythms
         ]
-        chips += [
-            (str(LANGUAGE_NAMES[code]), self._without_one("language", code)) for code in query.languages
-        ]
+        chips += [(languages.name_of(code), self._without_one("language", code)) for code in query.languages]
         if query.starts_from:
             words = _now("À partir du %(day)s") % {"day": french.short_day(query.starts_from)}
             chips.append((words, self._without("starts_from")))
@@ -401,11 +390,26 @@ class SearchForm(forms.Form):
         data = self._data()
         for name, value in changed.items():
             data[name] = value
+            if not value:
+                del data[name]
+        return f"?{data.urlencode()}"
+
+    @property
+    def is_on_a_map(self) -> bool:
+        return self.cleaned_data["view"] == MAP
+
+    def address_of_mark(self, mark: Mark) -> str:
+        """Where the offers of a mark are listed, or a department is shown nearer."""
+        data = self._data()
+        data["town"], data["radius"] = mark.town, str(mark.radius_km)
+        if self.query.town:
+            data.pop("view", None)
         return f"?{data.urlencode()}"
 
     def address_of(self, group: Group) -> str:
         """Where all the offers of a group are listed, with the same filters."""
         data = self._data()
+        data.pop("view", None)
         if group.key.by_own_words:
             data["sort"] = Sort.PRICE  # a list: gathered again, they would lead here again
         else:

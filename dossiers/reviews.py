@@ -17,6 +17,7 @@ import rulebook
 from accounts import journal
 from accounts.actors import Actor, Role
 from accounts.permissions import NotAllowed
+from catalog import indexing
 from catalog.guards import unless_an_import_holds_it
 from catalog.models import Offer
 from dossiers import announcements, moves, permissions
@@ -190,7 +191,8 @@ def recount(offer_id: UUID, *, rules: Rules) -> None:
             list(Offer.objects.filter(pk=offer_id).order_by("pk").select_for_update(no_key=True).values("pk"))
     except Refused:
         return
-    _recount([offer_id], rules=rules)
+    if _recount([offer_id], rules=rules):
+        indexing.reindex([offer_id], on=rules.day)
 
 
 def recount_all(*, at: datetime) -> int:

@@ -13,9 +13,9 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 import rulebook
-from catalog import eligibility, facets, favourites, grouping, listing, offer_screen
+from catalog import eligibility, facets, favourites, grouping, listing, mapping, offer_screen
 from catalog.costs import Costs
-from catalog.forms import SearchForm, count_words
+from catalog.forms import MAP, SearchForm, count_words
 from catalog.grouping import Groups
 from catalog.models import Offer
 from catalog.search import Results, Sort, find_towns
@@ -42,6 +42,16 @@ def search(request):
             results = find_offers(form.query, on=today, rules=rules, page=page)
         keys = results.keys if isinstance(results, Groups) else None
         counted = facets.count(form.query, keys, on=today, rules=rules)
+        if form.is_on_a_map:
+            drawn = mapping.draw(form.query, keys, on=today, rules=rules)
+            context |= {
+                "map": drawn,
+                "marks": [(mark, form.address_of_mark(mark)) for mark in drawn.places],
+                "sheets": [
+                    (sheet, [(mark, form.address_of_mark(mark)) for mark in sheet.marks])
+                    for sheet in drawn.sheets
+                ],
+            }
         certifiers = facets.certifiers(form.query, keys, on=today, rules=rules)
         form.certifier_name = next(
             (each.name for each in certifiers if each.siret == form.query.certifier), ""
@@ -58,6 +68,10 @@ def search(request):
         context |= {
             "is_grouped": isinstance(results, Groups),
             "list_url": form.address_with(sort=Sort.PRICE),
+            "views": [
+                (_("Liste"), form.address_with(view=""), not form.is_on_a_map),
+                (_("Carte"), form.address_with(view=MAP), form.is_on_a_map),
+            ],
             "groups": [(group, form.address_of(group)) for group in getattr(results, "groups", ())],
             "results": results,
             "chips": form.chips(),
