@@ -22,8 +22,10 @@ EXACT_MAX = 4_000
 SAMPLE_MAX = 40_000
 LEVELS = (3, 4, 5, 6, 7, 8)
 ENTRY_LEVELS = (0, *LEVELS)
-LANGUAGES = (*languages.COMMON, "ja", "ru", "nl", "pl", "tr", "uk")
-"""Those that people ask for; a training in another one is found by its words."""
+LANGUAGES = languages.COMMON
+"""A training in another one is found by its words."""
+RHYTHMS = [value for value in Offer.Rhythm.values if value != Offer.Rhythm.SEVERAL]
+"""« Plusieurs rythmes » is what an offer says, not what somebody looks for."""
 RATINGS = (4, 3)
 CERTIFIERS_MAX = 8
 
@@ -49,7 +51,7 @@ CHOICES: Mapping[str, tuple[str, dict[str, str]]] = {
         "durations",
         {str(name): f"hours BETWEEN {least} AND {most}" for name, (least, most) in HOURS.items()},
     ),
-    "rhythm": ("rhythms", {value: f"'{value}' = ANY(rhythms)" for value in Offer.Rhythm.values}),
+    "rhythm": ("rhythms", {value: f"'{value}' = ANY(rhythms)" for value in RHYTHMS}),
     "language": ("languages", {code: f"'{code}' = ANY(languages)" for code in LANGUAGES}),
     "accessible": ("is_accessible", {"on": "is_accessible"}),
     "rating": ("rating_min", {str(least): f"rating_tenths >= {least * 10}" for least in RATINGS}),

@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from catalog import importing, languages
 from catalog.costs import ANYBODY, Costs
-from catalog.facets import ENTRY_LEVELS, LANGUAGES, RATINGS, Count, Facets
+from catalog.facets import ENTRY_LEVELS, LANGUAGES, RATINGS, RHYTHMS, Count, Facets
 from catalog.grouping import Group
 from catalog.imports import reading
 from catalog.listing import Shown
@@ -172,7 +172,7 @@ class SearchForm(forms.Form):
     )
     rhythm = forms.MultipleChoiceField(
         label=_("Rythme"),
-        choices=Offer.Rhythm,
+        choices=[each for each in Offer.Rhythm.choices if each[0] in RHYTHMS],
         required=False,
         error_messages={"invalid_choice": _("Ce rythme n’existe pas. Choisissez dans la liste.")},
         widget=forms.CheckboxSelectMultiple,
@@ -373,7 +373,9 @@ class SearchForm(forms.Form):
                 if found and isinstance(self.fields[name].widget, forms.CheckboxSelectMultiple):
                     place, words = f"n-{name}-{value}", count_words(found)
                     places.append((place, words))
-                    label = format_html('{} <span class="count" id="{}">{}</span>', label, place, words)
+                    label = format_html(
+                        '{} <span class="choice-count" id="{}">{}</span>', label, place, words
+                    )
                 elif found:
                     label = f"{label} ({count_words(found)})"
                 choices.append((value, label))

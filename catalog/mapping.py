@@ -28,6 +28,8 @@ SIDE = 600
 NEIGHBOURS_MAX = 1_500
 LABELS_MAX = 10
 SMALLEST, LARGEST = 9.0, 34.0
+# A mark on the drawing of a territory, which has its own unit; those overseas are shown small.
+TERRITORY, ISLAND = 0.32, 1.1
 # A name needs so much room around it, across and down.
 LABEL_WIDTH, LABEL_HEIGHT = 130, 22
 
@@ -121,7 +123,7 @@ def _territories(found: Sequence[tuple[str, int, int]]) -> list[Sheet]:
             price_min_cents=price,
             x=x,
             y=y,
-            r=round(_radius(count, most) * maps.SIDE / SIDE * 0.8, 1),
+            r=round(_radius(count, most) * (TERRITORY if drawing == maps.MAINLAND else ISLAND), 1),
         )
         sheets.setdefault(drawing, []).append(mark)
     names = {maps.MAINLAND: _("France métropolitaine")}
@@ -170,14 +172,21 @@ def _neighbourhood(found: Sequence[tuple[str, int, int]], query: SearchQuery) ->
         town = towns[code]
         x, y = on_sheet(town.point)
         r = round(_radius(count, most), 1)
-        has_room = len(labelled) < LABELS_MAX and _is_free(x, y + r + 16, labelled)
+        hidden = any(math.hypot(x - mark.x, y + r + 16 - mark.y) < mark.r + LABEL_HEIGHT for mark in marks)
+        has_room = len(labelled) < LABELS_MAX and not hidden and _is_free(x, y + r + 16, labelled)
         if has_room:
             labelled.append((x, y + r + 16))
         marks.append(Mark(town.name, str(town), 5, count, price, x, y, r, label=has_room))
     taken = {mark.name for mark in marks}
     names = []
     for town, x, y in inside:
-        if town.name not in taken and len(labelled) < 2 * LABELS_MAX and _is_free(x, y - 6, labelled):
+        covered = any(
+            abs(x - mark.x) < mark.r + LABEL_WIDTH / 2 and abs(y - 6 - mark.y) < mark.r + LABEL_HEIGHT
+            for mark in marks
+        )
+        if town.name in taken or covered or len(labelled) >= 2 * LABELS_MAX:
+            continue
+        if _is_free(x, y - 6, labelled):
             names.append((town.name, x, y - 6))
             labelled.append((x, y - 6))
     return [

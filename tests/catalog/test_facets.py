@@ -208,8 +208,8 @@ def test_a_certifier_is_a_link_of_the_page_then_a_chip(client):
 def test_the_page_writes_the_counts_beside_the_choices(client):
     OfferFactory.create_batch(2, title="Soudure", mode="mixed")
     page = client.get(reverse("search"), {"q": "soudure"}).content.decode()
-    assert 'Mixte <span class="count" id="n-mode-mixed">2</span>' in page
-    assert 'En présentiel <span class="count" id="n-mode-on_site">0</span>' in page
+    assert 'Mixte <span class="choice-count" id="n-mode-mixed">2</span>' in page
+    assert 'En présentiel <span class="choice-count" id="n-mode-on_site">0</span>' in page
 
 
 def test_htmx_brings_the_counts_to_their_places(client):

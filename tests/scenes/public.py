@@ -21,6 +21,25 @@ SCENES = [
     Scene("public/search-results", VISITOR, page("search", "q=comptabilité"), shows=("RNCP",)),
     Scene("public/search-nothing", VISITOR, page("search", "q=zzzyx")),
     Scene(
+        "public/search-filtered",
+        VISITOR,
+        page("search", "mode=on_site&duration=month&rhythm=evening&sort=start"),
+        shows=("Un mois au plus",),
+    ),
+    Scene("public/search-map", VISITOR, page("search", "view=map"), shows=("Où elles ont lieu",)),
+    Scene(
+        "public/search-map-town",
+        VISITOR,
+        page("search", "view=map&town=Lyon&radius=50"),
+        shows=("50 km autour de Lyon", "css=.answers-map__reach"),
+    ),
+    Scene(
+        "public/search-map-nowhere",
+        VISITOR,
+        page("search", "view=map&mode=distance"),
+        shows=("n’a de lieu sur la carte",),
+    ),
+    Scene(
         "public/search-unknown-town",
         VISITOR,
         page("search", "q=anglais&town=Nulle-Part-sur-Rien"),
