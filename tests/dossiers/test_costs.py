@@ -4,14 +4,18 @@ from dataclasses import replace
 from uuid import UUID
 
 import pytest
+from django.urls import reverse
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from lxml import html
 
 from catalog.models import Offer, OfferIndex
 from dossiers import funding, prices, workflow
 from dossiers.funding import Purse
 from rights.earmarks import Conditions
+from tests.factories.accounts import MembershipFactory
 from tests.factories.catalog import CertificationFactory, OfferFactory
+from tests.factories.rights import CreditFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -105,3 +109,48 @@ def test_whoever_holds_nothing_pays_the_price_and_the_fees(offers, ruled):
     costs = prices.costs(purses=[], status="private_employee", rules=replace(ruled, state_top_up_percent=0))
     for row in OfferIndex.objects.annotate(cost=costs.expression()):
         assert row.cost == row.price_cents + row.extra_fees_cents
+
+
+# --- On the page of search ------------------------------------------------------------------------
+
+
+def prices_shown(client, **asked):
+    page = html.document_fromstring(client.get(reverse("search"), asked).text)
+    return [card.findtext(".//h3/a") for card in page.iter("article")]
+
+
+@pytest.fixture
+def rich_client(client, holder):
+    """1,500 € of rights, and no exemption from the participation."""
+    CreditFactory(holder=holder, amount=150_000)
+    client.force_login(holder.user)
+    return client
+
+
+def test_a_holder_puts_offers_in_the_order_of_what_they_pay(rich_client):
+    """A dearer training may cost them less: its certification has no ceiling, or it has no extra fees."""
+    OfferFactory(title="Sans frais", price_cents=140_000)
+    OfferFactory(title="Avec frais", price_cents=100_000, extra_fees_cents=30_000)
+    OfferFactory(title="Trop chère", price_cents=400_000)
+    assert prices_shown(rich_client, sort="price") == ["Avec frais", "Sans frais", "Trop chère"]
+    assert prices_shown(rich_client, sort="cost") == ["Sans frais", "Avec frais", "Trop chère"]
+
+
+def test_a_holder_says_what_they_will_pay_at_most(rich_client):
+    OfferFactory(title="Payée", price_cents=140_000)
+    OfferFactory(title="Trop chère", price_cents=400_000)
+    assert prices_shown(rich_client, cost_max="200") == ["Payée"]
+    page = rich_client.get(reverse("search"), {"cost_max": "200"}).text
+    assert "Vous payez 200,00\u202f€ au plus" in page or "Vous payez 200,00\u00a0€ au plus" in page
+    assert (
+        "Le montant ne peut pas être négatif" in rich_client.get(reverse("search"), {"cost_max": "-1"}).text
+    )
+
+
+@pytest.mark.parametrize("who", ["visitor", "organisation"])
+def test_who_has_no_rights_is_not_asked_what_they_pay(client, who):
+    OfferFactory(title="Soudure", price_cents=140_000)
+    if who == "organisation":
+        client.force_login(MembershipFactory().user)
+    page = client.get(reverse("search"), {"cost_max": "1"}).text
+    assert 'name="cost_max"' not in page and "Soudure" in page
