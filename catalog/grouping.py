@@ -106,11 +106,11 @@ def is_asked(query: SearchQuery) -> bool:
 
 def find(query: SearchQuery, *, on: date, rules: Rules, page: int | str = 1) -> Groups:
     """The page of groups that answers. A page out of range gives the nearest one."""
-    keys, is_capped = _keys(query, on=on, rules=rules)
-    found = Paginator(keys, PAGE_SIZE).get_page(page)
+    found_keys, is_capped = keys(query, on=on, rules=rules)
+    found = Paginator(found_keys, PAGE_SIZE).get_page(page)
     return Groups(
         found,
-        keys,
+        found_keys,
         _groups(list(found), query, on=on, rules=rules),
         workdays.earliest_start(on, rules.earliest_start_days),
         is_capped,
@@ -120,7 +120,7 @@ def find(query: SearchQuery, *, on: date, rules: Rules, page: int | str = 1) -> 
 # --- Which groups, in which order -----------------------------------------------------------------
 
 
-def _keys(query: SearchQuery, *, on: date, rules: Rules) -> tuple[list[Key], bool]:
+def keys(query: SearchQuery, *, on: date, rules: Rules) -> tuple[list[Key], bool]:
     """(the groups, whether there are more). Kinds that bear the very name asked for; certifications as their
     words answer; then what only the words of an offer or of its organisation say, the most offered first."""
     filtered = search.matching(replace(query, text=""), on=on, rules=rules)
