@@ -237,7 +237,8 @@ def capped(query: SearchQuery, asked: dict) -> Callable[[], object]:
             " WHERE day BETWEEN %(first)s AND %(by)s))"
         )
     matching = (
-        f"SELECT offer_id AS id, search, {far} AS far FROM catalog_offerindex WHERE closes_on > %(on)s"
+        f"SELECT offer_id AS id, search, {far} AS far FROM catalog_offerindex"
+        " JOIN catalog_offerwords USING (offer_id) WHERE closes_on > %(on)s"
         f" AND search @@ websearch_to_tsquery('portal_french', %(text)s){where}"
     )
     page = (

@@ -26,6 +26,7 @@ from catalog.models import (
     ImportRun,
     Offer,
     OfferIndex,
+    OfferWords,
     Provider,
     RegisterWord,
     Session,
@@ -198,6 +199,13 @@ class OfferIndexAdmin(OfCertification):
     list_filter = ["kind", "mode", "level", "is_permanent"]
     search_fields = ["title", "certification__code"]
     fields = ["title", "certification", "provider", "kind", "mode", "price_cents", "starts", "closes_on"]
+
+
+@admin.register(OfferWords)
+class OfferWordsAdmin(ReadOnly, admin.ModelAdmin):
+    list_display = ["__str__"]
+    fields = ["offer"]
+    search_fields = ["offer__title"]
 
 
 @admin.register(Term)

@@ -18,7 +18,7 @@ from catalog.models import DRAWS, SAMPLE_DRAWS, Habilitation, Offer, OfferIndex,
 from catalog.search import HOURS, SearchQuery
 from rulebook import Rules
 
-EXACT_MAX = 4_000
+EXACT_MAX = 2_000
 SAMPLE_MAX = 40_000
 LEVELS = (3, 4, 5, 6, 7, 8)
 ENTRY_LEVELS = (0, *LEVELS)
@@ -29,9 +29,11 @@ RHYTHMS = [value for value in Offer.Rhythm.values if value != Offer.Rhythm.SEVER
 RATINGS = (4, 3)
 CERTIFIERS_MAX = 8
 
-COLUMNS = (
-    "mode", "kind", "level", "entry_level", "hours", "rhythms", "languages", "is_accessible", "rating_tenths",
-)  # fmt: skip
+COLUMNS = ("mode", "kind", "level", "entry_level", "rhythms", "languages", "is_accessible")
+# What is counted by steps is first brought to its step, so that few different offers are left to count.
+DURATION = "CASE " + " ".join(
+    f"WHEN hours BETWEEN {least} AND {most} THEN '{name}'" for name, (least, most) in HOURS.items()
+) + " END"  # fmt: skip
 
 
 def _one_of(column: str, values: Iterable[object]) -> dict[str, str]:
@@ -49,12 +51,12 @@ CHOICES: Mapping[str, tuple[str, dict[str, str]]] = {
     ),
     "duration": (
         "durations",
-        {str(name): f"hours BETWEEN {least} AND {most}" for name, (least, most) in HOURS.items()},
+        _one_of("duration", HOURS),
     ),
     "rhythm": ("rhythms", {value: f"'{value}' = ANY(rhythms)" for value in RHYTHMS}),
     "language": ("languages", {code: f"'{code}' = ANY(languages)" for code in LANGUAGES}),
     "accessible": ("is_accessible", {"on": "is_accessible"}),
-    "rating": ("rating_min", {str(least): f"rating_tenths >= {least * 10}" for least in RATINGS}),
+    "rating": ("rating_min", {str(least): f"stars >= {least}" for least in RATINGS}),
 }
 
 
@@ -81,61 +83,34 @@ class Facets:
 
     choices: dict[str, dict[str, Count]] = field(default_factory=dict)
     total: Count = Count(0)
+    certifiers: tuple[Certifier, ...] = ()
 
 
 def count(query: SearchQuery, keys: Sequence[Key] | None = None, *, on: date, rules: Rules) -> Facets:
-    """The choices of a search. `keys`: the groups that answer, when answers are gathered: their offers are
-    what is counted. Two statements for the most common words, else one; one more beside a town."""
+    """The choices of a search, and who certifies, the most present first (the one that is asked for leaves
+    the others at hand). `keys`: the groups that answer, when answers are gathered: their offers are what is
+    counted. Two statements for the most common words, else one; one more beside a town."""
     asked = search.conditions(query, on=on, rules=rules)
     offers = reached(query, keys, on=on)
-    numbers, looked_at = _counted(offers, asked, limit=EXACT_MAX + 1)
+    numbers, looked_at, certifiers = _counted(offers, asked, limit=EXACT_MAX + 1)
     times = 1
     if looked_at > EXACT_MAX:
-        numbers, _looked_at = _counted(offers.filter(draw__lt=SAMPLE_DRAWS), asked, limit=SAMPLE_MAX)
+        sample = offers.filter(draw__lt=SAMPLE_DRAWS)
+        numbers, _looked_at, certifiers = _counted(sample, asked, limit=SAMPLE_MAX)
         times = DRAWS // SAMPLE_DRAWS
-    counts = [Count(_rounded(number * times), "≈") if times > 1 else Count(number) for number in numbers]
-    total, *others = counts
+
+    def said(number: int) -> Count:
+        return Count(_rounded(number * times), "≈") if times > 1 else Count(number)
+
+    total, *others = map(said, numbers)
     choices: dict[str, dict[str, Count]] = {}
     for name, (_asked, values) in CHOICES.items():
         choices[name] = dict(zip(values, others, strict=False))
         others = others[len(values) :]
     if query.town is not None and Offer.Mode.DISTANCE not in query.modes:
         choices["mode"][Offer.Mode.DISTANCE] = _at_a_distance(query, keys, asked, on=on)
-    return Facets(choices, total)
-
-
-def certifiers(
-    query: SearchQuery, keys: Sequence[Key] | None = None, *, on: date, rules: Rules
-) -> list[Certifier]:
-    """Those of the answers, the most present first; the one that is asked for leaves the others at hand."""
-    asked = search.conditions(query, on=on, rules=rules)
-    offers = reached(query, keys, on=on).exclude(certification=None)
-    for name, condition in asked.items():
-        if name != "certifier":
-            offers = offers.filter(condition)
-    rows, looked_at = _certifiers(offers[: EXACT_MAX + 1])
-    if looked_at <= EXACT_MAX:
-        return [Certifier(siret, name, Count(number)) for siret, name, number in rows]
-    times = DRAWS // SAMPLE_DRAWS
-    rows, _looked_at = _certifiers(offers.filter(draw__lt=SAMPLE_DRAWS)[:SAMPLE_MAX])
-    return [Certifier(siret, name, Count(_rounded(number * times), "≈")) for siret, name, number in rows]
-
-
-def _certifiers(offers: OfferIndexQuerySet) -> tuple[list[tuple[str, str, int]], int]:
-    found, values = offers.values_list("certification_id").query.sql_with_params()
-    statement = f"""
-        WITH offers (code) AS MATERIALIZED ({found}), certified (code, number) AS MATERIALIZED (
-            SELECT code, count(*) FROM offers GROUP BY 1
-        )
-        SELECT siret, min(name), sum(number)::int, (SELECT count(*) FROM offers)
-        FROM certified JOIN catalog_habilitation ON certification_id = code
-        WHERE role = %s AND siret <> '' AND name <> ''
-        GROUP BY siret ORDER BY 3 DESC, 2, 1 LIMIT %s
-    """  # noqa: S608 - Django's own statement
-    with connections[router.db_for_read(OfferIndex)].cursor() as cursor:
-        cursor.execute(statement, [*values, Habilitation.Role.CERTIFIER, CERTIFIERS_MAX])
-        rows = cursor.fetchall()
-    return [row[:3] for row in rows], rows[0][3] if rows else 0
+    named = tuple(Certifier(siret, name, said(number)) for siret, name, number in certifiers)
+    return Facets(choices, total, named)
 
 
 def reached(query: SearchQuery, keys: Sequence[Key] | None, *, on: date) -> OfferIndexQuerySet:
@@ -146,7 +121,7 @@ def reached(query: SearchQuery, keys: Sequence[Key] | None, *, on: date) -> Offe
     own = [key for key in keys if key.by_own_words]
     wanted = _of([key for key in keys if not key.by_own_words])
     if own:
-        wanted |= _of(own) & Q(search=search.text_query(query.text))
+        wanted |= _of(own) & Q(words__search=search.text_query(query.text))
     return offers.filter(wanted)
 
 
@@ -159,24 +134,48 @@ def _of(keys: Sequence[Key]) -> Q:
     return wanted
 
 
-def _counted(offers: OfferIndexQuerySet, asked: Mapping[str, Q], *, limit: int) -> tuple[list[int], int]:
-    """(the total and then each choice in the order of CHOICES, how many offers were looked at)."""
+def _counted(
+    offers: OfferIndexQuerySet, asked: Mapping[str, Q], *, limit: int
+) -> tuple[list[int], int, list[tuple[str, str, int]]]:
+    """(the total, then each choice in the order of CHOICES; how many were looked at; certifiers)."""
     passes = {f"passes_{name}": _is(condition) for name, condition in asked.items()}
-    rows, values = offers.annotate(**passes).values_list(*COLUMNS, *passes)[:limit].query.sql_with_params()
-    names = [*COLUMNS, *passes]
+    columns = [*COLUMNS, "hours", "rating_tenths", "certification_id", *passes]
+    rows, values = offers.annotate(**passes).values_list(*columns)[:limit].query.sql_with_params()
 
     def leaving(own: str) -> str:
         kept = [name for name in passes if name != f"passes_{own}"]
         return " AND ".join(kept) or "true"
 
-    counted = [f"count(*) FILTER (WHERE {leaving('')})"]
+    counted = [_sum(leaving(""))]
     for own, choices in CHOICES.values():
-        counted += [f"count(*) FILTER (WHERE {leaving(own)} AND {choice})" for choice in choices.values()]
-    statement = f"SELECT count(*), {', '.join(counted)} FROM ({rows}) AS offer ({', '.join(names)})"  # noqa: S608
+        counted += [_sum(f"{leaving(own)} AND {choice}") for choice in choices.values()]
+    same = ", ".join([*COLUMNS, *passes])
+    statement = f"""
+        WITH offer ({", ".join(columns)}) AS MATERIALIZED ({rows}), alike AS (
+            SELECT {same}, {DURATION} AS duration, rating_tenths / 10 AS stars, count(*) AS number
+            FROM offer GROUP BY {same}, duration, stars
+        ), certified (code, number) AS MATERIALIZED (
+            SELECT certification_id, count(*) FROM offer WHERE {leaving("certifier")} GROUP BY 1
+        ), certifier AS (
+            SELECT siret, min(name) AS name, sum(number)::int AS number
+            FROM certified JOIN catalog_habilitation ON certification_id = code
+            WHERE role = %s AND siret <> '' AND name <> ''
+            GROUP BY siret ORDER BY 3 DESC, 2, 1 LIMIT %s
+        )
+        SELECT coalesce(sum(number), 0), (
+            SELECT json_agg(json_build_array(siret, name, number) ORDER BY number DESC, name, siret)
+            FROM certifier
+        ), {", ".join(counted)}
+        FROM alike
+    """  # noqa: S608 - Django's own statement, our own words
     with connections[router.db_for_read(OfferIndex)].cursor() as cursor:
-        cursor.execute(statement, values)
-        looked_at, *numbers = cursor.fetchone()
-    return numbers, looked_at
+        cursor.execute(statement, [*values, Habilitation.Role.CERTIFIER, CERTIFIERS_MAX])
+        looked_at, certifiers, *numbers = cursor.fetchone()
+    return [int(number) for number in numbers], int(looked_at), certifiers or []
+
+
+def _sum(condition: str) -> str:
+    return f"coalesce(sum(number) FILTER (WHERE {condition}), 0)"
 
 
 def _is(condition: Q) -> Case:

@@ -14,7 +14,7 @@ from django.db import connections, router
 
 from catalog import finding, search, words
 from catalog.geography import Distance
-from catalog.models import Certification, Offer, OfferIndex, OfferIndexQuerySet
+from catalog.models import Certification, Offer, OfferIndex, OfferIndexQuerySet, OfferWords
 from catalog.search import SearchQuery
 from rulebook import Rules, workdays
 
@@ -27,8 +27,8 @@ SHOWN = 2
 """Offers of a group on the page, each of another organisation: a row of the grid."""
 GROUP_MAX = 1_000
 """Offers of a group that are counted."""
-OWN_WORDS_MAX = 20_000
-"""Offers with these words that are looked at: what more than these say is no name of an organisation."""
+OWN_WORDS_MAX = 5_000
+"""Offers with these words of their own that are looked at."""
 
 # What people call the actions that no register names, folded: one of its own words, and no other word than
 # these and those that go with them.
@@ -161,19 +161,28 @@ def _taught(codes: Sequence[str], filtered: OfferIndexQuerySet) -> list[str]:
 def _others(
     query: SearchQuery, named: Sequence[str], kinds: Sequence[Key], *, on: date, rules: Rules
 ) -> list[Key]:
-    own, values = (
-        search.matching(query, on=on, rules=rules)
-        .values_list("certification_id", "kind")[:OWN_WORDS_MAX]
+    own, own_values = (
+        OfferWords.objects.filter(own=search.text_query(query.text))
+        .values_list("pk")[:OWN_WORDS_MAX]
         .query.sql_with_params()
     )
+    filtered = search.matching(replace(query, text=""), on=on, rules=rules)
+    kept, values = (
+        filtered.extra(where=["catalog_offerindex.offer_id = own.id"])
+        .values_list("certification_id", "kind")
+        .query.sql_with_params()
+    )
+    # The words first and then each of their offers by its key: the other way round reads the whole index.
     statement = f"""
-        SELECT certification, CASE WHEN certification IS NULL THEN kind ELSE '' END, count(*)
-        FROM ({own}) AS offer (certification, kind)
-        WHERE (certification <> ALL(%s::text[])) IS NOT FALSE
-            AND NOT (certification IS NULL AND kind = ANY(%s::text[]))
+        WITH own (id) AS MATERIALIZED ({own}), seen AS MATERIALIZED (SELECT unnest(%s::text[]) AS code)
+        SELECT offer.certification, CASE WHEN offer.certification IS NULL THEN offer.kind ELSE '' END,
+            count(*)
+        FROM own CROSS JOIN LATERAL ({kept} OFFSET 0) AS offer (certification, kind)
+        WHERE NOT EXISTS (SELECT FROM seen WHERE seen.code = offer.certification)
+            AND NOT (offer.certification IS NULL AND offer.kind = ANY(%s::text[]))
         GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2 LIMIT %s
-    """  # noqa: S608 - Django's own statement
-    asked = [*values, list(named), [key.kind for key in kinds], OTHERS_MAX + 1]
+    """  # noqa: S608 - Django's own statements
+    asked = [*own_values, list(named), *values, [key.kind for key in kinds], OTHERS_MAX + 1]
     return [
         Key(certification=code or "", kind=kind, by_own_words=True)
         for code, kind, _count in _rows(statement, asked)
@@ -212,7 +221,7 @@ def _groups(keys: Sequence[Key], query: SearchQuery, *, on: date, rules: Rules) 
     filtered = filtered.annotate(distance_m=far)
     told: dict[Key, list] = {}
     for by_own_words in (False, True):
-        offers = filtered.filter(search=search.text_query(query.text)) if by_own_words else filtered
+        offers = filtered.filter(words__search=search.text_query(query.text)) if by_own_words else filtered
         certified = [key for key in keys if key.by_own_words == by_own_words and key.certification]
         others = [key for key in keys if key.by_own_words == by_own_words and not key.certification]
         told |= _told(certified, _of_asked(offers, "certification_id"), query)

@@ -23,6 +23,9 @@ FACTS = f"""
 WITH opened (pk) AS MATERIALIZED ({{opened}}), gone AS (
     DELETE FROM catalog_offerindex AS old
     WHERE {{asked}} AND NOT EXISTS (SELECT FROM opened WHERE opened.pk = old.offer_id)
+    RETURNING old.offer_id
+), unsaid AS (
+    DELETE FROM catalog_offerwords AS old USING gone WHERE old.offer_id = gone.offer_id
 )
 INSERT INTO catalog_offerindex AS old (offer_id, certification_id, provider_id, town_id, kind, mode, title,
     level, entry_level, price_cents, extra_fees_cents, hours, rhythms, languages, is_accessible,
@@ -61,39 +64,48 @@ WHERE (old.certification_id, old.provider_id, old.town_id, old.kind, old.mode, o
 # A: what an offer is called and leads to, and its codes; B: who teaches it; C: what it says; D: the
 # words of the names as they are typed, for the one that is still being typed; and, without a place, the other
 # names, job names and synonyms that its certification goes by (catalog.words, ADR 11). Tags are left out by
-# PostgreSQL's parser.
+# PostgreSQL's parser. Its own words are those, without the ones that its certification goes by.
 TEXT = """
-UPDATE catalog_offerindex AS kept
-SET search = fresh.search
-FROM (
-    SELECT o.id,
-        setweight(to_tsvector('portal_french', names.title), 'A')
+INSERT INTO catalog_offerwords AS kept (offer_id, search, own)
+SELECT o.id, written.search || coalesce(strip(ts_filter(words.search, '{b,c}')), ''),
+    ts_delete(
+        written.search,
+        tsvector_to_array(
+            coalesce(words.search, '') || to_tsvector('portal_plain', coalesce(names.certified, ''))
+        )
+    )
+FROM catalog_offerindex AS shown
+JOIN catalog_offer o ON o.id = shown.offer_id
+JOIN accounts_organisation organisation ON organisation.id = o.provider_id
+LEFT JOIN catalog_certification c ON c.code = o.certification_id
+LEFT JOIN catalog_certificationindex words ON words.certification_id = o.certification_id
+CROSS JOIN LATERAL (
+    SELECT regexp_replace(
+            concat_ws(' ', o.title, c.title, c.short_code, c.short_title), %(joint)s, ' ', 'g'
+        ) AS title,
+        regexp_replace(concat_ws(' ', c.title, c.short_code, c.short_title), %(joint)s, ' ', 'g')
+            AS certified,
+        regexp_replace(organisation.name, %(joint)s, ' ', 'g') AS provider,
+        regexp_replace(
+            concat_ws(' ', o.summary, o.objectives, o.content, o.expected_results), %(joint)s, ' ', 'g'
+        ) AS texts,
+        concat_ws(' ', c.register, c.number, c.code, o.portal_code, array_to_string(o.block_codes, ' '))
+            AS codes
+) AS names
+CROSS JOIN LATERAL (
+    SELECT setweight(to_tsvector('portal_french', names.title), 'A')
         || setweight(to_tsvector('portal_plain', names.codes), 'A')
         || setweight(to_tsvector('portal_french', names.provider), 'B')
         || setweight(to_tsvector('portal_french', names.texts), 'C')
         || setweight(to_tsvector('portal_plain', concat_ws(' ', names.title, names.provider)), 'D')
-        || coalesce(strip(ts_filter(words.search, '{b,c}')), '')
         AS search
-    FROM catalog_offerindex AS shown
-    JOIN catalog_offer o ON o.id = shown.offer_id
-    JOIN accounts_organisation organisation ON organisation.id = o.provider_id
-    LEFT JOIN catalog_certification c ON c.code = o.certification_id
-    LEFT JOIN catalog_certificationindex words ON words.certification_id = o.certification_id
-    CROSS JOIN LATERAL (
-        SELECT regexp_replace(
-                concat_ws(' ', o.title, c.title, c.short_code, c.short_title), %(joint)s, ' ', 'g'
-            ) AS title,
-            regexp_replace(organisation.name, %(joint)s, ' ', 'g') AS provider,
-            regexp_replace(
-                concat_ws(' ', o.summary, o.objectives, o.content, o.expected_results), %(joint)s, ' ', 'g'
-            ) AS texts,
-            concat_ws(' ', c.register, c.number, c.code, o.portal_code, array_to_string(o.block_codes, ' '))
-                AS codes
-    ) AS names
-    WHERE {is_asked}
-) AS fresh
-WHERE fresh.id = kept.offer_id AND kept.search IS DISTINCT FROM fresh.search
+) AS written
+WHERE {is_asked}
+ON CONFLICT (offer_id) DO UPDATE SET search = excluded.search, own = excluded.own
+WHERE (kept.search, kept.own) IS DISTINCT FROM (excluded.search, excluded.own)
 """
+
+UNWRITTEN = "NOT EXISTS (SELECT FROM catalog_offerwords AS known WHERE known.offer_id = shown.offer_id)"
 
 WORDS = """
 WITH found AS (
@@ -137,7 +149,7 @@ def refresh(*, on: date) -> int:
     """What a date, a rule or a hand in the database has changed of any offer; how many rows it touched."""
     touched = _write_facts(None, on=on)
     with connection.cursor() as cursor:
-        cursor.execute(TEXT.replace("{is_asked}", "shown.search IS NULL"), {"joint": JOINT})
+        cursor.execute(TEXT.replace("{is_asked}", UNWRITTEN), {"joint": JOINT})
     return touched
 
 

@@ -932,7 +932,6 @@ class OfferIndex(models.Model):
         help_text=_("De 0 à 1023, toujours le même : un échantillon est fait de ceux qui ont tiré peu."),
     )
     point = PointField(null=True, blank=True, verbose_name=_("position"))
-    search = SearchVectorField(null=True)
 
     objects = OfferIndexQuerySet.as_manager()
 
@@ -940,7 +939,6 @@ class OfferIndex(models.Model):
         verbose_name = _("index d’une offre")
         verbose_name_plural = _("index des offres")
         indexes = [
-            GinIndex(fields=["search"], name="offer_by_words"),
             GistIndex(fields=["point"], name="offer_by_place"),
             GistIndex(fields=["certification", "point"], name="offer_by_certified_place"),
             GistIndex(
@@ -951,6 +949,34 @@ class OfferIndex(models.Model):
             models.Index(fields=["kind", "price_cents", "offer"], name="offer_by_kind"),
             models.Index(fields=["price_cents", "offer"], name="offer_by_price"),
             models.Index(fields=["title", "offer"], name="offer_by_shown_title"),
+        ]
+
+    def __str__(self):
+        return str(self.offer_id)
+
+
+class OfferWords(models.Model):
+    """The words that an offer of the index is found by, kept apart from it: they are ten times as wide.
+
+    `own`: those that its certification does not go by, such as the name of its organisation.
+    """
+
+    offer = models.OneToOneField(
+        "catalog.OfferIndex",
+        on_delete=models.CASCADE,
+        primary_key=True,
+        related_name="words",
+        verbose_name=_("offre"),
+    )
+    search = SearchVectorField()
+    own = SearchVectorField()
+
+    class Meta:
+        verbose_name = _("mots d’une offre")
+        verbose_name_plural = _("mots des offres")
+        indexes = [
+            GinIndex(fields=["search"], name="offer_by_words"),
+            GinIndex(fields=["own"], name="offer_by_own_words"),
         ]
 
     def __str__(self):

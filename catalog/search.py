@@ -207,7 +207,7 @@ def within_reach(query: SearchQuery, *, on: date) -> OfferIndexQuerySet:
     """Those that answer the words and lie in the place asked for, whatever else is asked."""
     offers = OfferIndex.objects.open_on(on).order_by()
     if query.text:
-        offers = offers.filter(search=text_query(query.text))
+        offers = offers.filter(words__search=text_query(query.text))
     if query.certification:
         offers = offers.filter(certification=query.certification)
     if query.town is not None:
@@ -338,7 +338,7 @@ def _ordered(offers: OfferIndexQuerySet, query: SearchQuery, *, earliest: date) 
     if sort == Sort.START:
         return offers.order_by(_first_start(earliest).asc(nulls_last=True), "pk")
     if query.text:
-        return offers.order_by(SearchRank(F("search"), text_query(query.text)).desc(), "title", "pk")
+        return offers.order_by(SearchRank(F("words__search"), text_query(query.text)).desc(), "title", "pk")
     return offers.order_by("distance_m", "pk") if query.town else offers.order_by("title", "pk")
 
 

@@ -94,6 +94,7 @@ IMPERSONAL = {
     "catalog.ImportRun",
     "catalog.Offer",
     "catalog.OfferIndex",
+    "catalog.OfferWords",
     "catalog.Provider",
     "catalog.RegisterWord",
     "catalog.Session",

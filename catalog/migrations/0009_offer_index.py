@@ -6,16 +6,6 @@ from django.db import migrations, models
 
 import catalog.geography
 
-# A row stays narrow: its words, looked into for the order alone, are kept apart from it.
-NARROW = """
-ALTER TABLE catalog_offerindex SET (toast_tuple_target = 128);
-ALTER TABLE catalog_offerindex
-    ALTER COLUMN title SET STORAGE MAIN,
-    ALTER COLUMN rhythms SET STORAGE MAIN,
-    ALTER COLUMN languages SET STORAGE MAIN,
-    ALTER COLUMN starts SET STORAGE MAIN;
-"""
-
 
 class Migration(migrations.Migration):
     dependencies = [
@@ -131,7 +121,6 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("point", catalog.geography.PointField(blank=True, null=True, verbose_name="position")),
-                ("search", django.contrib.postgres.search.SearchVectorField(null=True)),
             ],
             options={
                 "verbose_name": "index d’une offre",
@@ -190,9 +179,31 @@ class Migration(migrations.Migration):
                 verbose_name="commune",
             ),
         ),
-        migrations.AddIndex(
-            model_name="offerindex",
-            index=django.contrib.postgres.indexes.GinIndex(fields=["search"], name="offer_by_words"),
+        migrations.CreateModel(
+            name="OfferWords",
+            fields=[
+                (
+                    "offer",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        primary_key=True,
+                        related_name="words",
+                        serialize=False,
+                        to="catalog.offerindex",
+                        verbose_name="offre",
+                    ),
+                ),
+                ("search", django.contrib.postgres.search.SearchVectorField()),
+                ("own", django.contrib.postgres.search.SearchVectorField()),
+            ],
+            options={
+                "verbose_name": "mots d’une offre",
+                "verbose_name_plural": "mots des offres",
+                "indexes": [
+                    django.contrib.postgres.indexes.GinIndex(fields=["search"], name="offer_by_words"),
+                    django.contrib.postgres.indexes.GinIndex(fields=["own"], name="offer_by_own_words"),
+                ],
+            },
         ),
         migrations.AddIndex(
             model_name="offerindex",
@@ -232,5 +243,4 @@ class Migration(migrations.Migration):
             model_name="offerindex",
             index=models.Index(fields=["title", "offer"], name="offer_by_shown_title"),
         ),
-        migrations.RunSQL(NARROW, migrations.RunSQL.noop),
     ]

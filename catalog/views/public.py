@@ -52,15 +52,14 @@ def search(request):
                     for sheet in drawn.sheets
                 ],
             }
-        certifiers = facets.certifiers(form.query, keys, on=today, rules=rules)
         form.certifier_name = next(
-            (each.name for each in certifiers if each.siret == form.query.certifier), ""
+            (each.name for each in counted.certifiers if each.siret == form.query.certifier), ""
         )
         context |= {
             "counts": form.show_counts(counted),
             "certifiers": [
                 (each.name, count_words(each.count), form.address_with(certifier=each.siret))
-                for each in certifiers
+                for each in counted.certifiers
                 if each.siret != form.query.certifier
             ],
         }

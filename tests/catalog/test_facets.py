@@ -5,7 +5,7 @@ from django.urls import reverse
 
 from catalog import facets, grouping, indexing, search, words
 from catalog.facets import Count
-from catalog.models import Offer, OfferIndex
+from catalog.models import Offer, OfferIndex, OfferWords
 from catalog.search import SearchQuery, Sort
 from tests.factories.catalog import (
     CertificationFactory,
@@ -183,12 +183,12 @@ def test_certifiers_of_the_answers_are_listed_the_most_present_first(rules):
     certified_by("Ministère du travail", "11000007200014", 2)
     certified_by("École des métiers", "35600000000048")
     OfferFactory(skills_review=True)
-    found = facets.certifiers(SearchQuery(), on=today(), rules=rules)
+    found = facets.count(SearchQuery(), on=today(), rules=rules).certifiers
     assert [(each.siret, each.name, each.count) for each in found] == [
         ("11000007200014", "Ministère du travail", Count(2)),
         ("35600000000048", "École des métiers", Count(1)),
     ]
-    found = facets.certifiers(SearchQuery(certifier="35600000000048"), on=today(), rules=rules)
+    found = facets.count(SearchQuery(certifier="35600000000048"), on=today(), rules=rules).certifiers
     assert len(found) == 2, "the others stay at hand"
 
 
@@ -284,7 +284,7 @@ def test_the_index_follows_each_change_of_an_offer():
     assert not OfferIndex.objects.exists()
     Offer.objects.filter(pk=offer.pk).update(is_published=True)
     assert indexing.refresh(on=today()) == 1
-    assert OfferIndex.objects.get().search, "with its words"
+    assert OfferWords.objects.get().search, "with its words"
     assert indexing.refresh(on=today()) == 0, "nothing has changed since"
 
 

@@ -421,7 +421,7 @@ def test_undoing_puts_everything_back(applied, by, at):
     assert picture() == before
     assert sent.counts["restored"] == 1 and sent.counts["removed"] == 1
     found = Offer.objects.get(training_number="F1")
-    assert "developp" in str(found.index.search) and "autr" not in str(found.index.search)
+    assert "developp" in str(found.index.words.search) and "autr" not in str(found.index.words.search)
 
 
 def test_undoing_twice_does_it_once(applied, by, at):

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from catalog import indexing, search, words
 from catalog.geography import OVERSEAS_GRIDS, Circle, Distance, point_of
-from catalog.models import Offer, OfferIndex, Town, Word
+from catalog.models import Offer, OfferWords, Town, Word
 from catalog.search import SearchQuery, Sort
 from tests.factories.accounts import OrganisationFactory
 from tests.factories.catalog import (
@@ -171,7 +171,7 @@ def test_reindexing_all_forgets_the_words_that_are_gone():
         Word(key="ebenisterie"),
     }
     assert Word.objects.get(key="ebenisterie").spelling == "ébénisterie"
-    assert OfferIndex.objects.get(pk=other.pk).search
+    assert OfferWords.objects.get(pk=other.pk).search
 
 
 # --- When nothing is found -----------------------------------------------------------------------

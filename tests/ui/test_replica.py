@@ -16,7 +16,14 @@ from ui import replica
 
 COPIED = (
     *("accounts_organisation", "catalog_provider", "catalog_certification", "catalog_habilitation"),
-    *("catalog_town", "catalog_offer", "catalog_offerindex", "catalog_session", "catalog_word"),
+    *(
+        "catalog_town",
+        "catalog_offer",
+        "catalog_offerindex",
+        "catalog_offerwords",
+        "catalog_session",
+        "catalog_word",
+    ),
 )
 
 

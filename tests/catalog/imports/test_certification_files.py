@@ -18,7 +18,7 @@ from catalog.models import (
     CertificationStatement,
     Habilitation,
     ImportRun,
-    OfferIndex,
+    OfferWords,
     Succession,
 )
 from tests.catalog.imports import making
@@ -358,9 +358,9 @@ def test_what_a_source_says_no_more_goes(load):
 def test_offers_follow_the_new_words_of_their_certification(load):
     load(XML, name="rncp.xml")
     offer = OfferFactory(certification=Certification.objects.get())
-    before = offer.index.search
+    before = offer.index.words.search
     load(info({"Code_RNCP": "100", "Libelle_Diplome": "Saboterie"}))
-    now = OfferIndex.objects.get(pk=offer.pk).search
+    now = OfferWords.objects.get(pk=offer.pk).search
     assert now != before and "saboter" in now
 
 

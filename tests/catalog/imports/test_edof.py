@@ -11,7 +11,7 @@ import rulebook
 from catalog.imports import actions, offers
 from catalog.imports.reading import Unusable
 from catalog.imports.report import Verdict
-from catalog.models import CertificationBlock, ImportRun, Offer, OfferIndex, Session
+from catalog.models import CertificationBlock, ImportRun, Offer, OfferWords, Session
 from catalog.templatetags.catalog import rich_text
 from catalog.texts import plain
 from rulebook import workdays
@@ -85,7 +85,7 @@ def test_everything_of_an_action_is_kept(load, provider, at):
     assert (kept.recruitment, kept.is_guaranteed, kept.details) == ("open", True, "Salle 2")
     rules = rulebook.on(workdays.paris_day(at))
     assert Offer.objects.open_on(rules.day, rules).get() == offer
-    assert OfferIndex.objects.filter(search__isnull=False).exists(), "found by its words"
+    assert OfferWords.objects.exists(), "found by its words"
 
 
 def test_permanent_entry_and_distance(load):

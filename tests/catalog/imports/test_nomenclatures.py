@@ -172,7 +172,7 @@ def test_a_try_writes_nothing(load):
 
 def test_certifications_and_offers_are_found_by_the_new_words(load):
     offer = OfferFactory(certification=CertificationFactory(formacodes=["31816"]))
-    asked = Offer.objects.filter(index__search=text_query("grand routier"))
+    asked = Offer.objects.filter(index__words__search=text_query("grand routier"))
     assert not asked.exists()
     load(FORMACODE + "31816;C;Conduite;318;grand routier;;;;;\n")
     assert list(asked) == [offer]

@@ -112,7 +112,7 @@ def test_a_closed_establishment_holds_no_certificate(load):
 def test_offers_are_found_by_the_new_name(load):
     offer = OfferFactory(provider=ProviderFactory(organisation=OrganisationFactory(siret=SIRET)))
     load(SHORT, short(name="Zythologia"))
-    assert Offer.objects.filter(pk=offer.pk, index__search=text_query("zythologia")).exists()
+    assert Offer.objects.filter(pk=offer.pk, index__words__search=text_query("zythologia")).exists()
 
 
 # --- The yearly report ----------------------------------------------------------------------------

@@ -201,7 +201,7 @@ def test_an_offer_is_found_by_the_new_title_of_its_certification(load):
         certification__code="RNCP1", certification__number=1, provider__organisation__siret=OTHER_SIRET
     )
     load(fiche("RNCP1", title="Zythologue"))
-    assert Offer.objects.filter(pk=offer.pk, index__search=text_query("zythologue")).exists()
+    assert Offer.objects.filter(pk=offer.pk, index__words__search=text_query("zythologue")).exists()
 
 
 def test_dry_run_counts_and_writes_nothing(load):
