@@ -1,7 +1,7 @@
 """How many offers each choice of the search would leave: counted live, beside the answers.
 
 Of a choice, the others stay as they are and its own field is let go: ticking « En présentiel » does not empty
-« À distance ». Up to EXACT_MAX offers are counted one by one; beyond, one in sixteen stands for all (the same
+« À distance ». About EXACT_MAX offers are counted one by one; beyond, one in sixteen stands for all (the same
 ones for everybody: OfferIndex.draw) and the count says that it is rounded.
 """
 
@@ -19,7 +19,7 @@ from catalog.search import HOURS, SearchQuery
 from rulebook import Rules
 
 EXACT_MAX = 2_000
-SAMPLE_MAX = 40_000
+LOOKED_AT_MAX = 40_000
 LEVELS = (3, 4, 5, 6, 7, 8)
 ENTRY_LEVELS = (0, *LEVELS)
 LANGUAGES = languages.COMMON
@@ -89,15 +89,14 @@ class Facets:
 def count(query: SearchQuery, keys: Sequence[Key] | None = None, *, on: date, rules: Rules) -> Facets:
     """The choices of a search, and who certifies, the most present first (the one that is asked for leaves
     the others at hand). `keys`: the groups that answer, when answers are gathered: their offers are what is
-    counted. Two statements for the most common words, else one; one more beside a town."""
+    counted. The sample is asked first: of a common word it is the answer, and costs a sixteenth."""
     asked = search.conditions(query, on=on, rules=rules)
     offers = reached(query, keys, on=on)
-    numbers, looked_at, certifiers = _counted(offers, asked, limit=EXACT_MAX + 1)
-    times = 1
-    if looked_at > EXACT_MAX:
-        sample = offers.filter(draw__lt=SAMPLE_DRAWS)
-        numbers, _looked_at, certifiers = _counted(sample, asked, limit=SAMPLE_MAX)
-        times = DRAWS // SAMPLE_DRAWS
+    times = DRAWS // SAMPLE_DRAWS
+    numbers, looked_at, certifiers = _counted(offers.filter(draw__lt=SAMPLE_DRAWS), asked)
+    if looked_at * times <= EXACT_MAX:
+        times = 1
+        numbers, _looked_at, certifiers = _counted(offers, asked)
 
     def said(number: int) -> Count:
         return Count(_rounded(number * times), "≈") if times > 1 else Count(number)
@@ -135,12 +134,12 @@ def _of(keys: Sequence[Key]) -> Q:
 
 
 def _counted(
-    offers: OfferIndexQuerySet, asked: Mapping[str, Q], *, limit: int
+    offers: OfferIndexQuerySet, asked: Mapping[str, Q]
 ) -> tuple[list[int], int, list[tuple[str, str, int]]]:
     """(the total, then each choice in the order of CHOICES; how many were looked at; certifiers)."""
     passes = {f"passes_{name}": _is(condition) for name, condition in asked.items()}
     columns = [*COLUMNS, "hours", "rating_tenths", "certification_id", *passes]
-    rows, values = offers.annotate(**passes).values_list(*columns)[:limit].query.sql_with_params()
+    rows, values = offers.annotate(**passes).values_list(*columns)[:LOOKED_AT_MAX].query.sql_with_params()
 
     def leaving(own: str) -> str:
         kept = [name for name in passes if name != f"passes_{own}"]
