@@ -146,7 +146,8 @@ def test_the_page_asks_as_much_for_three_as_for_one(client, count, django_assert
     town = TownFactory()
     for number in range(count):
         SessionFactory(offer=OfferFactory(title=f"Soudure {number}", town=town), permanent=True)
-    # the law, the town, five for the groups, their cards; the choices, first on the sample, those at a distance
+    # the law, the town, five for the groups, their cards; the choices on the sample, then whole, those at a
+    # distance
     with django_assert_num_queries(11):
         page = client.get(reverse("search"), {"q": "soudure", "town": "Lyon"}).content.decode()
     assert page.count("<article") == count
