@@ -8,6 +8,7 @@ review to a dossier: notices and pages of the organisation carry neither name no
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -227,7 +228,11 @@ _RECOUNT = f"""
 
 def _recount(offers: list[UUID] | None, *, rules: Rules) -> int:
     """Set-wise, in one statement; one that somebody else holds is left to the next run."""
-    wanted = {"all": offers is None, "offers": offers or [], "least": rules.review_average_min}
+    wanted: dict[str, Any] = {
+        "all": offers is None,
+        "offers": offers or [],
+        "least": rules.review_average_min,
+    }
     with connection.cursor() as cursor:
         cursor.execute(_RECOUNT, wanted)
         return cursor.rowcount
