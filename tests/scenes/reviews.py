@@ -24,7 +24,9 @@ def a_review(name: str, *, is_answered: bool) -> Callable[[Stage], str]:
     """A published one, with an answer or none."""
 
     def where(stage: Stage) -> str:
-        found = Review.objects.filter(texts__role="holder", texts__state="published")
+        found = Review.objects.filter(
+            dossier__offer__title=OFFER, texts__role="holder", texts__state="published"
+        )
         answered = found.filter(pk__in=ReviewText.objects.filter(role="provider").values("review"))
         rest = answered if is_answered else found.exclude(pk__in=answered.values("pk"))
         return reverse(name, args=[rest.filter(texts__report=None).order_by("written_at")[0].pk])

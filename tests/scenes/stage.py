@@ -443,7 +443,8 @@ def _reviews() -> None:
         dossier = ended_dossier(offer, holder=holder)
         if state:
             ReviewFactory(dossier=dossier, mark=4, at=at, **state)
-    reported = Review.objects.filter(texts__state="published").order_by("written_at")[0]
+    published = Review.objects.filter(dossier__offer=offer, texts__state="published")
+    reported = published.order_by("written_at")[0]
     by = provider_actor(provider)
     reviews.report(reported.pk, by=by, at=at, request_id=uuid4(), motive="accusation")
 
