@@ -63,7 +63,7 @@ SCENES = [
         ),
     ),
     Scene("reviews/holder-dossier", TO_REVIEW, own(TO_REVIEW, "dossier"), shows=("Donner mon avis",)),
-    Scene("reviews/holder-give", TO_REVIEW, own(TO_REVIEW), shows=("Accompagnement", "5 : très bien")),
+    Scene("reviews/holder-give", TO_REVIEW, own(TO_REVIEW), shows=("Accompagnement", "très bien")),
     Scene(
         "reviews/holder-give-refused",
         TO_REVIEW,
