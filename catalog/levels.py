@@ -7,12 +7,12 @@ NONE_ASKED = 0
 
 ENTRY_LEVELS = (
     (NONE_ASKED, _("Aucun niveau demandé")),
-    (3, _("Niveau 3 : CAP, BEP")),
+    (3, _("Niveau 3 : CAP, BEP")),
     (4, _("Niveau 4 : baccalauréat")),
-    (5, _("Niveau 5 : bac + 2")),
-    (6, _("Niveau 6 : bac + 3 ou 4")),
-    (7, _("Niveau 7 : bac + 5")),
-    (8, _("Niveau 8 : doctorat")),
+    (5, _("Niveau 5 : bac + 2")),
+    (6, _("Niveau 6 : bac + 3 ou 4")),
+    (7, _("Niveau 7 : bac + 5")),
+    (8, _("Niveau 8 : doctorat")),
 )
 
 

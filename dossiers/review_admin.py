@@ -239,5 +239,6 @@ class ReviewReportAdmin(Decided, admin.ModelAdmin):
 @admin.register(ProviderFigures)
 class ProviderFiguresAdmin(ReadOnly, admin.ModelAdmin):
     list_display = ["provider", "requests", "answered", "refused", "median_minutes", "counted_on"]
+    list_filter = ["counted_on"]
     search_fields = ["provider__organisation__name", "provider__organisation__siret"]
     list_select_related = ["provider__organisation"]

@@ -10,10 +10,10 @@ from ui.fields import WordsField
 
 MARK_CHOICES = [
     (5, _("5 : très bien")),
-    (4, _("4 : bien")),
-    (3, _("3 : moyen")),
+    (4, _("4 : bien")),
+    (3, _("3 : moyen")),
     (2, _("2 : décevant")),
-    (1, _("1 : mauvais")),
+    (1, _("1 : mauvais")),
 ]
 MARK_HINTS = {
     "welcome": _("Les réponses avant de commencer, le premier jour."),
@@ -26,7 +26,7 @@ MARK_HINTS = {
 
 class ReviewForm(forms.Form):
     words = WordsField(
-        label=_("Voulez-vous en dire plus ?"),
+        label=_("Voulez-vous en dire plus ?"),
         help_text=_(
             "Ce qui était bien, ce qui manquait, pour qui cette formation convient. "
             "Sans nom, ni téléphone, ni lien : nous lisons votre texte avant de le publier."
@@ -89,7 +89,7 @@ class ReviewReportForm(forms.Form):
         error_messages={"required": _("Choisissez un motif.")},
     )
     words = WordsField(
-        label=_("Voulez-vous en dire plus ?"),
+        label=_("Voulez-vous en dire plus ?"),
         help_text=_("Seule l’administration du portail le lira."),
         required=False,
         max_length=REPORT_WORDS_MAX,

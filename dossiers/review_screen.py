@@ -6,6 +6,7 @@ No line here leads from a review to a person: « Une personne, formée en mars 2
 from dataclasses import dataclass
 from datetime import date, datetime
 from math import sqrt
+from typing import Any
 from uuid import UUID
 
 from django.core.paginator import Page, Paginator
@@ -76,7 +77,7 @@ def of_offer(offer: Offer, *, page: str | int, rules: Rules) -> OfferReviews | N
     if not offer.reviews_count:
         return None
     reviews = Review.objects.filter(dossier__offer=offer)
-    shown = Paginator(_commented(reviews), COMMENTS_PAGE).get_page(page)
+    shown: Any = Paginator(_commented(reviews), COMMENTS_PAGE).get_page(page)
     shown.object_list = [_comment(review) for review in shown.object_list]
     return OfferReviews(
         count=offer.reviews_count,
@@ -98,7 +99,8 @@ def _comment(review: Review) -> Comment:
     words, answer = by_role[Role.HOLDER], by_role.get(Role.PROVIDER)
     is_answered = answer is not None and answer.is_published
     return Comment(
-        trained_on=review.dossier.exited_on,
+        # Its state says that it was followed to its end, so there is a last day.
+        trained_on=review.dossier.exited_on or review.written_at.date(),
         at=words.at,
         mean=review.mean_words,
         words=words.words,
@@ -212,7 +214,7 @@ def received(provider_id: UUID, *, page: str | int) -> Page:
     """A page of Received, the newest first. Four queries, whatever their number."""
     texts = Prefetch("texts", queryset=ReviewText.objects.select_related("report").order_by("pk"))
     found = published_to(provider_id).select_related("dossier__offer").prefetch_related(texts)
-    shown = Paginator(found.order_by("-texts__at", "pk"), REVIEWS_PAGE).get_page(page)
+    shown: Any = Paginator(found.order_by("-texts__at", "pk"), REVIEWS_PAGE).get_page(page)
     shown.object_list = [received_line(review) for review in shown.object_list]
     return shown
 

@@ -8,6 +8,7 @@ review to a dossier: notices and pages of the organisation carry neither name no
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -191,14 +192,13 @@ def recount(offer_id: UUID, *, rules: Rules) -> None:
             list(Offer.objects.filter(pk=offer_id).order_by("pk").select_for_update(no_key=True).values("pk"))
     except Refused:
         return
-    if _recount([offer_id], rules=rules):
-        indexing.reindex([offer_id], on=rules.day)
+    _recount([offer_id], rules=rules)
 
 
 def recount_all(*, at: datetime) -> int:
     """Every offer whose figures are not what its reviews say: after an import that held one, or another
     minimum in the rulebook. Returns how many were wrong."""
-    return _recount(None, rules=rulebook.on(workdays.paris_day(at)))
+    return len(_recount(None, rules=rulebook.on(workdays.paris_day(at))))
 
 
 # The marks of a review lie between 5 and 25 together: twice their mean is the mean mark in tenths.
@@ -222,15 +222,23 @@ _RECOUNT = f"""
         ORDER BY offer.id
         FOR NO KEY UPDATE OF offer SKIP LOCKED)
     UPDATE catalog_offer AS offer SET reviews_count = wrong.count, rating_tenths = wrong.tenths
-    FROM wrong WHERE wrong.id = offer.id"""  # noqa: S608
+    FROM wrong WHERE wrong.id = offer.id RETURNING offer.id"""  # noqa: S608
 
 
-def _recount(offers: list[UUID] | None, *, rules: Rules) -> int:
-    """Set-wise, in one statement; one that somebody else holds is left to the next run."""
-    wanted = {"all": offers is None, "offers": offers or [], "least": rules.review_average_min}
-    with connection.cursor() as cursor:
+def _recount(offers: list[UUID] | None, *, rules: Rules) -> list[UUID]:
+    """Set-wise, in one statement, and what the search keeps of them after it; which were wrong. One that
+    somebody else holds is left to the next run."""
+    wanted: dict[str, Any] = {
+        "all": offers is None,
+        "offers": offers or [],
+        "least": rules.review_average_min,
+    }
+    with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(_RECOUNT, wanted)
-        return cursor.rowcount
+        wrong = [row[0] for row in cursor.fetchall()]
+        if wrong:
+            indexing.reindex(wrong, on=rules.day)
+    return wrong
 
 
 # --- The steps they share -----------------------------------------------------------------------------

@@ -257,6 +257,23 @@ QUESTIONS: dict[Subject, tuple[Question, ...]] = {
             links=(SEARCH_LINK, REPORT_LINK),
             keywords=_("école comparer sérieux avis qualiopi conseil cep"),
         ),
+        Question(
+            "avis-des-stagiaires",
+            _("D’où viennent les avis sur une formation ?"),
+            (
+                _(
+                    "De personnes qui l’ont suivie par ce portail jusqu’à sa fin : un avis par dossier, "
+                    "sans contrepartie."
+                ),
+                _(
+                    "Les notes comptent tout de suite. Un texte est lu par une personne du portail avant "
+                    "d’être publié."
+                ),
+                _("Votre formation est terminée ? Donnez votre avis depuis la page de votre dossier."),
+            ),
+            links=(SEARCH_LINK, DOSSIERS_LINK),
+            keywords=_("note étoiles commentaire témoignage évaluation satisfaction"),
+        ),
     ),
     Subject.ENROL: (
         Question(

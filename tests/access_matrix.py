@@ -247,7 +247,7 @@ ROWS = (
     Row("set_language", "POST", None, 302, 302, 302, 302, 302, 302),
     Row("robots", "GET", None, 200, 200, 200, 200, 200, 200),
     Row("sitemaps", "GET", None, 200, 200, 200, 200, 200, 200),
-    Row("sitemap", "GET", lambda world: ["formations-a"], 200, 200, 200, 200, 200, 200),
+    Row("sitemap", "GET", lambda world: ["formations-a0"], 200, 200, 200, 200, 200, 200),
     Row("sitemap", "GET", lambda world: ["personnes"], 404, 404, 404, 404, 404, 404),
     Row("manifest", "GET", None, 200, 200, 200, 200, 200, 200),
     Row("live", "GET", None, 200, 200, 200, 200, 200, 200),

@@ -104,6 +104,11 @@ def preview(offer: Offer) -> dict[str, str]:
 
 
 @register.filter
+def canonical(offer: Offer) -> str:
+    return structured.address_of(offer)
+
+
+@register.filter
 def preview_words(offer: Offer) -> str:
     """What it is, in a line that a search engine shows whole."""
     return structured.description_of(offer)

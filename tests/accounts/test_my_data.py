@@ -12,6 +12,7 @@ from tests.factories.accounts import PASSWORD, HolderFactory, MembershipFactory,
 from tests.factories.admissions import JoinRequestFactory
 from tests.factories.dossiers import DossierFactory, admin_actor, holder_actor
 from tests.factories.notices import NoticeFactory
+from tests.factories.reviews import ReviewFactory, ended_dossier
 from tests.factories.support import TicketFactory
 
 pytestmark = pytest.mark.django_db
@@ -101,5 +102,6 @@ def test_it_costs_the_same_however_much_there_is(at, size, django_assert_num_que
         NoticeFactory(user=holder.user)
         TicketFactory(by=holder_actor(holder))
         JoinRequestFactory(author=holder.user)
-    with django_assert_num_queries(22):
+        ReviewFactory(dossier=ended_dossier(holder=holder), words="Bien.")
+    with django_assert_num_queries(24):
         exports.everything_of(holder.user, at=at)

@@ -10,7 +10,7 @@ from django.db import IntegrityError, ProgrammingError, transaction
 
 from accounts import freezing
 from accounts.models import JournalEntry
-from catalog.models import Offer
+from catalog.models import Offer, OfferIndex
 from dossiers import review_guards, review_screen, reviews
 from dossiers.models import Dossier, Review, ReviewReport, ReviewText
 from dossiers.review_models import MARKS, REVIEWABLE_STATES
@@ -147,12 +147,13 @@ def test_all_five_marks_are_asked(at):
 
 
 def test_figures_count_at_once_and_a_mean_needs_several(at, rules):
-    offer = OfferFactory(sessions=0)
+    offer = OfferFactory()
     for number in range(1, rules.review_average_min):
         ReviewFactory(offer=offer, mark=5)
         assert figures(offer) == (None, number)
     last = ReviewFactory(offer=offer, mark=2)
     assert figures(offer) == (44, rules.review_average_min)
+    assert OfferIndex.objects.get(offer=offer).rating_tenths == 44
     give(last.dossier, at=at, mark=1)
     assert figures(offer) == (42, rules.review_average_min)
     reviews.take_away(last.dossier_id, by=holder_actor(last.dossier.holder), at=at)
@@ -166,6 +167,8 @@ def test_the_sweep_puts_right_what_an_import_held_and_touches_nothing_else(at, r
     Offer.objects.filter(pk=reviewed.pk).update(reviews_count=0)
     Offer.objects.filter(pk=others[0].pk).update(reviews_count=9, rating_tenths=50)
     assert reviews.recount_all(at=at) == 2
+    # What the search keeps of them follows.
+    assert OfferIndex.objects.get(offer=others[0]).rating_tenths is None
     assert figures(reviewed) == (None, 1)
     assert figures(others[0]) == (None, 0)
     assert reviews.recount_all(at=at) == 0

@@ -19,7 +19,7 @@ from admissions.models import Measure
 from catalog import eligibility, publishing
 from catalog.models import Offer, Provider, Session
 from dossiers import clocks, deadlines, threads
-from dossiers.models import Dossier, Message, MessageReport
+from dossiers.models import Dossier, Message, MessageReport, ReviewText
 from dossiers.states import CLOCK_OF, State
 from portal.demo import PASSWORD, conversations, people
 from rights import integrity
@@ -213,3 +213,11 @@ def test_both_sides_of_some_dossiers_write_to_each_other():
         user = User.objects.get(email=email)
         waiting = [threads.with_unread(Dossier.objects.all(), actor) for actor in roles_of(user)]
         assert any(found.filter(unread_messages__gt=0).exists() for found in waiting), email
+
+
+def test_a_training_that_is_over_is_reviewed_answered_and_one_text_waits():
+    states = list(ReviewText.objects.order_by("role", "state").values_list("role", "state"))
+    assert states == [("holder", "published"), ("holder", "waiting"), ("provider", "published")]
+    assert Offer.objects.filter(reviews_count__gt=0).count() == 2
+    run("load_demo", "--cast-only")
+    assert ReviewText.objects.count() == 3

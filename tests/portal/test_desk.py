@@ -20,7 +20,7 @@ from accounts import journal
 from accounts.models import ActivationAttempt, JournalEntry, SignIn
 from catalog import favourites
 from catalog.models import ImportRun
-from dossiers import controls, messages
+from dossiers import controls, messages, reviews
 from dossiers.models import Batch, BatchLine, CalendarFeed, Deadline, FirstSteps, Payment, Relief
 from dossiers.states import State
 from notices.models import Notice
@@ -31,7 +31,7 @@ from support.models import ScamReport
 from tests.factories.accounts import HolderFactory, InvitationFactory, MembershipFactory, UserFactory
 from tests.factories.admissions import JoinRequestFactory
 from tests.factories.declarations import DeclarationProofFactory
-from tests.factories.dossiers import DossierFactory, bring, holder_actor
+from tests.factories.dossiers import DossierFactory, bring, holder_actor, provider_actor
 from tests.factories.messages import MessageFactory, ReportFactory
 from tests.factories.payments import (
     BankTransferFactory,
@@ -39,6 +39,7 @@ from tests.factories.payments import (
     PaymentEventFactory,
     RefundFactory,
 )
+from tests.factories.reviews import ReviewFactory
 from tests.factories.rights import CreditFactory, YearlyStatementFactory
 from tests.factories.support import TicketFactory
 
@@ -337,6 +338,9 @@ def test_every_page_about_a_person_writes_a_line(label, admin_client_, administr
     message = MessageFactory(dossier=asked, role="provider")
     ReportFactory(message=message)
     messages.mark_read(asked.pk, by=holder_actor(asked.holder), at=now, until=message.pk)
+    review = ReviewFactory(published=True)
+    by = provider_actor(review.dossier.provider)
+    reviews.report(review.pk, by=by, at=now, request_id=uuid.uuid4(), motive="person")
     ticket = TicketFactory()
     favourites.keep(dossier.offer, user=dossier.holder.user, at=now)
     ScamReport.objects.create(ticket=ticket, happened_on=now.date(), channel="phone")

@@ -43,10 +43,10 @@ def test_every_list_is_in_the_index_and_every_open_offer_in_one_of_them(client):
 
 
 def test_each_offer_is_dated_and_a_list_holds_those_of_its_sign(client):
-    offer = OfferFactory(id=uuid.UUID("a" + uuid.uuid4().hex[1:]))
-    page = client.get(reverse("sitemap", args=["formations-a"])).content.decode()
+    offer = OfferFactory(id=uuid.UUID("a0" + uuid.uuid4().hex[2:]))
+    page = client.get(reverse("sitemap", args=["formations-a0"])).content.decode()
     assert f"<lastmod>{offer.updated_at:%Y-%m-%d}</lastmod>" in page
-    assert places(client, reverse("sitemap", args=["formations-b"])) == []
+    assert places(client, reverse("sitemap", args=["formations-a1"])) == []
 
 
 def test_robots_are_told_where_the_lists_are(client):
@@ -55,9 +55,17 @@ def test_robots_are_told_where_the_lists_are(client):
     assert "Disallow: /avis-recus" in page
 
 
-def test_a_list_is_kept_for_some_hours_and_asks_nothing_then(client, django_assert_num_queries):
+def test_the_index_is_kept_and_a_list_may_be_by_whoever_carries_it(client, django_assert_num_queries):
     offer = OfferFactory()
-    address = reverse("sitemap", args=[f"formations-{offer.pk.hex[0]}"])
-    first = places(client, address)
+    first = places(client, reverse("sitemaps"))
     with django_assert_num_queries(0):
-        assert places(client, address) == first
+        assert places(client, reverse("sitemaps")) == first
+    address = reverse("sitemap", args=[f"formations-{offer.pk.hex[:2]}"])
+    with django_assert_num_queries(2):  # how many, and which
+        answer = client.get(address)
+    assert set(answer["Cache-Control"].split(", ")) == {"public", f"max-age={sitemaps.KEPT_SECONDS}"}
+
+
+@pytest.mark.parametrize("section", ["formations-zz", "formations-a", "personnes"])
+def test_there_is_no_other_list(client, section):
+    assert client.get(reverse("sitemap", args=[section])).status_code == 404

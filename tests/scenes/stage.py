@@ -41,9 +41,10 @@ from dossiers import (
     payment_references,
     payments,
     relief,
+    reviews,
     workflow,
 )
-from dossiers.models import Dossier, Refund, Relief
+from dossiers.models import Dossier, ProviderFigures, Refund, Relief, Review
 from dossiers.states import ClockKind
 from dossiers.states import State as DossierState
 from rights import adjustments, awards, crediting_year, declarations, earmarks, integrity, seals
@@ -78,6 +79,7 @@ from tests.factories.dossiers import (
 from tests.factories.dotations import EnvelopeFactory, GrantFactory
 from tests.factories.messages import MessageFactory, ReportFactory
 from tests.factories.payments import BankTransferFactory, CardPaymentFactory, PaymentEventFactory
+from tests.factories.reviews import ReviewFactory, ended_dossier
 from tests.factories.rights import CreditFactory, YearlyStatementFactory
 
 NEWCOMER = "nouveau@exemple.invalid"
@@ -116,6 +118,11 @@ TALKING = "bavarde@exemple.invalid"
 ANSWERING = "repond@exemple.invalid"
 SILENCED = "gele-et-bavard@exemple.invalid"
 DECLARING = "declarante@exemple.invalid"
+# Trainings that are over: one to review, one reviewed, one whose words are not published; their organisation.
+TO_REVIEW = "va-donner-son-avis@exemple.invalid"
+REVIEWER = "a-donne-son-avis@exemple.invalid"
+UNPUBLISHED = "avis-non-publie@exemple.invalid"
+REVIEWED = "recoit-des-avis@exemple.invalid"
 # One person per state: « proposed@exemple.invalid »…
 ASKED = (
     DossierState.PROPOSED,
@@ -162,6 +169,7 @@ class Stage:
 
         _told_rights()
         _threads()
+        _reviews()
 
         # Somebody whose calendar program follows an address.
         for email in ("demandeur@exemple.invalid", "organisme@exemple.invalid"):
@@ -356,6 +364,89 @@ def _threads() -> None:
     frozen = HolderFactory(user=UserFactory(email=SILENCED), first_names="Paul", birth_name="Vasseur")
     MessageFactory(dossier=dossier("Un compte gelé", frozen, requested=True), role=Role.PROVIDER, at=at)
     freezing.freeze(frozen.pk, by=Actor(role=Role.HOLDER, user=frozen.user, holder=frozen), at=at)
+
+
+def _reviews() -> None:
+    """An offer that says all there is, reviewed by some; words that wait, are answered, refused, reported."""
+    at = timezone.now() - timedelta(hours=2)
+    provider = ProviderFactory(organisation__name="Atelier des Métiers du Livre", qualiopi_vae=True)
+    MembershipFactory(
+        user=UserFactory(email=REVIEWED, first_name="Jeanne"), organisation=provider.organisation
+    )
+    certification = CertificationFactory(
+        title="Relieur d’art",
+        short_title="Titre professionnel",
+        level=4,
+        rome_labels=["Reliure et restauration de livres", "Conservation de documents"],
+    )
+    HabilitationFactory(certification=certification, name="Union des métiers du livre", role="CERTIFICATEUR")
+    for year, certified, employed, in_the_job, later in (
+        (2023, 412, 84, 71, None),
+        (2022, 388, 81, 69, 74),
+        (2021, 0, None, None, None),
+    ):
+        CertificationOutcome.objects.create(
+            certification=certification,
+            year=year,
+            certified=certified,
+            employed_percent=employed,
+            in_the_job_percent=in_the_job,
+            in_the_job_later_percent=later,
+        )
+    offer = OfferFactory(
+        provider=provider,
+        certification=certification,
+        title="Reliure : du cahier au livre",
+        summary="Relier, restaurer et dorer, dans un atelier de huit personnes.",
+        objectives="Monter un livre de la couture à la couvrure.",
+        content="Couture\nEndossure\nCouvrure\nDorure",
+        prerequisites="Aimer le travail précis.",
+        accessibility="Atelier de plain-pied, tables réglables.",
+        town=Town.objects.get(code="69123"),
+        address="12 rue Mercière",
+        postal_code="69002",
+        rhythms=["evening", "weekend"],
+        languages=["fr", "en"],
+        entry_level=3,
+        vat_per_mille=200,
+        sessions=0,
+    )
+    SessionFactory(offer=offer, places=8)
+    ProviderFigures.objects.create(
+        provider=provider,
+        counted_on=in_days(0),
+        since=in_days(-365),
+        requests=64,
+        answered=61,
+        refused=5,
+        median_minutes=20 * 60,
+    )
+    words = (
+        (5, "Des gestes montrés dix fois, sans jamais perdre patience. On repart avec trois livres reliés."),
+        (4, "Très bonne formation. La dorure mériterait une journée de plus."),
+        (5, ""),
+        (2, "L’atelier est beau, mais il faisait froid en janvier et une machine est restée en panne."),
+        (4, "Un rythme tenable le soir, même avec un emploi."),
+        (5, ""),
+    )
+    answers = {3: "La chaudière a été changée en mars. Merci de nous l’avoir dit."}
+    for number, (mark, said) in enumerate(words):
+        dossier = ended_dossier(offer, holder=HolderFactory())
+        state = {"words": said, "published": bool(said), "answer": answers.get(number, "")}
+        ReviewFactory(dossier=dossier, mark=mark, at=at + timedelta(minutes=number), **state)
+    for email, name, state in (
+        (TO_REVIEW, "Leblanc", None),
+        (REVIEWER, "Lenoir", {"words": "J’ai trouvé un emploi avant la fin."}),
+        (UNPUBLISHED, "Lebrun", {"refused": "person", "words": "Grâce au formateur du mardi."}),
+    ):
+        holder = HolderFactory(user=UserFactory(email=email), first_names="Alix", birth_name=name)
+        dossier = ended_dossier(offer, holder=holder)
+        if state:
+            ReviewFactory(dossier=dossier, mark=4, at=at, **state)
+    published = Review.objects.filter(dossier__offer=offer, texts__state="published")
+    reported = published.order_by("written_at")[0]
+    by = provider_actor(provider)
+    reviews.report(reported.pk, by=by, at=at, request_id=uuid4(), motive="accusation")
 
 
 def _told_rights() -> None:

@@ -87,6 +87,18 @@ def test_a_day_is_not_cut_from_its_month():
     assert french.short_day(date(2026, 5, 1)) == f"1er{SPACE}mai 2026"
 
 
+def test_a_month_says_no_day():
+    assert french.month(date(2026, 3, 14)) == f"mars{SPACE}2026"
+
+
+def test_a_mean_has_one_decimal_in_the_language_of_the_page():
+    assert (french.tenths(47), french.tenths(50), french.tenths(10)) == ("4,7", "5,0", "1,0")
+
+
+def test_a_mean_in_english(english):
+    assert french.tenths(47) == "4.7"
+
+
 def test_day_in_english(english):
     assert plain(french.day(date(2026, 5, 1))) == "Friday 1 May 2026"
 

@@ -6,7 +6,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from catalog.models import Town
-from portal.demo import catalogue, conversations, crowd, letters, people, refuse_production, stories
+from portal.demo import catalogue, conversations, crowd, letters, opinions, people, refuse_production, stories
 from rulebook import workdays
 
 
@@ -43,6 +43,7 @@ class Command(BaseCommand):
         played = stories.play(holders, at=at, stories=told, wave=wave)
         conversations.load(at=at, by=admin)
         letters.load(at=at, by=admin)
+        opinions.load(at=at, by=admin)
         self.stdout.write(
             f"{counts['certifications']} certifications, {counts['offers']} offres, "
             f"{len(holders)} comptes, {played} nouveaux dossiers."
