@@ -129,7 +129,7 @@ def evidence_field(**kwargs) -> FilesField:
     return FilesField(
         help_text=format_lazy(
             _(
-                "Une photo nette suffit. PDF, JPEG ou PNG, {size} Mo au plus par fichier, "
+                "Une photo nette suffit. PDF, JPEG ou PNG, {size} Mo au plus par fichier, "
                 "{count} fichiers au plus."
             ),
             size=SIZE_MAX // 1_000_000,

@@ -45,6 +45,12 @@ def minus(cents: int) -> int:
 
 
 @register.filter
+def unbroken(words: str | None) -> str:
+    """A title that somebody typed: {{ dossier.offer.title|unbroken }}."""
+    return french.unbroken(words) if words else ""
+
+
+@register.filter
 def day(value: date | None) -> str:
     return french.day(value) if value else ""
 
