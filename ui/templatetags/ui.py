@@ -46,8 +46,10 @@ def minus(cents: int) -> int:
 
 @register.filter
 def unbroken(words: str | None) -> str:
-    """A title that somebody typed: {{ dossier.offer.title|unbroken }}."""
-    return french.unbroken(words) if words else ""
+    """A title or a sentence whose lines must break well: {{ dossier.offer.title|unbroken }}. Markup is left."""
+    if not words or isinstance(words, SafeString):
+        return words or ""
+    return french.unbroken(str(words))
 
 
 @register.filter
