@@ -297,6 +297,12 @@ class HoursField(NumberField):
             raise forms.ValidationError(_("Comptez par quarts d’heure : 17,25 pour 17 h 15."), code="quarter")
         return int(minutes)
 
+    @staticmethod
+    def typed(minutes: int) -> str:
+        """As somebody would type it: 1,215 minutes, by quarters of an hour → « 20,25 »."""
+        hours, rest = divmod(minutes, 60)
+        return f"{hours},{rest * 100 // 60:02}" if rest else str(hours)
+
 
 class CompletionForm(forms.Form):
     """What was done of a training, and why not all of it. Fields end in minutes once cleaned."""

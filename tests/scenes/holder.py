@@ -55,7 +55,12 @@ SCENES = [
         "holder/dossier-closed",
         LEA,
         dossier(LEA, state="closed_by_platform"),
-        shows=("Le portail a clos ce dossier", "Raison donnée", "La certification", "Et maintenant ?"),
+        shows=(
+            "Le portail a clos ce dossier",
+            "Raison donnée",
+            "La certification",
+            "Chercher une formation proche",
+        ),
     ),
     Scene("holder/someone-elses-dossier", MALIK, dossier(CAMILLE, state="proposed"), status=404),
     Scene("holder/profile", CAMILLE, page("profile")),

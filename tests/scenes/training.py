@@ -129,7 +129,7 @@ SCENES = [
         "training/holder-validated",
         NOEMIE,
         mine(NOEMIE, state=State.COMPLETION_VALIDATED),
-        shows=("Où est allé le prix",),
+        shows=("Où est allé le prix", "Tout est réglé"),
     ),
     Scene(
         "training/holder-absent", NOEMIE, mine(NOEMIE, state=State.ABSENT), shows=("Expliquer mon absence",)
@@ -239,7 +239,12 @@ SCENES = [
         then=declare_an_impossible_entry,
     ),
     Scene("training/provider-end", TEACHING, theirs(state=State.IN_TRAINING), shows=("Déclarer la fin",)),
-    Scene("training/provider-ended", TEACHING, theirs(state=State.ENDED), shows=("Dire ce qui a été suivi",)),
+    Scene(
+        "training/provider-ended",
+        TEACHING,
+        theirs(state=State.ENDED),
+        shows=("Dire ce qui a été suivi", "En retard"),
+    ),
     Scene("training/provider-completion", TEACHING, theirs("provider_completion", state=State.ENDED)),
     Scene(
         "training/provider-completion-estimate",

@@ -46,7 +46,7 @@ def minus(cents: int) -> int:
 
 @register.filter
 def unbroken(words: str | None) -> str:
-    """A title or a sentence whose lines must break well: {{ dossier.offer.title|unbroken }}. Markup is left."""
+    """Words whose lines must break well: {{ dossier.offer.title|unbroken }}. Markup is left as it is."""
     if not words or isinstance(words, SafeString):
         return words or ""
     return french.unbroken(str(words))
