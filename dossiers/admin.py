@@ -26,7 +26,7 @@ from accounts.actors import Actor, Role
 from dossiers import controls, force_majeure, message_guards, messages, relief, training, workflow
 from dossiers import payment_admin as payment_admin  # what holders pay has a module of its own
 from dossiers import review_admin as review_admin  # so have reviews
-from dossiers.forms import CompletionForm, EurosField
+from dossiers.forms import CompletionForm, EurosField, HoursField
 from dossiers.models import (
     Batch,
     BatchLine,
@@ -164,6 +164,18 @@ class CorrectionForm(CompletionForm):
         del self.fields["evidence"]
         self.fields["words"].label = gettext_lazy("Ce que le contrôle a trouvé")
         self.fields["words"].required = True
+        self.fields["done_hours"].help_text = ""
+        self.fields["force_majeure"].label = gettext_lazy("La personne a été empêchée par une force majeure")
+
+    @staticmethod
+    def initial_of(declared: Completion) -> dict:
+        """What is declared now, to be corrected; never its words, which are somebody else's."""
+        return {
+            "total_hours": HoursField.typed(declared.total_minutes),
+            "done_hours": HoursField.typed(declared.done_minutes),
+            "cause": declared.cause,
+            "force_majeure": declared.force_majeure,
+        }
 
 
 class PaymentForm(forms.Form):
@@ -334,7 +346,9 @@ class DossierAdmin(ReadOnly, admin.ModelAdmin):
         form_class = {"correct": CorrectionForm, "grant": GrantForm, "deny": PrivateWordsForm}.get(
             act, WordsForm
         )
-        form = form_class(request.POST if request.method == "POST" else None)
+        declared = dossier.completions.order_by("-version").first() if act == "correct" else None
+        initial = CorrectionForm.initial_of(declared) if declared else None
+        form = form_class(request.POST if request.method == "POST" else None, initial=initial)
         if request.method == "POST" and form.is_valid():
             try:
                 _act(act, dossier, form, by=admin_actor(request))

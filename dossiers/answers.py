@@ -46,7 +46,7 @@ def findings(dossier: Dossier, proposal: dict[str, Any] | None, *, at: datetime)
         found.append(
             Finding(
                 "done",
-                _("La formation peut commencer à partir du %(day)s : la loi laisse %(count)s jours ouvrés.")
+                _("La formation peut commencer à partir du %(day)s : la loi laisse %(count)s jours ouvrés.")
                 % {"day": french.day(earliest), "count": rules.earliest_start_days},
             )
         )

@@ -129,7 +129,7 @@ def evidence_field(**kwargs) -> FilesField:
     return FilesField(
         help_text=format_lazy(
             _(
-                "Une photo nette suffit. PDF, JPEG ou PNG, {size} Mo au plus par fichier, "
+                "Une photo nette suffit. PDF, JPEG ou PNG, {size} Mo au plus par fichier, "
                 "{count} fichiers au plus."
             ),
             size=SIZE_MAX // 1_000_000,
@@ -296,6 +296,12 @@ class HoursField(NumberField):
         if minutes % QUARTER_MINUTES:
             raise forms.ValidationError(_("Comptez par quarts d’heure : 17,25 pour 17 h 15."), code="quarter")
         return int(minutes)
+
+    @staticmethod
+    def typed(minutes: int) -> str:
+        """As somebody would type it: 1,215 minutes, by quarters of an hour → « 20,25 »."""
+        hours, rest = divmod(minutes, 60)
+        return f"{hours},{rest * 100 // 60:02}" if rest else str(hours)
 
 
 class CompletionForm(forms.Form):

@@ -244,7 +244,7 @@ def check_earliest_start(starts_on: date, *, on: date, rules: Rules, field: str 
     earliest = workdays.earliest_start(on, rules.earliest_start_days)
     if starts_on < earliest:
         raise Refused(
-            _("La formation ne peut pas commencer avant %(day)s : la loi laisse %(count)s jours ouvrés.")
+            _("La formation ne peut pas commencer avant %(day)s : la loi laisse %(count)s jours ouvrés.")
             % {"day": french.day(earliest), "count": rules.earliest_start_days},
             field=field,
         )

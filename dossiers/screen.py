@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
+from django.db.models import F
 from django.utils.translation import gettext as _
 
 import rulebook
@@ -37,6 +38,7 @@ from dossiers.states import (
     ANSWER_CLOCKS,
     CLOCK_OF,
     DATES_OF_A_HOLDER,
+    DECLARATION_CLOCKS,
     FINAL_STATES,
     MOVES,
     OPEN_ENDED,
@@ -86,6 +88,8 @@ class Screen:
     timeline: list[tuple[str, str, datetime | None, str]]
     price_cents: int
     reason: str = ""
+    # What had to be declared or decided by then still is not.
+    late_since: datetime | None = None
     # Its certification is no longer registered: what that changes, or does not.
     certification_note: str = ""
     money_caption: str = ""
@@ -130,7 +134,8 @@ class Screen:
 
 def of(dossier: Dossier, *, actor: Actor, at: datetime) -> Screen:
     """The screen of a dossier for one reader. Writes nothing."""
-    clock = _shown_clock(dossier, actor, at=at)
+    last_clock = _last_clock(dossier)
+    clock = _shown_clock(dossier, last_clock, at=at)
     is_overdue = clock is not None and clock.kind in ANSWER_CLOCKS and clock.due_at <= at
     past = listing.history(dossier, for_provider=actor.is_provider)
     screen = Screen(
@@ -140,6 +145,7 @@ def of(dossier: Dossier, *, actor: Actor, at: datetime) -> Screen:
         is_yours=not is_overdue and _waits_for(dossier, at=at) == actor.role,
         is_overdue=is_overdue,
         clock=None if clock is None or clock.due_at <= at else clock,
+        late_since=_late_since(dossier, last_clock, at=at),
         skipped=[(date.fromisoformat(skip["day"]), skip["why"]) for skip in clock.skipped] if clock else [],
         verbs=set() if is_overdue else _verbs(dossier, actor, clock, at=at),
         facts_title=_facts_title(dossier),
@@ -174,10 +180,26 @@ def of(dossier: Dossier, *, actor: Actor, at: datetime) -> Screen:
     return screen
 
 
-def _shown_clock(dossier: Dossier, actor: Actor, *, at: datetime) -> Deadline | None:
+def _last_clock(dossier: Dossier) -> Deadline | None:
+    """The one that runs; where none does, the one that ran last."""
+    newest = F("closed_at").desc(nulls_first=True)
+    return Deadline.objects.filter(dossier=dossier).order_by(newest, "-pk").first()
+
+
+def _late_since(dossier: Dossier, clock: Deadline | None, *, at: datetime) -> datetime | None:
+    """Since when a declaration, or a decision, is awaited in vain: nothing is lost by it, and it stays to do.
+
+    The job may have passed, and closed the clock, or not yet: it says the same.
+    """
+    if clock is None or clock.kind not in DECLARATION_CLOCKS or State(dossier.state) not in CLOCK_OF:
+        return None
+    is_missed = clock.due_at <= at if clock.closed_at is None else clock.outcome == Deadline.Outcome.MISSED
+    return clock.due_at if is_missed else None
+
+
+def _shown_clock(dossier: Dossier, clock: Deadline | None, *, at: datetime) -> Deadline | None:
     """The clock that runs, once it concerns anybody."""
-    clock = Deadline.objects.filter(dossier=dossier, closed_at__isnull=True).first()
-    if clock is None or State(dossier.state) not in CLOCK_OF:
+    if clock is None or clock.closed_at is not None or State(dossier.state) not in CLOCK_OF:
         return None
     if clock.kind in WAITS_FOR_ITS_DAY:
         day = dossier.starts_on if clock.kind == ClockKind.ENTRY else dossier.ends_on
@@ -460,10 +482,12 @@ def _facts(dossier: Dossier) -> list[tuple[str, str]]:
     starts_on, ends_on = _days(dossier)
     offer = dossier.offer
     return [
-        (_("Formation"), offer.title),
+        (_("Formation"), french.unbroken(offer.title)),
         (
             _("Certification"),
-            f"{offer.certification.pk} · {offer.certification.title}" if offer.certification else "",
+            french.unbroken(f"{offer.certification.pk} · {offer.certification.title}")
+            if offer.certification
+            else "",
         ),
         (_("Organisme"), dossier.provider.organisation.name),
         (_("Titulaire"), dossier.holder.display_name),
@@ -518,7 +542,7 @@ def _timeline(
             "lost" if step is past[-1] and dossier.state in ENDED_BADLY else "done",
             step.title,
             step.at,
-            " — ".join(x for x in (step.by, step.reason) if x),
+            " — ".join(x for x in (step.by, step.reason) if x),
         )
         for step in past
     ]

@@ -5,6 +5,7 @@ Spaces inside a number, before « € », around « h » and between a day and i
 (Lexique des règles typographiques en usage à l'Imprimerie nationale).
 """
 
+import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache, partial
@@ -19,6 +20,8 @@ NO_BREAK = "\u00a0"
 NARROW_NO_BREAK = "\u202f"
 MINUS = "\u2212"
 AN_INSTANT = timedelta(microseconds=1)
+_BEFORE_CLOSING = re.compile(" (?=[:;?!»%€])")
+_AFTER_OPENING = re.compile("(?<=«) ")
 
 
 def _is_english() -> bool:
@@ -64,6 +67,14 @@ def _euros(cents: int, is_english: bool) -> str:
         return f"{sign}€{units:,}.{rest:02}"
     grouped = f"{units:,}".replace(",", NARROW_NO_BREAK)
     return f"{sign}{grouped},{rest:02}{NO_BREAK}€"
+
+
+def unbroken(words: str) -> str:
+    """Words that somebody typed, set as French sets them: no line begins with « : », none ends with « « ».
+
+    Only the kind of space changes. English has no such spaces: nothing changes.
+    """
+    return _AFTER_OPENING.sub(NO_BREAK, _BEFORE_CLOSING.sub(NO_BREAK, words))
 
 
 def short_day(day: date) -> str:

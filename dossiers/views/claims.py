@@ -67,7 +67,7 @@ def _claim(request: HttpRequest, dossier_id: UUID) -> HttpResponse:
         "error": error,
         "breadcrumbs": [
             (_("Mes dossiers"), reverse("dossiers")),
-            (found.offer.title, reverse("dossier", args=[found.pk])),
+            (found.number, reverse("dossier", args=[found.pk])),
             (_("Force majeure"), None),
         ],
     }

@@ -224,8 +224,8 @@
     });
     closeAccount(target);
   });
-  // A menu opened upright has no place on the wide side of the same screen.
-  matchMedia("(min-width: 60em)").addEventListener("change", () => each(document, "[popover]", close));
+  // A menu opened upright has no place on the wide side of the same screen; a question that is asked has.
+  matchMedia("(min-width: 60em)").addEventListener("change", () => each(document, "[popover]:not(.dialog)", close));
   document.addEventListener("pointerdown", ({ target }) => closeAccount(target));
   document.addEventListener("submit", (event) => each(event.target, "[popover]", close));
 

@@ -16,8 +16,11 @@ from axe_playwright_python.sync_playwright import Axe
 from django.conf import settings
 from django.core.management import call_command
 from django.test import override_settings
+from django.urls import resolve
 from pytest_django.live_server_helper import LiveServer
 
+from dossiers.models import Dossier
+from dossiers.states import State
 from tests.browser.conftest import TOO_WIDE, session_of
 from tests.kept import kept_for_the_module
 from tests.scenes import Scene, every_scene
@@ -160,6 +163,20 @@ def test_page(scene: Scene, stage, server, seat, book):
         _take_pictures(scene, shown, book)
     else:
         _is_accessible(scene, shown)
+
+
+@pytest.mark.xdist_group("stage-0")
+def test_a_dossier_in_every_state_is_looked_at_from_both_sides(stage):
+    looked_at = set()
+    for scene in SCENES:
+        if scene.is_ours and scene.status == 200:
+            found = resolve(scene.where(stage).partition("?")[0])
+            if found.url_name in ("dossier", "provider_dossier"):
+                state = Dossier.objects.values_list("state", flat=True).get(pk=found.kwargs["dossier_id"])
+                looked_at.add((found.url_name, state))
+    wanted = {(side, state.value) for side in ("dossier", "provider_dossier") for state in State}
+    # An organisation never sees a draft.
+    assert looked_at >= wanted - {("provider_dossier", State.DRAFT.value)}
 
 
 def _fits(scene: Scene, shown) -> None:

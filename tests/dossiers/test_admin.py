@@ -8,10 +8,11 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from dossiers.models import Deadline, FundingLine, Transition
-from dossiers.states import MOVES, VERB_WORDS, ClockKind
+from dossiers import controls
+from dossiers.models import Completion, Deadline, FundingLine, Transition
+from dossiers.states import MOVES, VERB_WORDS, ClockKind, CompletionCause, State
 from tests.factories.accounts import UserFactory
-from tests.factories.dossiers import DossierFactory
+from tests.factories.dossiers import DossierFactory, act, admin_actor, bring, noon
 from ui.admin import Moves
 
 
@@ -82,3 +83,22 @@ def test_every_verb_of_a_history_has_its_words(shown):
 
 def test_the_words_of_a_dossier_are_those_of_its_moves():
     assert list(VERB_WORDS) == list(MOVES)
+
+
+def test_a_correction_starts_from_what_was_declared(client, db, at):
+    declared = bring(DossierFactory(at=at), State.ENDED, at=at)
+    moment = noon(declared.ends_on, at=at)
+    hours = {"total_minutes": 2_100, "done_minutes": 1_215, "cause": CompletionCause.LEFT}
+    act("declare_completion", declared, at=moment, words="Partie le lundi.", **hours)
+    controls.open_control(declared.pk, by=admin_actor(), at=moment, words="Sondage.")
+    client.force_login(UserFactory(is_staff=True, is_superuser=True))
+    address = reverse("admin:dossiers_dossier_correct", args=[declared.pk])
+    form = client.get(address).context["form"]
+    typed = {name: form[name].value() for name in ("total_hours", "done_hours", "cause")}
+    assert typed == {"total_hours": "35", "done_hours": "20,25", "cause": "left"}
+    # What the organisation wrote is not put in the mouth of who controls.
+    assert not form["words"].value()
+    answer = client.post(address, typed | {"done_hours": "21,5", "words": "Le mardi aussi est signé."})
+    assert answer.status_code == 302
+    last = Completion.objects.order_by("version").last()
+    assert (last.version, last.done_minutes, last.total_minutes) == (2, 1_290, 2_100)

@@ -16,7 +16,7 @@ from django.urls import reverse
 from accounts.actors import SYSTEM
 from catalog.models import Offer, Provider, Session
 from dossiers import clocks, deadlines, guards, relief, workflow
-from dossiers.models import Deadline, Dossier, FundingLine, Payment, Relief, Transition
+from dossiers.models import Deadline, Dossier, Evidence, FundingLine, Payment, Relief, Transition
 from dossiers.states import CLOCK_OF, ClockKind, State
 from dossiers.views import holder as views
 from notices.models import Notice
@@ -27,6 +27,7 @@ from tests.factories.accounts import HolderFactory, MembershipFactory, UserFacto
 from tests.factories.catalog import OfferFactory, SessionFactory
 from tests.factories.dossiers import (
     DossierFactory,
+    a_proof,
     act,
     admin_actor,
     bring,
@@ -35,7 +36,8 @@ from tests.factories.dossiers import (
     propose_as_asked,
     provider_actor,
 )
-from tests.factories.rights import CreditFactory
+from tests.factories.payments import CardPaymentFactory
+from tests.factories.rights import CreditFactory, PurseFactory
 from ui.refusals import Refused
 
 pytestmark = pytest.mark.django_db
@@ -435,6 +437,115 @@ def test_a_form_from_another_site_is_refused(at):
     client = Client(enforce_csrf_checks=True)
     client.force_login(dossier.holder.user)
     assert post(client, "dossier_cancel", dossier).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("name", "trait", "who"),
+    [("dossier_claim", "accepted", holder_actor), ("provider_completion", "ended", provider_actor)],
+)
+def test_a_form_with_files_from_another_site_is_refused_too(at, name, trait, who):
+    """Their files are judged before the token is looked for: it is looked for all the same."""
+    dossier = DossierFactory(at=at, **{trait: True})
+    before = dossier.state
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(who(dossier.holder if who is holder_actor else dossier.provider).user)
+    assert post(client, name, dossier, words="Volé.", evidence=a_proof()).status_code == 403
+    dossier.refresh_from_db()
+    assert dossier.state == before
+    assert not Evidence.objects.exists()
+
+
+def test_a_payment_is_reached_by_its_own_dossier_only(holder_of, at):
+    """Not even from another dossier of the same person."""
+    dossier = DossierFactory(at=at, awaiting_payment=True)
+    other = DossierFactory(at=at, awaiting_payment=True, holder=dossier.holder)
+    payment = CardPaymentFactory(dossier_id=other.pk, state="processing", service_id="pi_1", began_at=at)
+    client = holder_of(dossier)
+    for name in ("dossier_payment_look", "dossier_payment_abandon"):
+        assert client.post(reverse(name, args=[dossier.pk, payment.pk])).status_code == 404
+    payment.refresh_from_db()
+    assert payment.state == "processing"
+
+
+def test_the_dates_of_somebody_elses_postponement_are_not_agreed_to(holder_of, at):
+    mine, theirs = (DossierFactory(at=at, postponed=True) for _each in range(2))
+    seen = theirs.postponements.get().pk
+    assert post(holder_of(mine), "dossier_agree", mine, seen_postponement=seen).status_code == 422
+    for dossier in (mine, theirs):
+        dossier.refresh_from_db()
+        assert dossier.state == State.POSTPONED
+
+
+@pytest.mark.parametrize(
+    "next_page",
+    [
+        "https://ailleurs.exemple/",
+        "//ailleurs.exemple/demandes",
+        "javascript:alert(1)",
+        "\\\\ailleurs.exemple",
+        "",
+    ],
+)
+def test_the_switch_of_density_leads_nowhere_else(member_of, at, next_page):
+    client = member_of(DossierFactory(at=at, requested=True))
+    answer = client.post(reverse("provider_density"), {"density": "compact", "next": next_page})
+    assert (answer.status_code, answer.url) == (302, reverse("provider_inbox"))
+
+
+# What a holder owns, and how they live, in words that nothing else on these pages says.
+SECRET_FUNDER, SECRET_REASON = "Région très discrète", "Hospitalisation"
+# Nothing was reserved, or it is not shown any more: there is no line of money to leak.
+WITHOUT_MONEY = frozenset(
+    {
+        State.REFUSED_BY_PROVIDER,
+        State.REFUSED_BY_HOLDER,
+        State.CANCELLED_BY_HOLDER,
+        State.CANCELLED_BY_PROVIDER,
+        State.LAPSED,
+        State.CLOSED_BY_PLATFORM,
+    }
+)
+
+
+@pytest.mark.parametrize("state", [state for state in State if state != State.DRAFT])
+def test_in_no_state_does_an_organisation_read_who_pays_or_why_somebody_was_away(state, client_for, at):
+    holder = HolderFactory()
+    PurseFactory(holder=holder, kind=PocketKind.DOTATION, label=SECRET_FUNDER, amount=50_00, at=at)
+    dossier = bring(DossierFactory(at=at, holder=holder), state, at=at)
+    own = client_for(holder.user).get(reverse("dossier", args=[dossier.pk])).text
+    assert (SECRET_FUNDER in own) is (state not in WITHOUT_MONEY)
+    assert (SECRET_REASON in own) is (state == State.CLAIMED)
+    member = client_for(provider_actor(dossier.provider).user)
+    address = reverse("provider_dossier", args=[dossier.pk])
+    read = [
+        member.get(address).text,
+        member.get(address, headers={"HX-Request": "true", "HX-Target": "panneau"}).text,
+        member.get(reverse("provider_messages", args=[dossier.pk])).text,
+        member.get(reverse("provider_inbox"), {"view": "toutes"}).text,
+        member.get(reverse("provider_inbox_file"), {"view": "toutes"}).getvalue().decode(),
+        member.get(reverse("notices")).text,
+    ]
+    assert all(holder.display_name in text for text in read[:-1])
+    for text in read:
+        assert SECRET_FUNDER not in text
+        assert SECRET_REASON not in text
+        assert "certificat.pdf" not in text
+
+
+@pytest.mark.parametrize("state", list(State))
+def test_in_no_state_is_a_dossier_there_for_a_stranger(state, client_for, at):
+    dossier = bring(DossierFactory(at=at), state, at=at)
+    strangers = {
+        "dossier": client_for(HolderFactory().user),
+        "provider_dossier": client_for(MembershipFactory().user),
+    }
+    for name, stranger in strangers.items():
+        unknown = stranger.get(reverse(name, args=[uuid.uuid4()]))
+        found = stranger.get(reverse(name, args=[dossier.pk]))
+        # Said in the same words as what never existed.
+        assert (found.status_code, unknown.status_code) == (404, 404)
+        assert dossier.number not in found.text
+        assert dossier.offer.title not in found.text
 
 
 def test_drafts_are_not_made_by_the_hundred(at):

@@ -141,7 +141,7 @@ def test_the_same_click_proposes_once(accepted, at):
     ("starts", "lasts", "words", "field"),
     [
         (-40, 2, "ne peut pas commencer avant", "starts_on"),
-        (10, 2, "11 jours ouvrés", "starts_on"),
+        (10, 2, "11\u00a0jours ouvrés", "starts_on"),
         (40, -1, "La fin ne peut pas venir avant le début", "ends_on"),
         (2_000, 2, "vérifiez l’année", "starts_on"),
     ],

@@ -5,19 +5,22 @@ from datetime import timedelta
 
 import pytest
 from django.urls import reverse
+from django.utils.html import escape
 
-from dossiers import listing, screen, workflow
+from dossiers import clocks, deadlines, listing, screen, workflow
 from dossiers.listing import HolderView
 from dossiers.models import Dossier
-from dossiers.states import State
+from dossiers.states import ClockKind, State
 from notices import messages
 from notices.models import Notice
 from rights.kinds import PocketKind
 from rights.statements import statement
 from rulebook import workdays
 from tests.factories.accounts import HolderFactory
+from tests.factories.catalog import OfferFactory, SessionFactory
 from tests.factories.dossiers import DossierFactory, act, bring, holder_actor, provider_actor
 from tests.factories.rights import PurseFactory
+from ui import french
 
 pytestmark = pytest.mark.django_db
 
@@ -359,3 +362,74 @@ def test_who_has_to_act_is_told_it_is_for_them(at):
         assert holder.sentence == organisation.sentence
         assert (holder.is_yours, organisation.is_yours) == (is_the_holder_s, not is_the_holder_s)
     assert not shown(DossierFactory(at=at, accepted=True), at).is_yours
+
+
+# --- What is late, and what comes after ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("is_swept", [False, True], ids=["before the job", "after the job"])
+def test_a_declaration_that_is_late_says_since_when_to_both_sides_and_stays_to_do(at, is_swept, client_for):
+    began = at - timedelta(days=60)
+    start = workdays.add_workdays(workdays.paris_day(began), 20)
+    session = SessionFactory(starts_on=start, ends_on=start + timedelta(days=4))
+    dossier = DossierFactory(at=began, session=session, ended=True)
+    clock = clocks.running(dossier, ClockKind.COMPLETION)
+    assert clock.due_at < at
+    if is_swept:
+        deadlines.settle_overdue(at=at)
+        assert clocks.running(dossier, ClockKind.COMPLETION) is None
+    member = provider_actor(dossier.provider)
+    fresh = Dossier.objects.get(pk=dossier.pk)
+    organisation = screen.of(fresh, actor=member, at=at)
+    assert shown(dossier, at).late_since == organisation.late_since == clock.due_at
+    assert "declare_completion" in organisation.verbs
+    words = f"attendu au plus tard le {french.last_minute(clock.due_at)}"
+    assert words in client_for(member.user).get(reverse("provider_dossier", args=[dossier.pk])).text
+    assert words in client_for(dossier.holder.user).get(reverse("dossier", args=[dossier.pk])).text
+
+
+def test_nothing_is_late_before_its_time_nor_once_it_is_done(at):
+    for state in (State.REQUESTED, State.ACCEPTED, State.IN_TRAINING, State.ENDED, State.COMPLETION_DECLARED):
+        assert shown(bring(DossierFactory(at=at), state, at=at), at).late_since is None
+    claimed = bring(DossierFactory(at=at), State.CLAIMED, at=at)
+    due_at = clocks.running(claimed, ClockKind.CLAIM).due_at
+    later = due_at + timedelta(days=1)
+    assert shown(claimed, later).late_since == due_at
+    deadlines.settle_overdue(at=later)
+    act("reject_claim", claimed, at=later, reason="Sans rapport avec la formation.")
+    assert shown(claimed, later).late_since is None
+
+
+def test_who_has_finished_is_not_told_to_ask_again(at, client_for):
+    offers = {
+        State.COMPLETION_VALIDATED: (reverse("search"), reverse("rights")),
+        State.CLOSED_BY_PLATFORM: (f"{reverse('search')}?q=",),
+        State.REFUSED_BY_PROVIDER: ("Vous pouvez refaire une demande",),
+    }
+    for state, links in offers.items():
+        dossier = bring(DossierFactory(at=at), state, at=at)
+        page = client_for(dossier.holder.user).get(reverse("dossier", args=[dossier.pk]))
+        after = page.text.partition("titre-suite")[2].partition("</section>")[0]
+        assert all(link in after for link in links), state
+        asks_again = "Vous pouvez refaire une demande" in after
+        assert asks_again is (state == State.REFUSED_BY_PROVIDER), state
+
+
+def test_what_stands_in_the_way_of_a_proposal_is_said_once(at, client_for):
+    offer = OfferFactory(
+        kind="licence_light",
+        certification=None,
+        portal_code="CPF206",
+        provider__is_approved_driving_school=True,
+        sessions=0,
+    )
+    start = workdays.add_workdays(workdays.paris_day(at), 30)
+    session = SessionFactory(offer=offer, starts_on=start, ends_on=start + timedelta(days=4))
+    dossier = DossierFactory(at=at, session=session, is_exempt=False, requested=True)
+    client, url = client_for(dossier.holder.user), reverse("dossier", args=[dossier.pk])
+    for _state in ("requested", "proposed"):
+        page = client.get(url)
+        assert page.context["screen"].obstacle
+        assert page.text.count(escape(page.context["screen"].obstacle)) == 1
+        if dossier.state == State.REQUESTED:
+            dossier = bring(dossier, State.PROPOSED, at=at)

@@ -51,7 +51,17 @@ SCENES = [
     Scene("holder/dossier-called-off", MALIK, dossier(MALIK, state="cancelled_by_provider")),
     Scene("holder/dossier-declined", MALIK, dossier(MALIK, state="refused_by_holder")),
     Scene("holder/dossier-awaiting-payment", LEA, dossier(LEA, state="awaiting_payment")),
-    Scene("holder/dossier-closed", LEA, dossier(LEA, state="closed_by_platform")),
+    Scene(
+        "holder/dossier-closed",
+        LEA,
+        dossier(LEA, state="closed_by_platform"),
+        shows=(
+            "Le portail a clos ce dossier",
+            "Raison donnée",
+            "La certification",
+            "Chercher une formation proche",
+        ),
+    ),
     Scene("holder/someone-elses-dossier", MALIK, dossier(CAMILLE, state="proposed"), status=404),
     Scene("holder/profile", CAMILLE, page("profile")),
     Scene("holder/notices", CAMILLE, page("notices")),

@@ -125,6 +125,7 @@ UNPUBLISHED = "avis-non-publie@exemple.invalid"
 REVIEWED = "recoit-des-avis@exemple.invalid"
 # One person per state: « proposed@exemple.invalid »…
 ASKED = (
+    DossierState.PREREQUISITES_CHECK,
     DossierState.PROPOSED,
     DossierState.FUNDER_REVIEW,
     DossierState.AWAITING_PAYMENT,
@@ -134,7 +135,10 @@ ASKED = (
     DossierState.CANCELLED_BY_PROVIDER,
     DossierState.CANCELLED_BY_FUNDER,
     DossierState.LAPSED,
+    DossierState.CLOSED_BY_PLATFORM,
 )
+# What they do to an offer, or to its certification, they do to every dossier on it.
+ON_THEIR_OWN = (DossierState.PREREQUISITES_CHECK, DossierState.CLOSED_BY_PLATFORM)
 # One person per state of a payment: « paie-attend@exemple.invalid »…
 PAYING = "paie"
 
@@ -628,9 +632,15 @@ def _trainings() -> None:
     act("claim", moot, at=at, words="Je suis hospitalisée pour un mois.", files=[a_proof()])
     act("call_off", moot, at=at, reason="La session est supprimée.")
     # What has just been asked, in each state that a request may come to.
-    mending = OfferFactory(title="Retouches de vêtements", provider=offer.provider, sessions=0)
+    mending, *others = (
+        OfferFactory(title="Retouches de vêtements", provider=offer.provider, sessions=0)
+        for _each in range(1 + len(ON_THEIR_OWN))
+    )
+    offers = dict(zip(ON_THEIR_OWN, others, strict=True))
     for state in ASKED:
-        session = SessionFactory(offer=mending, starts_on=in_business_days(at, 40), ends_on=in_days(90))
+        session = SessionFactory(
+            offer=offers.get(state, mending), starts_on=in_business_days(at, 40), ends_on=in_days(90)
+        )
         holder = HolderFactory(
             user=UserFactory(email=f"{state}@exemple.invalid"), birth_name="Moulin", first_names="Élodie"
         )

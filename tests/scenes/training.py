@@ -32,6 +32,32 @@ def asked(state: State):
     return theirs(holder__user__email=f"{state}@exemple.invalid")
 
 
+# What the organisation reads of a request in each state that it may come to.
+ASKED_SAYS = {
+    State.PREREQUISITES_CHECK: (
+        "examine les prérequis",
+        "À vous d’agir",
+        "Envoyer la proposition",
+        "Refuser cette demande",
+    ),
+    State.PROPOSED: ("doit valider ou refuser la proposition", "Annuler cette inscription"),
+    State.FUNDER_REVIEW: ("Un financeur examine une demande d’aide", "Annuler cette inscription"),
+    State.AWAITING_PAYMENT: ("doit payer ce qui reste", "Annuler cette inscription"),
+    State.REFUSED_BY_PROVIDER: ("a refusé cette demande", "Session complète."),
+    State.REFUSED_BY_HOLDER: ("a refusé la proposition",),
+    State.CANCELLED_BY_HOLDER: ("a annulé. Ce dossier est clos.",),
+    State.CANCELLED_BY_PROVIDER: ("Annulée du fait de l’organisme", "Formateur absent."),
+    State.CANCELLED_BY_FUNDER: ("Un financeur a annulé", "Convention rompue."),
+    State.LAPSED: ("n’a pas répondu dans le délai", "Rien n’a été débité"),
+    State.CLOSED_BY_PLATFORM: (
+        "Le portail a clos ce dossier",
+        "Raison donnée",
+        "La certification",
+        "Ce qui était demandé",
+    ),
+}
+
+
 def a_claim(name: str):
     return lambda stage: reverse(name, args=[Claim.objects.filter(state=ClaimState.OPEN).earliest("pk").pk])
 
@@ -103,7 +129,7 @@ SCENES = [
         "training/holder-validated",
         NOEMIE,
         mine(NOEMIE, state=State.COMPLETION_VALIDATED),
-        shows=("Où est allé le prix",),
+        shows=("Où est allé le prix", "Tout est réglé"),
     ),
     Scene(
         "training/holder-absent", NOEMIE, mine(NOEMIE, state=State.ABSENT), shows=("Expliquer mon absence",)
@@ -213,7 +239,12 @@ SCENES = [
         then=declare_an_impossible_entry,
     ),
     Scene("training/provider-end", TEACHING, theirs(state=State.IN_TRAINING), shows=("Déclarer la fin",)),
-    Scene("training/provider-ended", TEACHING, theirs(state=State.ENDED), shows=("Dire ce qui a été suivi",)),
+    Scene(
+        "training/provider-ended",
+        TEACHING,
+        theirs(state=State.ENDED),
+        shows=("Dire ce qui a été suivi", "En retard"),
+    ),
     Scene("training/provider-completion", TEACHING, theirs("provider_completion", state=State.ENDED)),
     Scene(
         "training/provider-completion-estimate",
@@ -257,7 +288,10 @@ SCENES = [
         theirs(holder__user__email=MOOT),
         shows=("sans objet, tout est rendu", "La session est supprimée."),
     ),
-    *(Scene(f"training/provider-{state.replace('_', '-')}", TEACHING, asked(state)) for state in ASKED),
+    *(
+        Scene(f"training/provider-{state.replace('_', '-')}", TEACHING, asked(state), ASKED_SAYS[state])
+        for state in ASKED
+    ),
     Scene("training/provider-due", TEACHING, page("provider_due"), shows=("Dossier par dossier",)),
     Scene("training/provider-due-none", NEW_ORGANISATION, page("provider_due"), shows=("Rien n’est dû",)),
     # --- The administration

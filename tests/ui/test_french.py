@@ -51,6 +51,26 @@ def test_euros_in_english(english, cents, words):
     assert french.euros(cents) == words
 
 
+@pytest.mark.parametrize(
+    ("typed", "set_in_french"),
+    [
+        ("Couture : du patron au vêtement", f"Couture{SPACE}: du patron au vêtement"),
+        ("Que faire ? Tout !", f"Que faire{SPACE}? Tout{SPACE}!"),
+        ("Le titre « Commis » à 84 %", f"Le titre «{SPACE}Commis{SPACE}» à 84{SPACE}%"),
+        (f"Déjà{SPACE}: bien", f"Déjà{SPACE}: bien"),
+        ("Excel: the basics", "Excel: the basics"),
+        ("", ""),
+    ],
+)
+def test_no_line_of_a_title_begins_with_its_colon(typed, set_in_french):
+    assert french.unbroken(typed) == set_in_french
+
+
+@given(st.text())
+def test_only_the_kind_of_space_changes(typed):
+    assert french.unbroken(typed).replace(SPACE, " ") == typed.replace(SPACE, " ")
+
+
 @pytest.mark.parametrize("amount", [12.5, "100", True, None])
 def test_an_amount_is_a_whole_number_of_cents(amount):
     with pytest.raises(TypeError):

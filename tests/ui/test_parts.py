@@ -208,6 +208,16 @@ def test_a_dialog_opens_closes_and_gives_the_focus_back(page):
 
 
 @browser_only
+def test_a_dialog_that_is_open_stays_so_when_the_device_is_turned(page):
+    page.set_viewport_size({"width": 1280, "height": 900})
+    page.get_by_role("button", name="Me rétracter").click()
+    for width in (700, 1280):
+        page.set_viewport_size({"width": width, "height": 900})
+        assert page.evaluate("matchMedia('(min-width: 60em)').matches") is (width == 1280)
+        assert page.locator("#retrait:popover-open").is_visible()
+
+
+@browser_only
 def test_a_dialog_opens_without_javascript(browser, live_server):
     context = browser.new_context(java_script_enabled=False)
     shown = context.new_page()

@@ -45,6 +45,14 @@ def minus(cents: int) -> int:
 
 
 @register.filter
+def unbroken(words: str | None) -> str:
+    """Words whose lines must break well: {{ dossier.offer.title|unbroken }}. Markup is left as it is."""
+    if not words or isinstance(words, SafeString):
+        return words or ""
+    return french.unbroken(str(words))
+
+
+@register.filter
 def day(value: date | None) -> str:
     return french.day(value) if value else ""
 
