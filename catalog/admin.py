@@ -29,13 +29,16 @@ from catalog.models import (
     OfferWords,
     Provider,
     RegisterWord,
+    SavedSearch,
     Session,
     Succession,
+    Suggestion,
     SynonymGroup,
     Term,
     TermName,
     Town,
     Visibility,
+    Wish,
     Word,
 )
 from catalog.templatetags.catalog import rich_text
@@ -428,6 +431,31 @@ class FavouriteAdmin(ReadOnly, admin.ModelAdmin):
     list_select_related = ["user", "offer"]
     search_fields = ["user__email", "offer__title"]
     date_hierarchy = "added_at"
+
+
+@admin.register(SavedSearch)
+class SavedSearchAdmin(ReadOnly, admin.ModelAdmin):
+    list_display = ["user", "name", "alert", "told_until", "added_at"]
+    list_filter = ["alert", "added_at"]
+    list_select_related = ["user"]
+    search_fields = ["user__email", "name"]
+    date_hierarchy = "added_at"
+
+
+@admin.register(Wish)
+class WishAdmin(ReadOnly, admin.ModelAdmin):
+    list_display = ["user", "job", "town", "level", "written_at"]
+    list_filter = ["level", "written_at"]
+    list_select_related = ["user", "town"]
+    search_fields = ["user__email", "job"]
+    date_hierarchy = "written_at"
+
+
+@admin.register(Suggestion)
+class SuggestionAdmin(ReadOnly, admin.ModelAdmin):
+    list_display = ["label", "kind", "code", "weight"]
+    list_filter = ["kind"]
+    search_fields = ["label", "code"]
 
 
 @admin.register(EndWarning)

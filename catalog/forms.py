@@ -20,7 +20,7 @@ from catalog.grouping import Group
 from catalog.imports import reading
 from catalog.listing import Shown
 from catalog.mapping import Mark
-from catalog.models import Offer
+from catalog.models import Offer, SavedSearch, Town, Wish
 from catalog.search import Duration, SearchQuery, Sort, find_towns, towns_like
 from ui import french
 from ui.fields import day_field
@@ -79,7 +79,20 @@ class SearchForm(forms.Form):
         required=False,
         help_text=_("Un métier, un diplôme, ou un numéro comme RNCP35809."),
         error_messages={"max_length": _("Raccourcissez votre recherche : 200 caractères au plus.")},
-        widget=forms.TextInput(attrs={"type": "search", "autocomplete": "off"}),
+        widget=forms.TextInput(
+            attrs={
+                "type": "search",
+                "autocomplete": "off",
+                # A combobox once portal.js is there; without, a plain field.
+                "data-suggest": "suggestions",
+                "hx-get": reverse_lazy("suggestions"),
+                "hx-trigger": "input changed delay:150ms",
+                "hx-target": "#suggestions",
+                "hx-push-url": "false",
+                "hx-sync": "this:replace",
+                "hx-indicator": "#suggestions",
+            }
+        ),
     )
     town = forms.CharField(
         label=_("Commune ou code postal"),
@@ -439,6 +452,104 @@ class SearchForm(forms.Form):
         data = self.data.copy()
         data.pop("page", None)
         return data
+
+
+class SavedSearchForm(forms.Form):
+    """How a saved search is called, and whether its holder is told what is new."""
+
+    name = forms.CharField(
+        label=_("Nom"),
+        max_length=80,
+        required=False,
+        help_text=_("Pour la retrouver. Laissez vide pour garder le nom proposé."),
+        error_messages={"max_length": _("Raccourcissez le nom : 80 caractères au plus.")},
+    )
+    alert = forms.ChoiceField(
+        label=_("M’écrire"),
+        choices=SavedSearch.Alert,
+        initial=SavedSearch.Alert.NONE,
+        error_messages={
+            "required": _("Choisissez une alerte de la liste."),
+            "invalid_choice": _("Cette alerte n’existe pas. Choisissez dans la liste."),
+        },
+    )
+
+    @classmethod
+    def of(cls, saved: SavedSearch) -> "SavedSearchForm":
+        """Its own fields, whose names and ids hold on a page of several."""
+        return cls(initial={"name": saved.name, "alert": saved.alert}, prefix=f"r{saved.pk.hex}")
+
+
+class WishForm(forms.Form):
+    """What somebody would like to learn; nothing is asked for."""
+
+    job = forms.CharField(
+        label=_("Un métier, ou ce que vous voulez apprendre"),
+        max_length=100,
+        required=False,
+        help_text=_("Par exemple : aide-soignant, anglais, comptable."),
+        error_messages={"max_length": _("Raccourcissez : 100 caractères au plus.")},
+    )
+    town = forms.CharField(
+        label=_("Près de quelle commune ?"),
+        max_length=100,
+        required=False,
+        help_text=_("Son nom ou son code postal. Vide : partout, ou à distance."),
+        error_messages={"max_length": _("Raccourcissez le nom de la commune : 100 caractères au plus.")},
+        widget=forms.TextInput(attrs={"autocomplete": "postal-code"}),
+    )
+    level = forms.TypedChoiceField(
+        label=_("Quel niveau visez-vous ?"),
+        choices=[("", _("Peu importe")), *LEVELS],
+        coerce=int,
+        empty_value=None,
+        required=False,
+        error_messages={"invalid_choice": _("Ce niveau n’existe pas. Choisissez dans la liste.")},
+    )
+    budget = forms.IntegerField(
+        label=_("Combien pourriez-vous payer vous-même, en plus de vos droits ?"),
+        min_value=0,
+        max_value=PRICE_MAX_EUROS,
+        required=False,
+        help_text=_("En euros, sans centimes. 0 : seulement ce que vos droits paient. Vide : à voir."),
+        error_messages={
+            "invalid": _("Écrivez la somme en chiffres, sans centimes, par exemple 200."),
+            "min_value": _("La somme ne peut pas être négative."),
+            "max_value": _("Indiquez une somme de 100 000 € au plus."),
+        },
+        widget=forms.TextInput(attrs={"inputmode": "numeric"}),
+    )
+
+    @classmethod
+    def of(cls, said: Wish | None, *, home: Town | None) -> "WishForm":
+        """What was said, or what the account already knows."""
+        if said is None:
+            return cls(initial={"town": str(home) if home else ""})
+        budget = None if said.budget_cents is None else said.budget_cents // 100
+        town = str(said.town) if said.town else ""
+        return cls(initial={"job": said.job, "town": town, "level": said.level, "budget": budget})
+
+    def clean_town(self) -> Town | None:
+        """The town it means, the most populous of equals."""
+        text = self.cleaned_data["town"]
+        towns = find_towns(text, limit=1) if text else []
+        if text and not towns:
+            raise forms.ValidationError(
+                _("Cette commune n’est pas connue. Vérifiez son nom ou écrivez son code postal.")
+            )
+        return towns[0] if towns else None
+
+    @property
+    def values(self) -> dict[str, object]:
+        """What catalog.wishes.write takes, once the form is valid."""
+        said = self.cleaned_data
+        budget = said["budget"]
+        return {
+            "job": said["job"],
+            "town": said["town"],
+            "level": said["level"],
+            "budget_cents": None if budget is None else budget * 100,
+        }
 
 
 class OwnOffersForm(forms.Form):

@@ -1011,6 +1011,10 @@ class Visibility(models.Model):
         verbose_name = _("visibilité d’une offre")
         verbose_name_plural = _("visibilités des offres")
         ordering = ["-since", "offer"]
+        indexes = [
+            # What is new, for those who asked to be told (catalog.alerts).
+            models.Index(fields=["since"], name="visibility_opened", condition=models.Q(is_open=True))
+        ]
 
     def __str__(self):
         return f"{self.offer_id} · {_('ouverte') if self.is_open else _('fermée')}"
@@ -1071,6 +1075,141 @@ class Favourite(models.Model):
 
     def __str__(self):
         return f"{self.offer_id} · {self.user_id}"
+
+
+class SavedSearch(models.Model):
+    """A search that somebody asks again, and may be told of: its address, not its fields.
+
+    `query` is what stands after the « ? », checked and in one order (catalog.saved_searches): a new filter of
+    the search needs no column here.
+    """
+
+    class Alert(models.TextChoices):
+        NONE = "none", _("Aucune alerte")
+        DAILY = "daily", _("Chaque jour, s’il y a du nouveau")
+        WEEKLY = "weekly", _("Chaque semaine, s’il y a du nouveau")
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    user = models.ForeignKey(
+        "accounts.User", on_delete=models.CASCADE, related_name="saved_searches", verbose_name=_("personne")
+    )
+    name = models.CharField(_("nom"), max_length=80)
+    query = models.CharField(_("recherche"), max_length=1000)
+    alert = models.CharField(_("alerte"), max_length=10, choices=Alert, default=Alert.NONE)
+    told_until = models.DateField(
+        _("nouveautés dites jusqu’au"),
+        help_text=_("Les offres ouvertes ce jour-là ou après n’ont pas encore été dites."),
+    )
+    added_at = models.DateTimeField(_("enregistrée le"))
+
+    class Meta:
+        verbose_name = _("recherche enregistrée")
+        verbose_name_plural = _("recherches enregistrées")
+        ordering = ["-added_at", "id"]
+        constraints = [models.UniqueConstraint(fields=["user", "query"], name="search_is_saved_once_by_each")]
+        indexes = [
+            models.Index(
+                fields=["told_until", "user"],
+                name="search_to_tell",
+                condition=~models.Q(alert="none"),
+            )
+        ]
+
+    def __str__(self):
+        return self.name
+
+
+class Wish(models.Model):
+    """What somebody would like to learn, so that their first page has ideas. All of it may be empty.
+
+    Only they see it; no organisation ever does, and no order of the search depends on it.
+    """
+
+    user = models.OneToOneField(
+        "accounts.User",
+        on_delete=models.CASCADE,
+        primary_key=True,
+        related_name="wish",
+        verbose_name=_("personne"),
+    )
+    job = models.CharField(_("métier ou formation voulus"), max_length=100, blank=True)
+    town = models.ForeignKey(
+        "catalog.Town",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("commune"),
+    )
+    level = models.PositiveSmallIntegerField(
+        _("niveau visé"), null=True, blank=True, help_text=_("Du cadre européen, 3 à 8.")
+    )
+    budget_cents = models.PositiveBigIntegerField(
+        _("budget en centimes"),
+        null=True,
+        blank=True,
+        help_text=_("Ce que la personne peut payer en plus de ses droits. Vide : elle ne le dit pas."),
+    )
+    written_at = models.DateTimeField(_("écrit le"))
+
+    class Meta:
+        verbose_name = _("envie de formation")
+        verbose_name_plural = _("envies de formation")
+        ordering = ["-written_at", "user"]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(level__isnull=True) | models.Q(level__range=(3, 8)),
+                name="wish_level_is_of_the_european_framework",
+            )
+        ]
+
+    def __str__(self):
+        return f"{self.user_id} · {self.job}"
+
+
+class Suggestion(models.Model):
+    """A name that completes what somebody types in the search (catalog.suggesting), with how known it is."""
+
+    class Kind(models.TextChoices):
+        # In the order in which they are shown.
+        JOB = "job", _("Métiers")
+        CERTIFICATION = "certification", _("Certifications")
+        ORGANISATION = "organisation", _("Organismes")
+        TOWN = "town", _("Communes")
+
+    kind = models.CharField(_("sorte"), max_length=13, choices=Kind)
+    code = models.CharField(
+        _("code"), max_length=12, blank=True, help_text=_("D’une certification ou d’une commune.")
+    )
+    label = models.TextField(_("nom"))
+    key = models.TextField(_("nom, pour la recherche"), help_text=_("En minuscules, sans accents."))
+    words = SearchVectorField(_("mots"))
+    heads = ArrayField(
+        models.CharField(max_length=20),
+        default=list,
+        verbose_name=_("débuts de mots"),
+        help_text=_("Ceux, très courants, pour lesquels il est parmi les premiers de sa sorte."),
+    )
+    weight = models.PositiveIntegerField(
+        _("notoriété"),
+        help_text=_("Offres ouvertes où il mène le jour du calcul ; d’une commune, ses habitants."),
+    )
+
+    class Meta:
+        verbose_name = _("suggestion")
+        verbose_name_plural = _("suggestions")
+        ordering = ["kind", "-weight", "label", "code"]
+        constraints = [
+            models.UniqueConstraint(fields=["kind", "code", "label"], name="suggestion_is_made_once")
+        ]
+        indexes = [
+            GinIndex(fields=["words"], name="suggestion_by_words"),
+            GinIndex(fields=["heads"], name="suggestion_by_heads"),
+            GinIndex(OpClass("key", "gin_trgm_ops"), name="suggestion_by_likeness"),
+        ]
+
+    def __str__(self):
+        return self.label
 
 
 class Word(models.Model):

@@ -321,8 +321,10 @@ def text_query(text: str) -> TextQuery:
 def _plain(text: str) -> str:
     """One kind of quotes, compound words in their parts as `reindex` writes them, small words left out."""
     text = re.sub(r"[«»“”]", '"', text.replace("\0", " "))
-    text = re.sub(JOINT, " ", text)
-    pieces = re.findall(r'-?"[^"]*"?|[^\s"]+', text)
+    # Operators are blanks, and « ---- » is one « not »: PostgreSQL stacks each, and fails beyond thirty.
+    text = re.sub(JOINT, " ", re.sub(r"[!&|()<>:*]", " ", text))
+    pieces = [re.sub("^-+", "-", piece) for piece in re.findall(r'-?"[^"]*"?|[^\s"]+', text)]
+    pieces = [piece for piece in pieces if any(map(str.isalnum, piece))]
     return " ".join(piece for piece in pieces if name_key(piece) not in SMALL_WORDS or '"' in piece)
 
 

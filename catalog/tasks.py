@@ -7,8 +7,10 @@ from celery import shared_task
 from django.conf import settings
 from django.utils import timezone
 
-from catalog import endings, importing, validity
+import rulebook
+from catalog import alerts, endings, importing, suggesting, validity
 from catalog.imports import nightly
+from rulebook import workdays
 
 logger = logging.getLogger(__name__)
 
@@ -48,3 +50,17 @@ def warn_of_ending_certifications() -> None:
     """Those that end in so many months: each organisation once a date."""
     if told := endings.warn(at=timezone.now()):
         logger.info("ending certifications: %s organisations told", told)
+
+
+@shared_task
+def tell_of_new_offers() -> None:
+    """What is new in the searches that people saved: one letter a person a day at most."""
+    if told := alerts.tell(at=timezone.now()):
+        logger.info("saved searches: %s people told", told)
+
+
+@shared_task
+def refresh_suggestions() -> None:
+    """Every night, after the registers: the names that complete what people type."""
+    today = workdays.paris_day(timezone.now())
+    logger.info("suggestions: %s", suggesting.refresh(on=today, rules=rulebook.on(today)))

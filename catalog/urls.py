@@ -1,6 +1,6 @@
 from django.urls import path
 
-from catalog.views import choosing, editing, imports, provider, public
+from catalog.views import choosing, editing, imports, provider, public, searches, suggestions, wishes
 
 OFFER = "mes-offres/<uuid:offer_id>"
 IMPORT = "mes-imports/<uuid:import_id>"
@@ -8,12 +8,21 @@ SESSION = "mes-offres/sessions/<uuid:session_id>"
 
 urlpatterns = [
     path("recherche", public.search, name="search"),
+    path("suggestions", suggestions.suggestions, name="suggestions"),
     path("communes", public.town_suggestions, name="town_suggestions"),
     path("formations/<uuid:offer_id>", public.offer, name="offer"),
     path("formations/<uuid:offer_id>/garder", choosing.keep, name="favourite_keep"),
     path("formations/<uuid:offer_id>/retirer", choosing.drop, name="favourite_drop"),
     path("comparer", choosing.compare, name="compare"),
     path("mes-favoris", choosing.kept, name="favourites"),
+    path("mes-recherches", searches.searches, name="saved_searches"),
+    path("mes-recherches/garder", searches.keep, name="saved_search_keep"),
+    path("mes-recherches/<uuid:search_id>", searches.change, name="saved_search"),
+    path("mes-recherches/<uuid:search_id>/voir", searches.run, name="saved_search_run"),
+    path("mes-recherches/<uuid:search_id>/supprimer", searches.drop, name="saved_search_drop"),
+    path("alertes/arreter/<str:token>", searches.stop_alerts, name="alerts_stop"),
+    path("mes-envies", wishes.wishes, name="wishes"),
+    path("mes-envies/effacer", wishes.forget, name="wishes_forget"),
     path("mes-offres", provider.offers, name="provider_offers"),
     path("mes-offres/en-lot", provider.bulk, name="provider_offers_bulk"),
     path("mes-offres/exporter", provider.export, name="provider_export"),

@@ -66,6 +66,7 @@ class Kind(models.TextChoices):
     OFFER_WITHHELD = "offer_withheld", _("Offre retenue par l’administration")
     OFFER_RELEASED = "offer_released", _("Offre rendue à l’organisme")
     OFFERS_CLOSED = "offers_closed", _("Offres fermées par les règles")
+    SEARCHES_FOUND = "searches_found", _("Du nouveau dans vos recherches")
     REMINDER = "reminder", _("Rappel d’un délai")
     RELIEF_EXTENDED = "relief_extended", _("Délai prolongé")
     RELIEF_REINSTATED = "relief_reinstated", _("Dossier rétabli")

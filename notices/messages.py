@@ -77,6 +77,7 @@ BUTTONS = {
     Kind.OFFER_WITHHELD: _("Ouvrir l’offre"),
     Kind.OFFER_RELEASED: _("Ouvrir l’offre"),
     Kind.OFFERS_CLOSED: _("Voir ces offres"),
+    Kind.SEARCHES_FOUND: _("Voir ces formations"),
     Kind.JOIN_SENT: _("Suivre ma demande"),
     Kind.JOIN_COMPLETION_ASKED: _("Compléter ma demande"),
     Kind.JOIN_RECEIVABLE: _("Suivre ma demande"),
@@ -98,13 +99,17 @@ BUTTON = _("Ouvrir le dossier")
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """A notice as people read it. `facts`: (label, value); `url` is empty when there is nothing to open."""
+    """A notice as people read it. `facts`: (label, value); `url` is empty when there is nothing to open.
+
+    `stop_url`: where a person stops letters of this kind without signing in; empty for what must be told.
+    """
 
     subject: str
     paragraphs: list[str]
     facts: list[tuple[str, str]]
     button: str
     url: str
+    stop_url: str = ""
 
 
 def words_of(notice: Notice) -> Words:
@@ -119,6 +124,7 @@ def words_of(notice: Notice) -> Words:
         facts=[(str(label), notice.facts[name]) for name, label in FACTS.items() if notice.facts.get(name)],
         button=str(BUTTONS.get(notice.kind, BUTTON)),
         url=urljoin(settings.PORTAL_BASE_URL, notice.link) if notice.link else "",
+        stop_url=urljoin(settings.PORTAL_BASE_URL, stop) if (stop := notice.facts.get("stop_link")) else "",
     )
 
 
@@ -141,13 +147,20 @@ def email_of(notice: Notice, *, connection: Any = None) -> EmailMultiAlternative
         text = get_template("notices/mail.txt").template.render(Context(context, autoescape=False))
         html = get_template("notices/mail.html").render(context)
     domain = parseaddr(settings.DEFAULT_FROM_EMAIL)[1].rpartition("@")[2]
+    # RFC 3834: an absent reader's robot does not answer ours.
+    headers = {"Message-ID": f"<{notice.pk}@{domain}>", "Auto-Submitted": "auto-generated"}
+    if words.stop_url:
+        # RFC 2369 and 8058: mail readers show their own button, and one click is enough.
+        headers |= {
+            "List-Unsubscribe": f"<{words.stop_url}>",
+            "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
+        }
     message = EmailMultiAlternatives(
         subject=words.subject,
         body=text,
         to=[notice.email],
         connection=connection,
-        # RFC 3834: an absent reader's robot does not answer ours.
-        headers={"Message-ID": f"<{notice.pk}@{domain}>", "Auto-Submitted": "auto-generated"},
+        headers=headers,
     )
     message.attach_alternative(html, "text/html")
     return message

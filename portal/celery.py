@@ -52,6 +52,17 @@ app.conf.beat_schedule = {
         "schedule": crontab(minute="40", hour="7-20"),
         "options": {"expires": 3000},
     },
+    # After the look of the hour: what it finds today is told tomorrow, once the day is whole.
+    "tell-of-new-offers": {
+        "task": "catalog.tasks.tell_of_new_offers",
+        "schedule": crontab(minute="*/10", hour="7-20"),
+        "options": {"expires": 550},
+    },
+    "refresh-suggestions": {
+        "task": "catalog.tasks.refresh_suggestions",
+        "schedule": crontab(minute="10", hour="5"),
+        "options": {"expires": 3600},
+    },
     "open-missing-clocks": {
         "task": "dossiers.tasks.open_missing_clocks",
         "schedule": crontab(minute="25"),

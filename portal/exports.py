@@ -6,7 +6,7 @@ from typing import Any
 from accounts import exports
 from accounts.models import HolderProfile, User
 from admissions import exports as requests_to_join
-from catalog import favourites
+from catalog import favourites, saved_searches, wishes
 from dossiers import review_screen, threads
 from dossiers.models import Claim, Completion, Dossier, Message, Review, Transition
 from rights import declarations
@@ -27,6 +27,8 @@ def everything_of(user: User, *, at: datetime.datetime) -> dict[str, Any]:
         "droits": _rights(holder, at=at) if holder else None,
         "dossiers": _dossiers(holder) if holder else [],
         "favoris": favourites.of_person(user),
+        "recherches_enregistrees": saved_searches.of_person(user),
+        "envies": wishes.of_person(user),
         "demandes_d_aide": requests_for_help.of_person(user),
         "demandes_de_referencement": requests_to_join.of_person(user),
     }

@@ -18,9 +18,11 @@ from accounts.permissions import enrolment_obstacle
 from dossiers import calendar, first_steps, listing, screen
 from dossiers.models import Dossier
 from dossiers.states import State
+from dossiers.views import receipts
 from notices import inbox, messages
 from notices.kinds import Kind
 from notices.models import Notice
+from portal import ideas
 from rights import statements
 from rulebook import Rules, workdays
 from ui import french
@@ -81,6 +83,12 @@ def of_holder(request: HttpRequest, *, at: datetime) -> dict[str, Any]:
         "dates": dates[:DATES],
         "notices": [(notice, messages.words_of(notice).subject) for notice in latest],
         "steps": first_steps.of(actor, at=at),
+        "fitting": ideas.of_holder(
+            actor,
+            wallet=receipts.wallet(request)["wallet"],
+            costs=lambda: receipts.costs(request),
+            rules=rules,
+        ),
         "ideas": _ideas(actor.holder.town),
     }
 

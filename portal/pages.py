@@ -17,6 +17,7 @@ from portal import desk
 from portal import home as holder_home
 from rulebook import workdays
 from support.answers import days_in_words
+from ui.caches import kept
 
 # The versions of the terms of use that were ever accepted here: a file each.
 TERMS = {page.stem for page in (settings.BASE_DIR / "templates" / "portal" / "terms").glob("*.html")}
@@ -24,6 +25,7 @@ TERMS = {page.stem for page in (settings.BASE_DIR / "templates" / "portal" / "te
 
 @require_safe
 @login_not_required
+@kept(seconds=300)
 def home(request):
     """A visitor finds the search; a person who signed in finds what waits for them, in their role."""
     at = timezone.now()

@@ -20,6 +20,7 @@ from django.utils import timezone
 
 from accounts.actors import Actor, Role
 from accounts.models import Membership
+from catalog import alerts, saved_searches
 from dossiers import bulk, calendar
 from dossiers.models import Dossier, Evidence
 from support.links import link_of
@@ -114,6 +115,17 @@ def a_message(role):
 
 def an_offer(**fields):
     return lambda world: [OfferFactory(provider=world.provider, **fields).pk]
+
+
+def a_saved_search(world):
+    """Of `holder`."""
+    about = {"name": "Soudure", "alert": "none", "user": world.holder.user}
+    return [saved_searches.keep("q=soudure", at=timezone.now(), **about).pk]
+
+
+def a_stop_link(world):
+    """Written for `holder`; whoever has it may use it."""
+    return [alerts.stop_link(world.holder.user).rpartition("/")[2]]
 
 
 def a_batch(world):
@@ -300,6 +312,17 @@ ROWS = (
     Row("favourite_keep", "POST", an_offer(), LOGIN, 302, 302, 403, 403, 403),
     Row("favourite_keep", "POST", an_offer(is_published=False), LOGIN, 404, 404, 403, 403, 403),
     Row("favourite_drop", "POST", an_offer(), LOGIN, 302, 302, 403, 403, 403),
+    Row("suggestions", "GET", None, 200, 200, 200, 200, 200, 200),
+    Row("saved_searches", "GET", None, LOGIN, 200, 200, 403, 403, 403),
+    Row("saved_search_keep", "POST", None, LOGIN, 302, 302, 403, 403, 403),
+    Row("saved_search", "POST", a_saved_search, LOGIN, 422, 404, 403, 403, 403),
+    Row("saved_search_run", "GET", a_saved_search, LOGIN, 302, 404, 403, 403, 403),
+    Row("saved_search_drop", "POST", a_saved_search, LOGIN, 302, 302, 403, 403, 403),
+    Row("alerts_stop", "GET", a_stop_link, 200, 200, 200, 200, 200, 200),
+    Row("alerts_stop", "POST", a_stop_link, 200, 200, 200, 200, 200, 200),
+    Row("wishes", "GET", None, LOGIN, 200, 200, 403, 403, 403),
+    Row("wishes", "POST", None, LOGIN, 302, 302, 403, 403, 403),
+    Row("wishes_forget", "POST", None, LOGIN, 302, 302, 403, 403, 403),
     Row("offer", "GET", an_offer(is_published=False), 404, 404, 404, 200, 404, 200),
     Row("provider_offers", "GET", None, LOGIN, 403, 403, 200, 200, 403),
     Row("provider_offer_publish", "POST", an_offer(is_published=False), LOGIN, 403, 403, 302, 404, 403),

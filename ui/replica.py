@@ -14,7 +14,7 @@ from django.db import connection
 
 ALIAS = "replica"
 APPS = frozenset({"catalog"})
-OWN = frozenset({"favourite"})
+OWN = frozenset({"favourite", "savedsearch", "wish"})
 """What a person has just written themselves is read where it was written."""
 _is_reading = ContextVar("is_reading_from_the_replica", default=False)
 

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views import i18n
 from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
@@ -144,11 +145,23 @@ def account_keep_frozen(request: HttpRequest) -> HttpResponse:
 
 
 # --- Language ---------------------------------------------------------------------------------------------
+@csrf_exempt
 @login_not_required
 def set_language(request: HttpRequest) -> HttpResponse:
-    """Django's own, and the mails of whoever is signed in follow."""
+    """Django's own, and the mails of whoever is signed in follow.
+
+    A visitor's form carries no secret: a public page is the same for all of them (ui.caches), and a language
+    is all that another site could change. Whoever is signed in is asked for it.
+    """
+    if request.user.is_authenticated:
+        return _set_own_language(request)
+    return i18n.set_language(request)
+
+
+@csrf_protect
+def _set_own_language(request: HttpRequest) -> HttpResponse:
     response = i18n.set_language(request)
     chosen = request.POST.get("language", "")
-    if request.method == "POST" and request.user.is_authenticated and chosen in dict(settings.LANGUAGES):
+    if request.method == "POST" and chosen in dict(settings.LANGUAGES):
         profiles.choose_language(request.user, chosen)
     return response

@@ -52,7 +52,9 @@ def kilometres(metres: float | None) -> str:
     """« à moins de 1 km », « à 12 km »."""
     if metres is None:
         return ""
-    return "à moins de 1 km" if metres < 1000 else f"à {round(metres / 1000)} km"
+    if metres < 1000:
+        return _("à moins de 1 km")
+    return _("à %(n)s km") % {"n": round(metres / 1000)}
 
 
 @register.filter

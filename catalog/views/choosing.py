@@ -18,12 +18,14 @@ from catalog import comparing, favourites, search
 from catalog.models import Favourite, Offer
 from catalog.search import SearchQuery
 from rulebook import workdays
+from ui.caches import kept as kept_by_caches
 from ui.refusals import Refused
 from ui.replica import from_replica
 
 
 @login_not_required
 @require_safe
+@kept_by_caches(seconds=60)
 @from_replica
 def compare(request: HttpRequest) -> HttpResponse:
     """`?offre=…&offre=…`: an address that can be sent to somebody. What is not an offer's id is ignored."""

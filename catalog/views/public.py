@@ -13,21 +13,26 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 import rulebook
-from catalog import eligibility, facets, favourites, grouping, listing, mapping, offer_screen
+from catalog import eligibility, facets, favourites, grouping, listing, mapping, offer_screen, saved_searches
 from catalog.costs import Costs
 from catalog.forms import MAP, SearchForm, count_words
 from catalog.grouping import Groups
 from catalog.models import Offer
 from catalog.search import Results, Sort, find_towns
 from catalog.search import search as find_offers
+from catalog.views.limits import in_time, limited
 from rulebook import workdays
+from ui.caches import kept
 from ui.htmx import page_or_fragment
 from ui.replica import from_replica
 
 
 @login_not_required
 @require_safe
+@kept(seconds=60)
 @from_replica
+@limited("search")
+@in_time
 def search(request):
     today = workdays.paris_day(timezone.now())
     rules = rulebook.on(today)
@@ -65,6 +70,7 @@ def search(request):
         }
         suggestion = getattr(results, "suggestion", "")
         context |= {
+            "saving": saved_searches.of_page(form, request),
             "is_grouped": isinstance(results, Groups),
             "list_url": form.address_with(sort=Sort.PRICE),
             "views": [
@@ -90,6 +96,7 @@ def _costs(request: HttpRequest) -> Costs | None:
 
 @login_not_required
 @require_safe
+@kept(seconds=60)
 @from_replica
 def offer(request, offer_id):
     today = workdays.paris_day(timezone.now())
@@ -118,7 +125,9 @@ def offer(request, offer_id):
 
 @login_not_required
 @require_safe
+@kept(seconds=600)
 @from_replica
+@limited("suggestions")
 def town_suggestions(request):
     """Options for the list beside the town field: `town`, at least two characters."""
     text = request.GET.get("town", "").replace("\0", "")[:100].strip()

@@ -17,6 +17,7 @@ from rulebook import Rules, workdays
 from support import answers
 from support.answers import Shown, days_in_words
 from support.questions import Subject
+from ui.caches import kept
 from ui.htmx import page_or_fragment
 
 QUERY_MAX = 100
@@ -76,6 +77,7 @@ def _silence(state: State) -> str:
 
 @require_safe
 @login_not_required
+@kept(seconds=300)
 def help_page(request: HttpRequest) -> HttpResponse:
     today = workdays.paris_day(timezone.now())
     rules = rulebook.on(today)
@@ -99,6 +101,7 @@ def help_page(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 @login_not_required
+@kept(seconds=300)
 def help_question(request: HttpRequest, slug: str) -> HttpResponse:
     """One question by itself: an address to share."""
     questions = answers.on(rulebook.on(workdays.paris_day(timezone.now())))

@@ -186,6 +186,7 @@
     prepare(detail.target);
   });
   const failed = (text) => ({ detail }) => {
+    if (detail.elt?.matches?.("[data-suggest]")) return; // nothing is lost without a suggestion
     announce(text);
     const place = detail.target?.closest?.("main") && document.querySelector("main .messages, main h1");
     if (!place) return;
@@ -253,6 +254,84 @@
   prepare(document);
   setInterval(refresh, 15000);
   document.addEventListener("visibilitychange", refresh);
+})();
+
+/* What completes a search: a combobox with a list (WAI-ARIA 1.2). htmx asks the server while one types; the
+   arrows choose, Enter takes, Escape closes. What is chosen fills the form's fields, and the search begins. */
+(() => {
+  "use strict";
+
+  const entry = document.querySelector("[data-suggest]");
+  const list = entry && document.getElementById(entry.dataset.suggest);
+  if (!list) return;
+  const words = JSON.parse(document.body.dataset.words);
+  const options = () => [...list.querySelectorAll("[role=option]")];
+  let active = null;
+
+  for (const [name, value] of Object.entries({
+    role: "combobox", "aria-autocomplete": "list", "aria-haspopup": "listbox", "aria-controls": list.id,
+    "aria-expanded": "false",
+  })) entry.setAttribute(name, value);
+
+  const mark = (option) => {
+    active?.setAttribute("aria-selected", "false");
+    active = option;
+    active?.setAttribute("aria-selected", "true");
+    active?.scrollIntoView({ block: "nearest" });
+    if (active) entry.setAttribute("aria-activedescendant", active.id);
+    else entry.removeAttribute("aria-activedescendant");
+  };
+  const show = (is) => {
+    mark(null);
+    list.hidden = !is;
+    entry.setAttribute("aria-expanded", String(is));
+  };
+  const take = (option) => {
+    const asked = new FormData(entry.form);
+    for (const [name, value] of Object.entries(JSON.parse(option.dataset.fill))) asked.set(name, value);
+    const address = new URL(entry.form.action);
+    address.search = new URLSearchParams([...asked].filter(([, value]) => value));
+    show(false);
+    location.assign(address);
+  };
+
+  let pause;
+  list.addEventListener("htmx:afterSwap", () => {
+    const found = options().length;
+    show(found > 0 && document.activeElement === entry);
+    clearTimeout(pause);
+    // Said once one stops typing: each letter would be interrupted by the next.
+    if (found) pause = setTimeout(() => {
+      const voice = document.getElementById("annonces");
+      if (!list.hidden) voice.textContent = words.suggested.replace("{}", found);
+    }, 700);
+  });
+  entry.addEventListener("keydown", (event) => {
+    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    if (step && options().length && !event.altKey) {
+      event.preventDefault();
+      if (list.hidden) show(true);
+      const all = options();
+      const next = (active ? all.indexOf(active) : step > 0 ? -1 : all.length) + step;
+      mark(all[next] ?? null); // past either end, back to what was typed
+    } else if (event.key === "Enter" && active && !list.hidden) {
+      event.preventDefault();
+      take(active);
+    } else if (event.key === "Escape" && !list.hidden) {
+      event.preventDefault(); // the first closes the list, the next one empties the field
+      event.stopPropagation();
+      show(false);
+    } else if (event.key === "Tab" || event.key === "Enter") {
+      show(false);
+    }
+  });
+  entry.addEventListener("blur", () => show(false));
+  entry.form.addEventListener("submit", () => show(false));
+  list.addEventListener("pointerdown", (event) => event.preventDefault()); // the field keeps the focus
+  list.addEventListener("click", (event) => {
+    const option = event.target.closest("[role=option]");
+    if (option) take(option);
+  });
 })();
 
 /* The inbox by the keyboard, its count of ticks, and the list that follows an answer given beside it.

@@ -103,5 +103,5 @@ def test_it_costs_the_same_however_much_there_is(at, size, django_assert_num_que
         TicketFactory(by=holder_actor(holder))
         JoinRequestFactory(author=holder.user)
         ReviewFactory(dossier=ended_dossier(holder=holder), words="Bien.")
-    with django_assert_num_queries(24):
+    with django_assert_num_queries(26):
         exports.everything_of(holder.user, at=at)

@@ -5,9 +5,11 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import path
 
+from catalog.views.limits import in_time
 from portal import pages
 from portal import urls as portal
 from portal.middleware import unavailable
+from ui.patience import TooLong
 
 
 @login_not_required
@@ -26,6 +28,12 @@ def away(request):
 
 
 @login_not_required
+@in_time
+def stopped(request):
+    raise TooLong
+
+
+@login_not_required
 def closed(request):
     return HttpResponse(render(None, "503.html").content, status=503)
 
@@ -39,6 +47,7 @@ urlpatterns = [
     *portal.urlpatterns,
     path("scene/panne", broken, name="scene_broken"),
     path("scene/trop-de-demandes", too_many, name="scene_too_many"),
+    path("scene/recherche-trop-longue", stopped, name="scene_search_stopped"),
     path("scene/base-absente", away, name="scene_away"),
     path("scene/entretien", closed, name="scene_closed"),
     path("scene/incomprise", not_understood, name="scene_not_understood"),

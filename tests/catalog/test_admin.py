@@ -7,7 +7,8 @@ from django.contrib.auth.models import Permission
 from django.urls import reverse
 from django.utils import timezone
 
-from catalog import models, words
+import rulebook
+from catalog import models, saved_searches, suggesting, words
 from tests.factories.accounts import UserFactory
 from tests.factories.catalog import (
     CatalogueImportLineFactory,
@@ -16,6 +17,7 @@ from tests.factories.catalog import (
     ProviderFactory,
     TermFactory,
     TownFactory,
+    today,
 )
 
 pytestmark = pytest.mark.django_db
@@ -51,6 +53,9 @@ def one_of_each():
     CatalogueImportLineFactory()
     models.Visibility.objects.create(offer=offer, is_open=True, since=timezone.now().date())
     models.Favourite.objects.create(offer=offer, user=UserFactory(), added_at=timezone.now())
+    saved_searches.keep("q=anglais", name="", alert="none", user=UserFactory(), at=timezone.now())
+    models.Wish.objects.create(user=UserFactory(), job="Anglais", written_at=timezone.now())
+    suggesting.refresh(on=today(), rules=rulebook.on(today()))
     models.EndWarning.objects.create(
         certification=certification,
         provider=offer.provider,

@@ -143,8 +143,8 @@ def test_a_number_that_is_none(run, luthiers, typed):
 
 def test_everything_can_be_indexed_again(run, luthiers):
     CertificationIndex.objects.all().delete()
-    assert run("reindex") == "Certifications changées : 2. Offres changées : 0.\n"
-    assert run("reindex") == "Certifications changées : 0. Offres changées : 0.\n"
+    assert run("reindex") == "Certifications changées : 2. Offres changées : 0. Suggestions : 3.\n"
+    assert run("reindex") == "Certifications changées : 0. Offres changées : 0. Suggestions : 3.\n"
     assert finding.find_certifications("luthier", on=in_days(0))
 
 

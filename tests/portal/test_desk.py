@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from accounts import journal
 from accounts.models import ActivationAttempt, JournalEntry, SignIn
-from catalog import favourites
+from catalog import favourites, saved_searches, wishes
 from catalog.models import ImportRun
 from dossiers import controls, messages, reviews
 from dossiers.models import Batch, BatchLine, CalendarFeed, Deadline, FirstSteps, Payment, Relief
@@ -343,6 +343,8 @@ def test_every_page_about_a_person_writes_a_line(label, admin_client_, administr
     reviews.report(review.pk, by=by, at=now, request_id=uuid.uuid4(), motive="person")
     ticket = TicketFactory()
     favourites.keep(dossier.offer, user=dossier.holder.user, at=now)
+    saved_searches.keep("q=anglais", name="", alert="none", user=dossier.holder.user, at=now)
+    wishes.write(dossier.holder.user, job="Anglais", town=None, level=None, budget_cents=None, at=now)
     ScamReport.objects.create(ticket=ticket, happened_on=now.date(), channel="phone")
     lost_notice(now)
     journal.record(by=looks.Actor(role="admin", user=administrator), action="x", subject=dossier, at=now)

@@ -187,8 +187,8 @@ def test_home_takes_the_same_queries_with_1_and_with_3_of_everything(
     NoticeFactory.create_batch(count, user=holder.user, kind="dossier_refused")
     client = client_for(holder.user)
     # session, person, roles (two), rules of the day, dossiers, bad news, notices, purses, reservations,
-    # first steps, unread notices
-    with django_assert_num_queries(12):
+    # first steps, wishes, unread notices
+    with django_assert_num_queries(13):
         client.get(HOME)
 
 

@@ -2,12 +2,21 @@
 
 from django.urls import reverse
 
-from tests.scenes import CAMILLE, MALIK, Scene, page
-from tests.scenes.stage import LEARNER, NEWCOMER, TOPPED_UP, WITHOUT_ACCOUNT
+from tests.scenes import CAMILLE, MALIK, Scene, fill, page, send
+from tests.scenes.stage import DREAMING, LEARNER, NEWCOMER, TOPPED_UP, WITHOUT_ACCOUNT
 
 
 def dossier(of: str, **fields):
     return lambda stage: reverse("dossier", args=[stage.dossier(of=of, **fields).pk])
+
+
+def _too_long_a_name(shown) -> None:
+    """The first of the searches, renamed with more than a name holds."""
+    form = "main details form"
+    shown.locator("main summary").first.click()
+    shown.eval_on_selector(f"{form} [name$='-name']", "entry => entry.removeAttribute('maxlength')")
+    shown.locator(f"{form} [name$='-name']").first.fill("Une recherche " * 9)
+    send(shown, form)
 
 
 LEA = "double@exemple.invalid"
@@ -64,6 +73,42 @@ SCENES = [
     ),
     Scene("holder/someone-elses-dossier", MALIK, dossier(CAMILLE, state="proposed"), status=404),
     Scene("holder/profile", CAMILLE, page("profile")),
+    Scene("holder/home-ideas", DREAMING, page("home"), shows=("Idées pour vous", "répond à « web »")),
+    Scene("holder/wishes", DREAMING, page("wishes"), shows=("Effacer mes envies",)),
+    Scene("holder/wishes-first", CAMILLE, page("wishes"), shows=("toutes facultatives",)),
+    Scene(
+        "holder/wishes-refused",
+        NEWCOMER,
+        page("wishes"),
+        then=fill(town="Nulle-Part-sur-Rien", budget="beaucoup"),
+        shows=("2 points sont à corriger",),
+        status=422,
+    ),
+    Scene("holder/favourites-none", NEWCOMER, page("favourites"), shows=("Aucun favori",)),
+    Scene("holder/searches", DREAMING, page("saved_searches"), shows=("Alerte chaque jour",)),
+    Scene(
+        "holder/searches-open",
+        DREAMING,
+        page("saved_searches"),
+        then=lambda shown: shown.locator("main summary").first.click(),
+        shows=("Supprimer",),
+    ),
+    Scene(
+        "holder/searches-refused",
+        DREAMING,
+        page("saved_searches"),
+        then=_too_long_a_name,
+        shows=("80 caractères au plus",),
+        status=422,
+    ),
+    Scene("holder/searches-none", NEWCOMER, page("saved_searches"), shows=("Aucune recherche enregistrée",)),
+    Scene(
+        "holder/search-to-save",
+        DREAMING,
+        page("search", "q=web"),
+        then=lambda shown: shown.locator(".save-search summary").click(),
+        shows=("Laissez vide pour garder le nom proposé",),
+    ),
     Scene("holder/notices", CAMILLE, page("notices")),
     Scene("holder/notices-none", NEWCOMER, page("notices")),
     Scene("holder/of-another-role", CAMILLE, page("provider_inbox"), status=403),

@@ -3,9 +3,11 @@
 from django.urls import reverse
 
 import rulebook
+from catalog import alerts
 from catalog.models import Offer
 from tests.factories.catalog import today
 from tests.scenes import VISITOR, Scene, fill, page, send
+from tests.scenes.stage import NEWCOMER
 
 
 def compared(stage) -> str:
@@ -13,6 +15,22 @@ def compared(stage) -> str:
     rules = rulebook.on(today())
     found = Offer.objects.open_on(today(), rules).order_by("title", "pk")[:4]
     return reverse("compare") + "?" + "&".join(f"offre={offer.pk}" for offer in found)
+
+
+def stop_link(stage) -> str:
+    """Of somebody who is told of nothing anyway."""
+    return alerts.stop_link(stage.user(NEWCOMER))
+
+
+def type_in(field: str, words: str):
+    """Type as people do, and go down to the first suggestion."""
+
+    def act(shown) -> None:
+        shown.locator(field).press_sequentially(words)
+        shown.locator("[role=option]").first.wait_for()
+        shown.locator(field).press("ArrowDown")
+
+    return act
 
 
 SCENES = [
@@ -45,6 +63,23 @@ SCENES = [
         page("search", "q=anglais&town=Nulle-Part-sur-Rien"),
         shows=("Cette commune n’est pas connue",),
     ),
+    Scene(
+        "public/home-suggestions",
+        VISITOR,
+        page("home"),
+        then=type_in("#recherche-quoi", "co"),
+        shows=("css=[role=option]", "Communes"),
+    ),
+    Scene(
+        "public/search-suggestions",
+        VISITOR,
+        page("search"),
+        then=type_in("#id_q", "ren"),
+        shows=("css=[role=option][aria-selected=true]", "Rennes (35)"),
+    ),
+    Scene("public/search-stopped", VISITOR, page("scene_search_stopped"), status=422, shows=("trop longue",)),
+    Scene("public/alerts-stop", VISITOR, stop_link, shows=("Arrêter les alertes",)),
+    Scene("public/alerts-stopped", VISITOR, stop_link, then=send, shows=("sont arrêtées",)),
     Scene(
         "public/offer",
         VISITOR,

@@ -16,7 +16,7 @@ from accounts.models import HolderProfile, Invitation, LoginSession, Membership,
 from admissions import measures
 from admissions.models import JoinRequest, Measure
 from admissions.states import State
-from catalog import endings, favourites, succession
+from catalog import endings, favourites, saved_searches, succession, wishes
 from catalog.models import (
     CatalogueImport,
     Certification,
@@ -123,6 +123,7 @@ TO_REVIEW = "va-donner-son-avis@exemple.invalid"
 REVIEWER = "a-donne-son-avis@exemple.invalid"
 UNPUBLISHED = "avis-non-publie@exemple.invalid"
 REVIEWED = "recoit-des-avis@exemple.invalid"
+DREAMING = "reveuse@exemple.invalid"
 # One person per state: « proposed@exemple.invalid »…
 ASKED = (
     DossierState.PREREQUISITES_CHECK,
@@ -167,6 +168,7 @@ class Stage:
             _catalogue_desk()
             _endings()
             _funded_people()
+            _dreamer()
             _adjustment()
             _declarations()
             _payments()
@@ -269,6 +271,27 @@ def _frozen_people() -> None:
                 user=watchful,
                 sign_in=row,
             )
+
+
+def _dreamer() -> None:
+    """Somebody who has said what they would like to learn, and keeps searches."""
+    at = timezone.now()
+    user = UserFactory(email=DREAMING)
+    holder = HolderFactory(
+        user=user, first_names="Inès", birth_name="Moreau", postal_code="35000", town="Rennes"
+    )
+    CreditFactory(holder=holder, amount=250_000)
+    wishes.write(user, job="web", town=None, level=None, budget_cents=None, at=at)
+    for query, name, alert in (
+        ("q=web&mode=distance", "", "none"),
+        ("q=anglais&town=Rennes&radius=50", "", "daily"),
+        (
+            "q=comptabilité&price_max=1500",
+            "Comptabilité, à petit prix et près de la maison",
+            "weekly",
+        ),
+    ):
+        saved_searches.keep(query, name=name, alert=alert, user=user, at=at)
 
 
 def _funded_people() -> None:
@@ -840,6 +863,8 @@ def _rarities() -> None:
     offer = Offer.objects.filter(is_published=True).order_by("title", "pk")[0]
     Visibility.objects.get_or_create(offer=offer, defaults={"is_open": True, "since": timezone.localdate(at)})
     favourites.keep(offer, user=UserFactory(), at=at)
+    saved_searches.keep("q=anglais", name="", alert="daily", user=UserFactory(), at=at)
+    wishes.write(UserFactory(), job="Anglais", town=None, level=4, budget_cents=20_000, at=at)
     Group.objects.create(name="Guichet des litiges")
     run = ImportRun.objects.create(
         kind=ImportRun.Kind.CERTIFICATIONS,

@@ -8,6 +8,7 @@ from datetime import date, datetime
 from django import template
 from django.forms import BaseForm, BoundField, Textarea
 from django.forms.formsets import BaseFormSet
+from django.http import HttpRequest
 from django.templatetags.static import static
 from django.urls import NoReverseMatch, reverse
 from django.utils.html import format_html
@@ -109,6 +110,12 @@ def hours(minutes: int) -> str:
 
 
 @register.filter
+def asked(request: HttpRequest, name: str) -> str:
+    """What the address of this page asks under that name: {{ request|asked:"q" }}."""
+    return request.GET.get(name, "")[:200]
+
+
+@register.filter
 def siret(value: str | None) -> str:
     return french.siret(value) if value else ""
 
@@ -154,6 +161,7 @@ def page_words() -> str:
             "Le portail ne répond pas. Vérifiez votre connexion, puis recommencez : rien n’est perdu."
         ),
         "denied": _("Cette action n’a pas été acceptée. Rechargez la page, puis recommencez."),
+        "suggested": _("Suggestions : {}. Les flèches haut et bas les parcourent."),
     }
     return json.dumps({name: str(text) for name, text in words.items()}, ensure_ascii=False)
 

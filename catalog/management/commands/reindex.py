@@ -3,19 +3,25 @@
 from django.core.management.base import BaseCommand
 from django.utils import timezone
 
-from catalog import indexing, words
+import rulebook
+from catalog import indexing, suggesting, words
 from catalog.imports import loading
 from rulebook import workdays
 
 
 class Command(BaseCommand):
     help = (
-        "Recalcule les mots par lesquels on trouve certifications et offres. Peut être relancée sans effet."
+        "Recalcule les mots par lesquels on trouve certifications et offres, et ce que la recherche suggère. "
+        "Peut être relancée sans effet."
     )
 
     def handle(self, **options):
         certifications = len(words.reindex())
         words.refresh()
-        offers = indexing.reindex(on=workdays.paris_day(timezone.now()))
+        today = workdays.paris_day(timezone.now())
+        offers = indexing.reindex(on=today)
         loading.settle("offer_by_words")
-        self.stdout.write(f"Certifications changées : {certifications}. Offres changées : {offers}.")
+        names = suggesting.refresh(on=today, rules=rulebook.on(today))
+        self.stdout.write(
+            f"Certifications changées : {certifications}. Offres changées : {offers}. Suggestions : {names}."
+        )

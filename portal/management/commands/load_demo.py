@@ -5,6 +5,8 @@ from datetime import timedelta
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
+import rulebook
+from catalog import suggesting
 from catalog.models import Town
 from portal.demo import catalogue, conversations, crowd, letters, opinions, people, refuse_production, stories
 from rulebook import workdays
@@ -44,6 +46,8 @@ class Command(BaseCommand):
         conversations.load(at=at, by=admin)
         letters.load(at=at, by=admin)
         opinions.load(at=at, by=admin)
+        today = workdays.paris_day(at)
+        suggesting.refresh(on=today, rules=rulebook.on(today))
         self.stdout.write(
             f"{counts['certifications']} certifications, {counts['offers']} offres, "
             f"{len(holders)} comptes, {played} nouveaux dossiers."

@@ -1,0 +1,110 @@
+"""What one connection to the internet may ask of the search, and how long an answer may take to find.
+
+The catalogue is open to all: without limits, one program that reads it whole slows it down for everybody.
+Figures are in the settings (SEARCH_…): they are those of a machine, not of a law.
+"""
+
+import ipaddress
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from allauth.account.adapter import get_adapter
+from django.conf import settings
+from django.core.cache import cache
+from django.core.exceptions import PermissionDenied
+from django.db import router
+from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext as _
+
+from catalog.models import Offer
+from ui.htmx import page_or_fragment
+from ui.patience import TooLong, at_most
+
+MINUTE = 60
+# What a provider gives one home of IPv6 (RFC 6177).
+HOME_BITS = 64
+# Neither the search (the address says it) nor a click is wrong: the same address is an answer later.
+TOO_MANY, TOO_LONG = 429, 422
+View = Callable[..., HttpResponse]
+
+
+def limited(action: str) -> Callable[[View], View]:
+    """So many times a minute for one address (settings.SEARCH_LIMITS), then 429 and when to come back."""
+
+    def decorate(view: View) -> View:
+        @wraps(view)
+        def counted(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            if _asked(request, action) <= settings.SEARCH_LIMITS[action]:
+                return view(request, *args, **kwargs)
+            answer = _said(
+                request,
+                title=_("Trop de recherches à la suite"),
+                text=_(
+                    "Pour que la recherche reste rapide pour tout le monde, nous en limitons le nombre. "
+                    "Attendez une minute, puis recommencez."
+                ),
+                status=TOO_MANY,
+            )
+            answer["Retry-After"] = str(MINUTE)
+            return answer
+
+        return counted
+
+    return decorate
+
+
+def in_time(view: View) -> View:
+    """What PostgreSQL does not end in settings.SEARCH_SECONDS is given up, and what to change is said."""
+
+    @wraps(view)
+    def hurried(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        try:
+            with at_most(settings.SEARCH_SECONDS, using=router.db_for_read(Offer)):
+                return view(request, *args, **kwargs)
+        except TooLong:
+            return _said(
+                request,
+                title=_("Cette recherche est trop longue"),
+                text=_(
+                    "Nous l’avons arrêtée avant la fin. Ajoutez une commune, choisissez des mots plus "
+                    "précis, ou retirez un filtre."
+                ),
+                status=TOO_LONG,
+            )
+
+    return hurried
+
+
+def _said(request: HttpRequest, *, title: str, text: str, status: int) -> HttpResponse:
+    context = {"title": title, "text": text, "breadcrumbs": [(_("Recherche"), None)]}
+    answer = page_or_fragment(
+        request, "catalog/public/stopped.html", "catalog/public/_stopped.html", context, status=status
+    )
+    answer["Cache-Control"] = "no-store"
+    return answer
+
+
+def _address(request: HttpRequest) -> str:
+    """Of a whole home, where its devices share one, as in IPv6: who draws a new one each time is the same."""
+    try:
+        address = get_adapter().get_client_ip(request)
+    except PermissionDenied:  # it did not come through the proxies that are counted: a monitor, ourselves
+        address = request.META.get("REMOTE_ADDR", "")
+    try:
+        ip = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    return str(ip) if ip.version == 4 else str(ipaddress.ip_network((ip, HOME_BITS), strict=False))
+
+
+def _asked(request: HttpRequest, action: str) -> int:
+    """How often this address has asked in its current minute, this time included; 0 for an unknown one."""
+    if not (address := _address(request)):
+        return 0
+    counter = f"asked:{action}:{address}"
+    cache.add(counter, 0, MINUTE)
+    try:
+        return cache.incr(counter)
+    except ValueError:  # its minute ended between the two
+        return 1
