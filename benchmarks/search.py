@@ -242,9 +242,9 @@ def capped(query: SearchQuery, asked: dict) -> Callable[[], object]:
         f" AND search @@ websearch_to_tsquery('portal_french', %(text)s){where}"
     )
     page = (
-        f"WITH some AS MATERIALIZED ({matching} LIMIT 2000), found AS MATERIALIZED ("
+        f"WITH candidate AS MATERIALIZED ({matching} LIMIT 2000), found AS MATERIALIZED ("
         "SELECT id, far, ts_rank(search, websearch_to_tsquery('portal_french', %(text)s)) AS rank"
-        f" FROM some ORDER BY 3 DESC, id LIMIT 20) {CARD}"
+        f" FROM candidate ORDER BY 3 DESC, id LIMIT 20) {CARD}"
     )
 
     def run() -> object:

@@ -63,13 +63,13 @@ def fill(index: tantivy.Index, file: str) -> int:
 
 
 def question(index: tantivy.Index, asked: dict) -> Query:
-    words = index.parse_query(
-        asked["words"],
-        ["title", "names", "text"],
-        field_boosts={"title": 4.0, "names": 2.0},
-        conjunction_by_default=True,
-    )
-    parts = [(Occur.Must, words)]
+    parts = [
+        (
+            Occur.Must,
+            index.parse_query(word, ["title", "names", "text"], field_boosts={"title": 4.0, "names": 2.0}),
+        )
+        for word in asked["words"].split()
+    ]
 
     def between(name: str, least: int, most: int) -> None:
         parts.append((Occur.Must, Query.range_query(index.schema, name, FieldType.Integer, least, most)))
@@ -81,7 +81,7 @@ def question(index: tantivy.Index, asked: dict) -> Query:
         between("price", 0, asked["price"])
     if asked["day"] is not None:
         between("start", asked["from_day"], asked["day"])
-    return Query.boolean_query(parts) if len(parts) > 1 else words
+    return Query.boolean_query(parts)
 
 
 def main() -> None:
