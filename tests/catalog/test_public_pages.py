@@ -95,7 +95,7 @@ def test_nothing_found_says_what_to_change(look):
         ({"kind": "' OR 1=1"}, "Cette nature n’existe pas"),
         ({"price_max": "-1"}, "ne peut pas être négatif"),
         ({"price_max": "12,5"}, "sans centimes"),
-        ({"price_max": "9" * 30}, "100 000 € au plus"),
+        ({"price_max": "9" * 30}, "100 000\u00a0€ au plus"),
         ({"sort": "hasard"}, "Cet ordre n’existe pas"),
         ({"sort": "distance"}, "Pour trier par distance, indiquez une commune"),
     ],
