@@ -69,6 +69,7 @@ def of_holder(request: HttpRequest, *, at: datetime) -> dict[str, Any]:
     weighty = inbox.of(request.user, unread_only=True).filter(kind__in=inbox.WEIGHTY)[:WEIGHTY_READ]
     latest = Notice.objects.of(request.user)[:NOTICES]
     cards = _cards(living, weighty, at=at, rules=rules)
+    asked = {card.dossier for card in cards}
     rows = [screen.row(dossier, at=at) for dossier in living]
     dates = [entry for entry in calendar.of_holder(living) if not calendar.is_past(entry, at=at)]
     owned = statements.statement(actor.holder, at=at)
@@ -78,8 +79,8 @@ def of_holder(request: HttpRequest, *, at: datetime) -> dict[str, Any]:
         "cards": cards[:CARDS],
         "waiting": len(cards),
         "rights": owned,
-        # What waits for its holder stands above already.
-        "rows": [row for row in rows if not row.is_mine][:DOSSIERS],
+        # What waits for its holder stands above already, or behind « Voir tous mes dossiers à faire ».
+        "rows": [row for row in rows if row.dossier not in asked][:DOSSIERS],
         "dates": dates[:DATES],
         "notices": [(notice, messages.words_of(notice).subject) for notice in latest],
         "steps": first_steps.of(actor, at=at),
@@ -131,6 +132,13 @@ def _card(dossier: Dossier, *, at: datetime, rules: Rules) -> Card | None:
             "amount": french.euros(dossier.to_pay_cents),
         }
         return Card(text=text, action=_("Voir comment payer"), **same)
+    if state in (State.POSTPONED, State.ABSENT):
+        # Once it is too late there is nothing left to do: it stands among the others.
+        return (
+            None
+            if dossier.due_at is None or dossier.due_at <= at
+            else Card(**_asked(state, organisation), **same)
+        )
     if state != State.DRAFT:
         return None
     last = calendar.last_day_to_send(dossier.session.starts_on, rules=rules)
@@ -140,6 +148,20 @@ def _card(dossier: Dossier, *, at: datetime, rules: Rules) -> Card | None:
         return Card(text=text, action=_("Revoir le brouillon"), **same | {"due_at": None})
     text = _("Rien n’est envoyé à %(organisation)s.") % {"organisation": organisation}
     return Card(text=text, action=_("Finir et envoyer"), **same)
+
+
+def _asked(state: State, organisation: str) -> dict[str, str]:
+    """What an organisation has told, and its holder answers: in time, or it is decided without them."""
+    if state == State.POSTPONED:
+        text = _("%(organisation)s propose d’autres dates. Acceptez-les, ou partez sans frais.")
+        action = _("Lire les nouvelles dates et répondre")
+    else:
+        text = _(
+            "%(organisation)s déclare votre absence au premier jour. Sans explication à temps, elle compte"
+            " comme une annulation tardive."
+        )
+        action = _("Expliquer mon absence")
+    return {"text": text % {"organisation": organisation}, "action": action}
 
 
 def _ideas(town: str) -> list[tuple[str, str]]:

@@ -86,6 +86,32 @@ def test_what_waits_for_others_is_followed_and_asks_nothing(shown, holder, at, s
     assert dossier.offer.title in page.text
 
 
+@pytest.mark.parametrize(
+    ("state", "action", "words"),
+    [
+        (State.POSTPONED, "Lire les nouvelles dates et répondre", "ou partez sans frais"),
+        (State.ABSENT, "Expliquer mon absence", "comme une annulation tardive"),
+    ],
+)
+def test_what_is_decided_without_them_if_they_are_silent_waits_for_them(
+    shown, holder, at, state, action, words
+):
+    dossier = bring(DossierFactory(at=at, holder=holder), state, at=at)
+    page = shown()
+    (card,) = cards(page)
+    assert action in card
+    assert words in card
+    assert "il reste" in card
+    assert "Une chose vous attend" in page.text
+    assert page.context["rows"] == []
+    # Too late, nothing can be done about it any more: it is told among what goes on, never hidden.
+    due_at = page.context["cards"][0].due_at
+    request = page.wsgi_request
+    later = home.of_holder(request, at=due_at)
+    assert later["cards"] == []
+    assert [row.dossier for row in later["rows"]] == [dossier]
+
+
 def test_what_is_overdue_is_not_waited_for(shown, holder, at):
     DossierFactory(at=at - timedelta(days=30), holder=holder, proposed=True)
     page = shown()

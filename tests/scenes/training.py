@@ -100,7 +100,12 @@ def say_nothing(shown) -> None:
 SCENES = [
     # --- The holder
     Scene("training/holder-dossiers", NOEMIE, page("dossiers"), shows=("En formation",)),
-    Scene("training/holder-home", NOEMIE, page("home")),
+    Scene(
+        "training/holder-home",
+        NOEMIE,
+        page("home"),
+        shows=("2 choses vous attendent", "Expliquer mon absence", "Lire les nouvelles dates et répondre"),
+    ),
     Scene(
         "training/holder-in-training", NOEMIE, mine(NOEMIE, state=State.IN_TRAINING), shows=("a commencé",)
     ),
