@@ -173,7 +173,7 @@ def test_a_provider_has_its_menu(client, db):
     member = MembershipFactory()
     client.force_login(member.user)
     page = read(client.get(reverse("home")))
-    mine = ["Demandes reçues", "Mes offres", "Mes imports", "Sommes dues", "Mon équipe"]
+    mine = ["Demandes reçues", "Mes offres", "Mes imports", "Avis reçus", "Sommes dues", "Mon équipe"]
     assert menu(page) == [*mine, "Mes avis", "Aide"]
     assert page.findtext(".//h1") == member.organisation.name
 
