@@ -208,6 +208,7 @@ class OfferIndexAdmin(OfCertification):
 class OfferWordsAdmin(ReadOnly, admin.ModelAdmin):
     list_display = ["__str__"]
     fields = ["offer"]
+    list_filter = ["offer__kind"]
     search_fields = ["offer__title"]
 
 
