@@ -125,7 +125,7 @@ def reached(query: SearchQuery, keys: Sequence[Key] | None, *, on: date) -> Offe
 
 
 def _of(keys: Sequence[Key]) -> Q:
-    wanted = Q(pk__in=[])
+    wanted = search.NONE
     if codes := [key.certification for key in keys if key.certification]:
         wanted |= Q(certification__in=codes)
     if kinds := [key.kind for key in keys if not key.certification]:

@@ -252,6 +252,10 @@ def conditions(query: SearchQuery, *, on: date, rules: Rules) -> dict[str, Q]:
     return asked
 
 
+NONE = Q(draw__lt=0)
+"""No offer at all, as a condition that is still asked: a statement that Django leaves out has no text."""
+
+
 def _any(ways: Iterable[Q]) -> Q:
     found = Q()
     for way in ways:
@@ -263,7 +267,7 @@ def _starting(query: SearchQuery, earliest: date) -> Q:
     """A session that one can still join begins between the two days; or entry is at any time by then."""
     first, last = max(query.starts_from or earliest, earliest), query.starts_by or date.max
     if last < first:
-        return Q(pk__in=[])
+        return NONE
     return Q(is_permanent=True) | Q(StartsBetween("starts", Value(first), Value(last)))
 
 

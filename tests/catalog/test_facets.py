@@ -202,6 +202,16 @@ def test_a_certifier_is_a_link_of_the_page_then_a_chip(client):
     assert page.count("<article") == 1
 
 
+@pytest.mark.parametrize("view", ["", "map"])
+@pytest.mark.parametrize("asked", [{}, {"q": "soudure"}, {"q": "soudure", "town": "Lyon"}])
+def test_a_day_before_any_answer_could_come_finds_nothing_and_says_what_to_change(client, asked, view):
+    OfferFactory(title="Soudure", certification__title="Soudure", town=TownFactory(code="69123", name="Lyon"))
+    words.reindex()
+    page = client.get(reverse("search"), asked | {"view": view, "starts_by": in_days(1).isoformat()})
+    assert page.status_code == 200
+    assert "Cherchez aussi plus tard" in page.text
+
+
 # --- On the page ---------------------------------------------------------------------------------
 
 
