@@ -24,6 +24,7 @@ from catalog.models import (
     Habilitation,
     ImportRefusal,
     ImportRun,
+    MarketPrice,
     Offer,
     OfferIndex,
     OfferWords,
@@ -475,6 +476,14 @@ class VisibilityAdmin(ReadOnly, admin.ModelAdmin):
     list_select_related = ["offer"]
     search_fields = ["offer__title", "offer__provider__organisation__siret"]
     date_hierarchy = "since"
+
+
+@admin.register(MarketPrice)
+class MarketPriceAdmin(ReadOnly, admin.ModelAdmin):
+    list_display = ["code", "title", "siret", "department", "hours", "price_cents", "observed_on"]
+    list_filter = ["department"]
+    search_fields = ["code", "siret", "title"]
+    date_hierarchy = "observed_on"
 
 
 @admin.register(Word)

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from lxml import etree
 
 from catalog.geography import degrees_of
-from catalog.imports.actions import MODES, NO_EMAIL, NO_PHONE, NOT_SAID
+from catalog.imports.actions import LEVELS, MODES, NO_EMAIL, NO_PHONE, NOT_SAID, RHYTHMS
 from catalog.imports.edof_schema import NAMESPACE, TEXTS
 from catalog.models import Offer, Provider, Session
 from rulebook import workdays
@@ -23,6 +23,10 @@ from rulebook import workdays
 PARTS = 200
 """Offers read at a time: an organisation may have thousands."""
 MODE_CODES = {mode: code for code, mode in MODES.items()}
+RHYTHM_CODES = {rhythm: code for code, rhythm in RHYTHMS.items()}
+# Of the codes that mean the same level, the last: the European one. None asked is « 1 ».
+LEVEL_CODES = {level: code for code, level in LEVELS.items() if level} | {0: "1"}
+FRENCH = "fr"
 OPEN, CLOSED = "1", "2"
 NOT_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 # What the format wants and the portal does not keep: « parcours collectif », « certification ».
@@ -197,7 +201,7 @@ def _action(offer: Offer) -> etree._Element:
         _with("url-action", _element("urlweb", offer.url)) if offer.url else None,
         *(_session(offer, session) for session in sessions),
         _element("acces-handicapes", "0"),
-        _element("langue-formation", "FR"),
+        _element("langue-formation", (offer.languages or [FRENCH])[0].upper()),
         _element("nombre-heures-centre", str(offer.hours)) if offer.hours is not None else None,
         _extras(
             "action",
@@ -211,8 +215,23 @@ def _action(offer: Offer) -> etree._Element:
             ),
             _extra("frais-anpec", _euros(offer.extra_fees_cents)) if offer.extra_fees_cents else None,
             _extra("existence-prerequis", "1" if offer.has_prerequisites else "0"),
+            _extras(
+                "codes-rythme-formation",
+                *(_extra("code-rythme-formation", RHYTHM_CODES[rhythm]) for rhythm in offer.rhythms),
+            )
+            if offer.rhythms
+            else None,
+            *_more_languages(offer),
+            _extra("code-niveau-entree", LEVEL_CODES.get(offer.entry_level, "")),
         ),
     )
+
+
+def _more_languages(offer: Offer) -> list[etree._Element]:
+    """Where the format's one language does not say it: each in an extra, or one empty extra for none."""
+    if len(offer.languages) == 1:
+        return []
+    return [_element("extra", code.upper(), info="langue-formation") for code in offer.languages or [""]]
 
 
 def _coordinates(offer: Offer, address: etree._Element | None) -> etree._Element:

@@ -17,7 +17,7 @@ from catalog import importing, languages
 from catalog.costs import ANYBODY, Costs
 from catalog.facets import ENTRY_LEVELS, LANGUAGES, RATINGS, RHYTHMS, Count, Facets
 from catalog.grouping import Group
-from catalog.imports import reading
+from catalog.imports import offers, reading
 from catalog.listing import Shown
 from catalog.mapping import Mark
 from catalog.models import Offer, SavedSearch, Town, Wish
@@ -619,13 +619,23 @@ class ImportForm(forms.Form):
         widget=forms.FileInput(attrs={"accept": ".xml,.zip,.gz,application/xml,text/xml"}),
     )
 
-    def clean_file(self):
+    encoding = forms.ChoiceField(
+        label=_("Encodage du fichier"),
+        help_text=_("À changer seulement si des accents sont faux dans le résultat."),
+        choices=[("", _("Celui que le fichier annonce")), *reading.SPOKEN.items()],
+        required=False,
+    )
+
+    def clean(self):
         """`source`: the file as it arrived on our disk, under the name its sender gave it."""
-        file = self.cleaned_data["file"]
+        cleaned = super().clean()
+        if not (file := cleaned.get("file")) or "encoding" not in cleaned:
+            return cleaned
         try:
-            source = reading.find(file.temporary_file_path())
-            reading.check_start(source, root="lheo")
+            source = reading.find(file.temporary_file_path(), encoding=cleaned["encoding"])
+            offers.check_root(source)
         except reading.Unusable as error:
-            raise forms.ValidationError(str(error)) from None
-        self.source = replace(source, name=file.name)
-        return file
+            self.add_error("file", str(error))
+        else:
+            self.source = replace(source, name=file.name)
+        return cleaned

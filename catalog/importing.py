@@ -100,6 +100,7 @@ def send(file: UploadedFile, source: Source, *, by: Actor, at: datetime, request
         file_name=source.name[:255],
         size=source.size,
         digest=source.digest,
+        encoding=source.encoding,
         sent_at=at,
         asked_at=at,
     )
@@ -337,6 +338,7 @@ def _import(
         at=at,
         dry_run=dry_run,
         progress=_progress(asked),
+        encoding=asked.encoding,
         only=asked.provider,
         watch=watch,
     )

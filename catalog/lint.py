@@ -8,7 +8,7 @@ import re
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from enum import StrEnum
 from uuid import UUID
 
@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 
 from catalog import eligibility
 from catalog.eligibility import Code, OfferFacts
-from catalog.models import CertificationBlock, Offer, Session
+from catalog.models import CertificationBlock, MarketPrice, Offer, Session
 from rulebook import Rules, workdays
 from ui import french
 
@@ -28,6 +28,8 @@ LONGER_TIMES = 2
 # Fewer organisations say nothing of what is usual; more than that would not change the middle one.
 OTHERS_MIN, OTHERS_MAX = 3, 500
 TWINS_READ_MAX = 20
+# What was asked elsewhere longer ago is no price of today.
+MARKET_DAYS = 2 * 365
 # « RNCP35809 », « RS n° 6604 », as texts cite them; a code of a block begins with that of its certification.
 CITED = re.compile(r"\b(?:(RNCP)\s*(?:n°\s*)?(\d{3,5})|(RS)\s*(?:n°\s*)?(\d{4,5}))(?=BC\d|\b)", re.IGNORECASE)
 TEXTS = ("title", "summary", "objectives", "content", "expected_results", "prerequisites", "admission")
@@ -94,7 +96,7 @@ def field_of(code: Code) -> str:
 
 
 def review(offer: Offer, sessions: Sequence[Session], *, on: date, rules: Rules) -> list[Remark]:
-    """Everything to say of the offer, what blocks first. At most four queries.
+    """Everything to say of the offer, what blocks first. At most five queries.
 
     `offer` comes with `provider__organisation` and `certification`; `sessions` are all of it.
     """
@@ -270,7 +272,8 @@ class Median(Aggregate):
 def _price_remarks(offer: Offer, *, on: date, rules: Rules) -> list[Remark]:
     """Compares with the middle of the other organisations' middle prices, each heard once (docs/offers.md).
 
-    Only offers that people can see, of the same certification or code and blocks, and of a like length.
+    Only offers that people can see, of the same certification or code and blocks, and of a like length. Where
+    too few organisations publish any, with those of the national portal, if they were imported.
     """
     if not offer.price_cents:
         return []
@@ -285,6 +288,8 @@ def _price_remarks(offer: Offer, *, on: date, rules: Rules) -> list[Remark]:
         others = others.filter(like | Q(hours__isnull=True))
     each = others.exclude(provider=offer.provider_id).order_by("provider").values("provider")
     prices = list(each.annotate(middle=Median("price_cents")).values_list("middle", flat=True)[:OTHERS_MAX])
+    if is_elsewhere := len(prices) < OTHERS_MIN:
+        prices = _prices_elsewhere(offer, on=on)
     if len(prices) < OTHERS_MIN:
         return []
     middle = round(statistics.median(prices))
@@ -295,6 +300,19 @@ def _price_remarks(offer: Offer, *, on: date, rules: Rules) -> list[Remark]:
         "middle": french.euros(middle),
         "count": len(prices),
     }
+    if is_elsewhere:
+        sentence = (
+            _(
+                "Vérifiez le prix : %(price)s. C’est plus du double du prix courant sur le portail national,"
+                " %(middle)s chez %(count)s organismes."
+            )
+            if offer.price_cents > middle
+            else _(
+                "Vérifiez le prix : %(price)s. C’est moins de la moitié du prix courant sur le portail"
+                " national, %(middle)s chez %(count)s organismes."
+            )
+        )
+        return [Remark(sentence % words, blocks=False, step=Step.PRICE, field="price_cents")]
     sentence = (
         _(
             "Vérifiez le prix : %(price)s. C’est plus du double du prix courant, %(middle)s,"
@@ -307,6 +325,20 @@ def _price_remarks(offer: Offer, *, on: date, rules: Rules) -> list[Remark]:
         )
     )
     return [Remark(sentence % words, blocks=False, step=Step.PRICE, field="price_cents")]
+
+
+def _prices_elsewhere(offer: Offer, *, on: date) -> list[float]:
+    """The middle price of each organisation that the national portal lists for it. It tells no blocks."""
+    if not offer.certification_id or offer.block_codes:
+        return []
+    listed = MarketPrice.objects.filter(
+        code=offer.certification_id, price_cents__gt=0, observed_on__gt=on - timedelta(days=MARKET_DAYS)
+    ).exclude(siret=offer.provider.organisation.siret)
+    if offer.hours:
+        like = Q(hours__gte=offer.hours / LONGER_TIMES, hours__lte=offer.hours * LONGER_TIMES)
+        listed = listed.filter(like | Q(hours__isnull=True))
+    each = listed.order_by("siret").values("siret").annotate(middle=Median("price_cents"))
+    return list(each.values_list("middle", flat=True)[:OTHERS_MAX])
 
 
 def _twin_remarks(offer: Offer, *, rules: Rules) -> list[Remark]:

@@ -345,12 +345,16 @@ class CertificationStatement(models.Model):
 
 
 class Term(models.Model):
-    """An entry of a public nomenclature. Codes of the three never meet: 5 digits, a letter and 4, 1 to 3."""
+    """An entry of a public nomenclature. Codes never meet: 5 digits; a letter and 4; 1 to 3; S or T and some.
+
+    A sector is `related` to the ROME codes that belong to it; a part of a sector (T) has it as `broader`.
+    """
 
     class Nomenclature(models.TextChoices):
         FORMACODE = "formacode", _("FORMACODE")
         ROME = "rome", _("ROME")
         NSF = "nsf", _("NSF")
+        SECTOR = "sector", _("Secteur (ROME)")
 
     code = models.CharField(_("code"), max_length=5, primary_key=True)
     nomenclature = models.CharField(_("nomenclature"), max_length=10, choices=Nomenclature)
@@ -1212,6 +1216,39 @@ class Suggestion(models.Model):
         return self.label
 
 
+class MarketPrice(models.Model):
+    """What a training costs on the national portal, as its open data says: no offer of ours, a comparison.
+
+    One row is a training in a department; prices and hours are the means of its actions
+    (catalog.imports.open_catalogue).
+    """
+
+    key = models.CharField(
+        _("clé"), max_length=120, primary_key=True, help_text=_("SIRET, numéro de formation, département.")
+    )
+    siret = models.CharField(_("SIRET"), max_length=14)
+    training_number = models.CharField(_("numéro de formation"), max_length=100)
+    department = models.CharField(_("département"), max_length=3, blank=True)
+    code = models.CharField(
+        _("certification"), max_length=12, help_text=_("RNCP ou RS et son numéro, connu ici ou non.")
+    )
+    title = models.CharField(_("intitulé"), max_length=255, blank=True)
+    hours = models.PositiveIntegerField(_("durée moyenne en heures"), null=True, blank=True)
+    price_cents = models.PositiveBigIntegerField(_("prix moyen en centimes"))
+    lowest_cents = models.PositiveBigIntegerField(_("prix le plus bas en centimes"))
+    highest_cents = models.PositiveBigIntegerField(_("prix le plus haut en centimes"))
+    observed_on = models.DateField(_("relevé le"))
+
+    class Meta:
+        verbose_name = _("prix relevé ailleurs")
+        verbose_name_plural = _("prix relevés ailleurs")
+        ordering = ["code", "key"]
+        indexes = [models.Index(fields=["code", "observed_on"], name="market_price_by_code")]
+
+    def __str__(self):
+        return f"{self.code} · {self.siret} · {french.euros(self.price_cents)}"
+
+
 class Word(models.Model):
     """A word of the titles in the catalogue: what a mistyped one is compared with (catalog.search)."""
 
@@ -1329,6 +1366,7 @@ class ImportRun(models.Model):
         CATALOGUE = "catalogue", _("Catalogue")
         ORGANISATIONS = "organisations", _("Organismes")
         NOMENCLATURES = "nomenclatures", _("Nomenclatures")
+        MARKET = "market", _("Prix relevés ailleurs")
 
     kind = models.CharField(_("nature"), max_length=20, choices=Kind)
     file_name = models.CharField(_("fichier"), max_length=255)
@@ -1421,6 +1459,13 @@ class CatalogueImport(models.Model):
     file_name = models.CharField(_("fichier"), max_length=255)
     size = models.PositiveBigIntegerField(_("taille en octets"))
     digest = models.CharField(_("empreinte"), max_length=64)
+    encoding = models.CharField(
+        _("encodage annoncé"),
+        max_length=20,
+        blank=True,
+        db_default="",
+        help_text=_("Par qui l’a envoyé ; vide : celui que le fichier annonce."),
+    )
     state = models.CharField(_("état"), max_length=10, choices=State, default=State.TO_CHECK)
     attempts = models.PositiveSmallIntegerField(
         _("essais"), default=0, help_text=_("De l’étape demandée : un fichier qui tue le worker est laissé.")

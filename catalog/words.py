@@ -162,6 +162,11 @@ class Thesaurus:
             terms[code].append(label)
         for code, name in TermName.objects.order_by("term", "name").values_list("term_id", "name"):
             terms[code].append(name)
+        # A job goes by its sectors too: « hôtellerie », « BTP ».
+        sectors = Term.objects.filter(nomenclature=Term.Nomenclature.SECTOR).order_by("code")
+        for label, codes in sectors.values_list("label", "related"):
+            for code in codes:
+                terms[code].append(label)
         phrases = Phrases(_wordings())
         titles = Certification.objects.order_by("code").values_list("title", flat=True)
         return cls(

@@ -94,6 +94,7 @@ IMPERSONAL = {
     "catalog.Habilitation",
     "catalog.ImportRefusal",
     "catalog.ImportRun",
+    "catalog.MarketPrice",
     "catalog.Offer",
     "catalog.OfferIndex",
     "catalog.OfferWords",

@@ -16,6 +16,13 @@ RECRUITMENTS = {
     "2": Session.Recruitment.CLOSED,
     "3": Session.Recruitment.SUSPENDED,  # LHEO's; the portal's own format has two states
 }
+RHYTHMS = dict(zip("1234567", Offer.Rhythm.values, strict=True))
+# LHEO's table of levels → the European framework. 0: not told. 1: none is asked. 2 to 8 are the old national
+# levels, from VI (before any diploma) to I; 11 to 18 the European ones. Below 3 no diploma is asked.
+LEVELS = {
+    "0": None, "1": 0, "2": 0, "3": 0, "4": 3, "5": 4, "6": 5, "7": 6, "8": 7,
+    "11": 0, "12": 0, "13": 3, "14": 4, "15": 5, "16": 6, "17": 7, "18": 8,
+}  # fmt: skip
 # What may shape a text; no attribute, so no link, no style, no script.
 TAGS = {"p", "br", "ul", "ol", "li", "strong", "em"}
 SYNONYMS = {"b": "strong", "i": "em", "div": "p"}
@@ -50,6 +57,7 @@ class Action:
     portal_code: str = ""
     code_line: int = 0
     blocks: list[tuple[int, str]] = field(default_factory=list)
+    pedagogy: str = ""  # not kept: it tells two actions apart
     fields: dict[str, Any] = field(default_factory=dict)
     place: "Place | None" = None
     sessions: list[SessionRow] = field(default_factory=list)

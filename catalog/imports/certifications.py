@@ -13,7 +13,14 @@ from catalog.imports.report import Report
 from catalog.models import ImportRun
 
 
-def run(file: str, *, at: datetime, dry_run: bool = False, progress: Progress | None = None) -> Report:
+def run(
+    file: str,
+    *,
+    at: datetime,
+    dry_run: bool = False,
+    progress: Progress | None = None,
+    encoding: str = "",
+) -> Report:
     """Imports one file (plain, gzip or zip). Unusable: nothing was written."""
     return report.run(
         ImportRun.Kind.CERTIFICATIONS,
@@ -22,6 +29,7 @@ def run(file: str, *, at: datetime, dry_run: bool = False, progress: Progress | 
         at=at,
         dry_run=dry_run,
         progress=progress,
+        encoding=encoding,
     )
 
 

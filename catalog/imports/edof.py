@@ -13,10 +13,22 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.core.validators import URLValidator, validate_email
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
 from lxml import etree
 
 from catalog.imports import edof_schema, values
-from catalog.imports.actions import MARKUP, MODES, NOT_SAID, RECRUITMENTS, Action, Place, SessionRow, rich
+from catalog.imports.actions import (
+    LEVELS,
+    MARKUP,
+    MODES,
+    NOT_SAID,
+    RECRUITMENTS,
+    RHYTHMS,
+    Action,
+    Place,
+    SessionRow,
+    rich,
+)
 from catalog.imports.edof_schema import NAMESPACE, Fault
 from catalog.imports.reading import WINDOWS, line_of
 from catalog.imports.values import Wrong
@@ -27,6 +39,7 @@ __all__ = ["NAMESPACE", "actions"]
 
 MAX_NUMBER = 100
 MAX_HOURS = 99_999
+SIGNED = re.compile(r"[+-]?\d+", re.ASCII)
 is_web_address = URLValidator(schemes=["http", "https"])
 
 
@@ -39,6 +52,7 @@ class Training:
     """One `<formation>`: what its actions share. `shape`: what its format forbids in an element."""
 
     shape = staticmethod(edof_schema.faults)
+    is_sound = staticmethod(edof_schema.is_sound)
 
     @staticmethod
     def reader(element, action: Action) -> "ActionReader":
@@ -50,32 +64,32 @@ class Training:
         self.faults: list[Fault] = []
         self.number = number_of(element)
         self.fields: dict[str, Any] = {}
+        self.extras = extras_of(child_of(element, "extras"))
 
     def actions(self) -> Iterator[Action]:
         elements = self.element.findall(tag("action"))
         # The shape of each action is its own; that of the rest is everybody's.
-        own_lines = {id(element): list(self.shape(element)) for element in elements}
-        told = {fault for faults in own_lines.values() for fault in faults}
-        self.faults += [fault for fault in self.shape(self.element) if fault not in told]
-        self._check_head(self.element, _("la formation"))
+        own_lines: dict[int, list[Fault]] = {}
+        if not self.is_sound(self.element):
+            own_lines = {id(element): list(self.shape(element)) for element in elements}
+            told = {fault for faults in own_lines.values() for fault in faults}
+            self.faults += [fault for fault in self.shape(self.element) if fault not in told]
+        self._check_head(self.element, _lazy("la formation"))
         self._read_texts()
         siret, siret_line = self._read_siret()
         register_code, portal_code, code_line = self._read_certification()
-        blocks = [
-            (line_of(extra), values.line(extra.text))
-            for extra in _extras(child_of(self.element, "extras"), "code-bloc")
-        ]
+        blocks = [(line_of(extra), values.line(extra.text)) for extra in self.extras.get("code-bloc", ())]
         if not elements:
             yield Action(
                 line_of(self.element),
                 _("formation %(number)s") % {"number": self.number or "?"},
                 faults=self.faults,
             )
+        subject = _("formation %(training)s, action %(action)s")
         for element in elements:
             action = Action(
                 line=line_of(element),
-                subject=_("formation %(training)s, action %(action)s")
-                % {"training": self.number or "?", "action": number_of(element) or "?"},
+                subject=subject % {"training": self.number or "?", "action": number_of(element) or "?"},
                 siret=siret,
                 siret_line=siret_line,
                 training_number=self.number,
@@ -85,9 +99,9 @@ class Training:
                 code_line=code_line,
                 blocks=blocks,
                 fields=dict(self.fields),
-                faults=[*self.faults, *own_lines[id(element)]],
+                faults=[*self.faults, *own_lines.get(id(element), ())],
             )
-            self._check_head(element, _("l'action"), into=action.faults)
+            self._check_head(element, _lazy("l'action"), into=action.faults)
             self.reader(element, action).read()
             yield action
 
@@ -101,7 +115,7 @@ class Training:
             "content": rich(said(self.element, "contenu-formation")),
             "expected_results": rich(said(self.element, "resultats-attendus")),
         }
-        summary = _extra(child_of(self.element, "extras"), "resume-contenu")
+        summary = _extra(self.extras, "resume-contenu")
         self.fields["summary"] = rich(_extra_text(summary))
         if len(_extra_text(summary)) > 3000:
             self.faults.append(
@@ -153,10 +167,12 @@ class ActionReader:
 
     def __init__(self, element, action: Action):
         self.element, self.action = element, action
-        self.extras = child_of(element, "extras")
+        self.extras_element = child_of(element, "extras")
+        self.extras = extras_of(self.extras_element)
 
     def read(self) -> None:
         action = self.action
+        action.pedagogy = values.line(said(self.element, "modalites-pedagogiques"))
         mode = MODES.get(text_of(self.element, "modalites-enseignement").strip(), "")
         action.fields |= {
             "mode": mode,
@@ -168,7 +184,10 @@ class ActionReader:
             "accessibility": rich(self._accessibility()),
             "hours": self._hours(),
             "url": self._url(),
+            "rhythms": self._rhythms(),
+            "languages": self._languages(),
         }
+        self._read_level()
         self._read_price()
         self._read_contact()
         self._read_place(mode)
@@ -200,13 +219,56 @@ class ActionReader:
         total = None
         for name in ("nombre-heures-centre", "nombre-heures-entreprise"):
             element = child_of(self.element, name)
-            if element is None or not re.fullmatch(r"[+-]?\d+", values.line(element.text), re.ASCII):
+            if element is None or not SIGNED.fullmatch(values.line(element.text)):
                 continue
             try:
                 total = (total or 0) + values.whole(values.line(element.text).lstrip("+"), maximum=MAX_HOURS)
             except Wrong as wrong:
                 self._fault(element, f"<{name}> : {wrong}")
         return total
+
+    def _rhythms(self) -> list[str]:
+        """In the order of the file, each once."""
+        told = {}
+        for element in self.extras.get("code-rythme-formation", ()):
+            code = _extra_text(element).strip()
+            if code in RHYTHMS:
+                told[RHYTHMS[code]] = True
+            elif code:
+                self._fault(
+                    element,
+                    _("le rythme « %(code)s » n'est pas de la liste (de 1 à 7).")
+                    % {"code": values.short(code)},
+                )
+        return list(told)
+
+    def _languages(self) -> list[str]:
+        """The first is the main one. The format has room for one: extras of that name say all, or none."""
+        told = self.extras.get("langue-formation") or self.element.findall(tag("langue-formation"))
+        found = {}
+        for element in told:
+            if written := values.line(element.text):
+                try:
+                    found[values.language(written)] = True
+                except Wrong as wrong:
+                    self._fault(element, f"<langue-formation> : {wrong}")
+        return list(found)
+
+    def _level_element(self):
+        return _extra(self.extras, "code-niveau-entree")
+
+    def _read_level(self) -> None:
+        """The level to enter with. A file that has no place for it says nothing of it: it stays."""
+        element = self._level_element()
+        code = values.line(element.text) if element is not None else ""
+        if code in LEVELS:
+            self.action.fields["entry_level"] = LEVELS[code]
+        elif code:
+            self._fault(
+                element,
+                _("le niveau à l'entrée « %(code)s » n'est pas de la table de LHEO (0 à 8, 11 à 18).")
+                % {"code": values.short(code)},
+            )
 
     def _url(self) -> str:
         element = self.element.find("/".join(map(tag, ("url-action", "urlweb"))))
@@ -223,20 +285,21 @@ class ActionReader:
 
     def _read_price(self) -> None:
         fees = _extra(self.extras, "frais-pedagogiques")
+        inside = extras_of(fees)
         amounts: dict[str, int] = {}
         for info, parse in (
             ("frais-ttc", values.cents),
             ("frais-ht", values.cents),
             ("taux-tva", values.per_mille),
         ):
-            element = _extra(fees, info)
+            element = _extra(inside, info)
             if written := _extra_text(element).strip():
                 try:
                     amounts[info] = parse(written)
                 except Wrong as wrong:
                     self._fault(element, f"{info} : {wrong}")
                     return
-        place = fees if fees is not None else self.extras if self.extras is not None else self.element
+        place = next(each for each in (fees, self.extras_element, self.element) if each is not None)
         if "frais-ttc" not in amounts:
             self._fault(place, _("le prix TTC manque (« frais-ttc » dans « frais-pedagogiques »)."))
             return
@@ -346,7 +409,7 @@ class ActionReader:
         seen: dict[str, int] = {}
         for element in self.element.findall(tag("session")):
             number, line = self._session_number(element), line_of(element)
-            _check_head(element, _("la session"), self.action.faults)
+            _check_head(element, _lazy("la session"), self.action.faults)
             if number in seen:
                 self._fault(
                     element,
@@ -355,7 +418,7 @@ class ActionReader:
                 )
             seen.setdefault(number, line)
             starts_on, ends_on = (None, None) if is_permanent else self._period(element)
-            extras = child_of(element, "extras")
+            extras = extras_of(child_of(element, "extras"))
             self.action.sessions.append(
                 SessionRow(
                     line,
@@ -399,13 +462,18 @@ def tag(name: str) -> str:
 
 
 def child_of(element, name: str):
-    return element.find(tag(name)) if element is not None else None
+    return next(element.iterchildren(tag(name)), None) if element is not None else None
 
 
 def text_of(element, name: str) -> str:
     """What a child says, with the letters that Windows meant where the file has control characters."""
     child = child_of(element, name)
-    return (child.text or "").translate(WINDOWS) if child is not None else ""
+    return _text(child) if child is not None else ""
+
+
+def _text(element) -> str:
+    text = element.text or ""
+    return text if text.isascii() else text.translate(WINDOWS)
 
 
 def said(element, name: str) -> str:
@@ -413,24 +481,28 @@ def said(element, name: str) -> str:
     return "" if text.strip() in (NOT_SAID, "-") else text
 
 
-def _extras(extras, info: str) -> Iterator:
-    """Every `<extra info=…>` below, however deep: the format nests them freely."""
-    if extras is not None:
-        for name in ("extra", "extras"):
-            for element in extras.iter(tag(name)):
-                if element.get("info") == info:
-                    yield element
+Extras = dict[str, list]
 
 
-def _extra(extras, info: str):
-    return next(_extras(extras, info), None)
+def extras_of(element) -> Extras:
+    """Every `<extra info=…>` below an `<extras>`, by its info, however deep: the format nests them freely."""
+    found: Extras = {}
+    if element is not None:
+        for name in ("{*}extra", "{*}extras"):
+            for each in element.iter(name):
+                found.setdefault(each.get("info"), []).append(each)
+    return found
+
+
+def _extra(extras: Extras, info: str):
+    return extras[info][0] if info in extras else None
 
 
 def _extra_text(element) -> str:
-    return (element.text or "").translate(WINDOWS) if element is not None else ""
+    return _text(element) if element is not None else ""
 
 
-def _flag(extras, info: str, faults: list[Fault]) -> bool:
+def _flag(extras: Extras, info: str, faults: list[Fault]) -> bool:
     element = _extra(extras, info)
     written = _extra_text(element).strip()
     if written not in {"", "0", "1"}:
@@ -470,12 +542,12 @@ def _check_head(element, what: str, faults: list[Fault]) -> None:
 
 def _street(address) -> str:
     """« MONORGANISME, 12 RUE du général Leclerc, BP 202 »."""
-    extras = child_of(address, "extras")
+    extras = extras_of(child_of(address, "extras"))
     way = " ".join(
         values.line(_extra_text(_extra(extras, info)))
         for info in ("numero-voie", "code-nature-voie", "libelle-voie")
     )
-    lines = [values.line((line.text or "").translate(WINDOWS)) for line in address.findall(tag("ligne"))]
+    lines = [values.line(_text(line)) for line in address.findall(tag("ligne"))]
     parts = [*lines, " ".join(way.split()), values.line(_extra_text(_extra(extras, "ligne5-adresse")))]
     return ", ".join(dict.fromkeys(part for part in parts if part not in ("", NOT_SAID)))
 

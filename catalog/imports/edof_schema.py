@@ -6,14 +6,18 @@ official example.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 
 from django.utils.translation import gettext as _
+from lxml import etree
+from lxml.builder import ElementMaker
 
 from catalog.imports.reading import line_of
 
 NAMESPACE = "https://www.of.moncompteformation.gouv.fr"
+XSD = "http://www.w3.org/2001/XMLSchema"
 DATED = ("numero", "datemaj", "datecrea")
 
 # Element → its children in order. « ? » at most one, « + » one or more, « *3 » none to three.
@@ -279,3 +283,89 @@ def _unexpected(child, name: str) -> Fault:
         line_of(child),
         _("<%(child)s> n'est pas attendu dans <%(name)s>.") % {"child": name_of(child)[:80], "name": name},
     )
+
+
+# --- Said at once ----------------------------------------------------------------------------------
+
+SPACES = "".join(chr(code) for code in range(0x80, 0x3001) if chr(code).isspace())
+"""What Python takes for blank and XML does not."""
+
+
+def is_sound(element) -> bool:
+    """`faults` would find nothing: the same tables, as a schema that libxml2 runs twenty times faster.
+
+    Never true of a faulty element; false of some that have no fault, which are then looked at for nothing.
+    """
+    if not _schema().validate(element):
+        return False
+    return not any(TEXTS[name].minimum for blank in _blanks()(element) if (name := name_of(blank)) in TEXTS)
+
+
+@cache
+def _blanks() -> etree.XPath:
+    return etree.XPath(f".//*[not(*)][not(normalize-space(translate(., '{SPACES}', '')))]")
+
+
+@cache
+def _schema() -> etree.XMLSchema:
+    """The tables of this module, in the words of XML Schema."""
+    builder = ElementMaker(namespace=XSD, nsmap={"xs": XSD, "e": NAMESPACE})
+    others = {"namespace": "##other", "processContents": "skip"}  # attributes of other namespaces pass
+
+    def attributes(required: Iterable[str] = (), optional: Iterable[str] = ()):
+        for use, names in (("required", required), ("optional", optional)):
+            yield from (builder.attribute(name=name, type="xs:string", use=use) for name in names)
+        yield builder.anyAttribute(**others)
+
+    def reference(name: str, minimum: int = 1, maximum: int | None = 1):
+        most = "unbounded" if maximum is None else str(maximum)
+        return builder.element(ref=f"e:{name}", minOccurs=str(minimum), maxOccurs=most)
+
+    def text(name: str, told: Text):
+        facets = [builder.minLength(value=str(told.minimum)), builder.maxLength(value=str(told.maximum))]
+        if told.pattern:
+            # Its digits are those of ASCII; a hyphen in brackets is written out.
+            pattern = told.pattern.replace(r"\d", "[0-9]").replace("[+-]", r"[+\-]")
+            facets.append(builder.pattern(value=pattern))
+        base = "xs:token" if told.pattern else "xs:string"
+        yield builder.simpleType(builder.restriction(*facets, base=base), name=f"{name}-text")
+        yield builder.element(
+            builder.complexType(
+                builder.simpleContent(builder.extension(*attributes(), base=f"e:{name}-text"))
+            ),
+            name=name,
+        )
+
+    schema = builder.schema(targetNamespace=NAMESPACE, elementFormDefault="qualified")
+    for name, told in TEXTS.items():
+        schema.extend(text(name, told))
+    groups = {
+        **{
+            name: builder.sequence(
+                *(
+                    reference(child, minimum, None if maximum == 1_000_000 else maximum)
+                    for child, minimum, maximum in particles
+                )
+            )
+            for name, particles in PARTICLES.items()
+        },
+        **{
+            name: builder.choice(*(reference(child) for child in children))
+            for name, children in CHOICES.items()
+        },
+        **{
+            name: builder.choice(
+                *(reference(child) for child in children), minOccurs="0", maxOccurs="unbounded"
+            )
+            for name, children in ANY_OF.items()
+        },
+    }
+    for name, group in groups.items():
+        own = attributes(REQUIRED_ATTRIBUTES.get(name, ()), OPTIONAL_ATTRIBUTES.get(name, ()))
+        schema.append(builder.element(builder.complexType(group, *own), name=name))
+    anything = builder.any(namespace="##any", processContents="lax", minOccurs="0", maxOccurs="unbounded")
+    free = builder.anyAttribute(namespace="##any", processContents="skip")
+    schema.append(
+        builder.element(builder.complexType(builder.sequence(anything), free, mixed="true"), name=ANYTHING)
+    )
+    return etree.XMLSchema(schema)

@@ -18,6 +18,7 @@ from catalog.imports.reading import line_of
 from catalog.imports.values import Wrong
 from rulebook import Rules
 
+INDEX = "lheo-index"  # summaries of offers, and organisations (imports/providers.py)
 NAMESPACES = ("http://www.lheo.org/2.2", "http://lheo.gouv.fr/2.3")
 
 # Every element of LHEO 2.3: another name is a slip, and what it holds would be lost without a word.
@@ -75,6 +76,7 @@ READ = {
     "modalites-recrutement": Text(0, 3000),
     "etat-recrutement": Text(1, 10, "[123]", "1/2/3"),
     "nombre-heures-total": TEXTS["nombre-heures-centre"],
+    "langue-formation": TEXTS["langue-formation"],
 }
 
 
@@ -107,6 +109,7 @@ def shape(element) -> Iterator[Fault]:
 
 class Training(edof.Training):
     shape = staticmethod(shape)
+    is_sound = staticmethod(lambda element: next(shape(element), None) is None)
 
     @staticmethod
     def reader(element, action: Action) -> "ActionReader":
@@ -182,6 +185,9 @@ class ActionReader(edof.ActionReader):
             except Wrong as wrong:
                 self._fault(total, f"<nombre-heures-total> : {wrong}")
         return super()._hours()
+
+    def _level_element(self):
+        return child_of(self.element.getparent(), "code-niveau-entree")
 
     def _accessibility(self) -> str:
         written = said(self.element, "acces-handicapes").strip()

@@ -31,7 +31,7 @@ def lots(
 
 def insert(model: type[models.Model], columns: Sequence[str], rows: Iterable[Sequence]) -> None:
     """Adds rows. Values are as psycopg adapts them (lists are arrays)."""
-    _copy(model._meta.db_table, columns, rows)
+    copy(model._meta.db_table, columns, rows)
 
 
 def upsert(
@@ -65,7 +65,7 @@ def upsert(
             ).format(sql.Identifier(stage), names, sql.Identifier(table))
         )
         cursor.execute(sql.SQL("TRUNCATE {}").format(sql.Identifier(stage)))
-        _copy(stage, columns, rows)
+        copy(stage, columns, rows)
         cursor.execute(
             sql.SQL(
                 "INSERT INTO {table} AS old ({names}) SELECT {names} FROM {stage}"
@@ -84,13 +84,14 @@ def upsert(
         return cursor.rowcount
 
 
-def _copy(table: str, columns: Sequence[str], rows: Iterable[Sequence]) -> None:
+def copy(table: str, columns: Sequence[str], rows: Iterable[Sequence]) -> None:
+    """Adds rows to any table, a temporary one too."""
     statement = sql.SQL("COPY {} ({}) FROM STDIN").format(
         sql.Identifier(table), sql.SQL(", ").join(map(sql.Identifier, columns))
     )
-    with connection.cursor() as cursor, cursor.copy(statement) as copy:
+    with connection.cursor() as cursor, cursor.copy(statement) as copying:
         for row in rows:
-            copy.write_row(row)
+            copying.write_row(row)
 
 
 def refresh_statistics(*models_: type[models.Model]) -> None:

@@ -12,7 +12,7 @@ from django.db import connection
 from django.db.models import Max
 
 from catalog import words
-from catalog.imports import certifications, nomenclatures, offers, providers, reading, rncp
+from catalog.imports import certifications, nomenclatures, offers, open_catalogue, providers, reading, rncp
 from catalog.imports.reading import Unusable
 from catalog.imports.report import LOCK_SPACE
 from catalog.models import ImportRun
@@ -42,7 +42,7 @@ REGISTERS = (
         ImportRun.Kind.NOMENCLATURES,
         re.compile(
             r"(?:formacode|rome_appellations|nsf_).*\.(?:csv|csv\.gz|zip)"
-            r"|.*synonym.*\.(?:json|json\.gz|zip)",
+            r"|nsf_lheo.*\.(?:xml|xml\.gz)|(?:rome_secteurs|.*synonym).*\.(?:json|json\.gz|zip)",
             re.IGNORECASE,
         ),
         nomenclatures,
@@ -64,6 +64,11 @@ REGISTERS = (
         ImportRun.Kind.ORGANISATIONS,
         re.compile(r"(?:organismes|liste-publique-des-of).*\.(?:csv|csv\.gz|zip)", re.IGNORECASE),
         providers,
+    ),
+    Register(
+        ImportRun.Kind.MARKET,
+        re.compile(r"moncompteformation_catalogueformation.*\.(?:csv|csv\.gz|zip)", re.IGNORECASE),
+        open_catalogue,
     ),
     Register(
         ImportRun.Kind.CATALOGUE, re.compile(r"catalogue.*\.(?:xml|xml\.gz|zip)", re.IGNORECASE), offers

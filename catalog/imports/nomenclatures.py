@@ -1,7 +1,8 @@
 """Public nomenclatures and groups of synonyms: the words that people use for trades and subjects.
 
 What a file is, its columns say: FORMACODE (Centre Inffo's list), ROME codes or job names, one of the three
-levels of NSF (decree 94-522 of 21 June 1994), or groups of synonyms (JSON). Terms that the file does not hold
+levels of NSF (decree 94-522 of 21 June 1994); its root: NSF as LHEO's dictionary (XML); its first letter:
+groups of synonyms, or the sectors over ROME (JSON). Terms that the file does not hold
 are left alone; those it holds are written as it says, their other names too. In the end certifications are
 indexed again, and the offers whose words have changed with them.
 """
@@ -10,7 +11,7 @@ import csv
 import json
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
@@ -32,6 +33,8 @@ MAX_GROUP = 50
 # Twice the longest of these lists.
 REFUSALS_MAX = 20_000
 ROME_CODE = r"[A-N]\d{4}"
+# « œ » of ISO-8859-15 read as ISO-8859-1, as the file of sectors has it: « Gros ¼uvre ».
+LIGATURE = re.compile(r"[¼½](?=[a-z])")
 
 
 @dataclass(slots=True)
@@ -46,15 +49,32 @@ class Entry:
     names: list[str] | None = None
 
 
-def run(file: str, *, at: datetime, dry_run: bool = False, progress: Progress | None = None) -> Report:
+def run(
+    file: str,
+    *,
+    at: datetime,
+    dry_run: bool = False,
+    progress: Progress | None = None,
+    encoding: str = "",
+) -> Report:
     """Imports one list (CSV or JSON; plain, gzip or zip). Unusable: nothing was written."""
-    return report.run(ImportRun.Kind.NOMENCLATURES, file, _work, at=at, dry_run=dry_run, progress=progress)
+    return report.run(
+        ImportRun.Kind.NOMENCLATURES,
+        file,
+        _work,
+        at=at,
+        dry_run=dry_run,
+        progress=progress,
+        encoding=encoding,
+    )
 
 
 def _work(source: Source, result: Report) -> None:
     header = reading.first_line(source)
     if header.startswith(("[", "{")):
-        _read_synonyms(source, result)
+        _read_json(source, result)
+    elif header.startswith("<"):
+        _read_dictionary(source, result)
     else:
         delimiter = ";" if header.count(";") >= header.count(",") else ","
         # The columns' order is the file's own; quotes stand around some of them.
@@ -64,7 +84,7 @@ def _work(source: Source, result: Report) -> None:
             raise Unusable(
                 _(
                     "Les colonnes ne sont celles d'aucune nomenclature connue"
-                    " (FORMACODE, ROME, NSF, groupes de synonymes)."
+                    " (FORMACODE, ROME, NSF, secteurs, groupes de synonymes)."
                 ),
                 line=1,
             )
@@ -88,21 +108,35 @@ def _read_terms(
     pattern: str,
 ) -> None:
     """Streams the file into terms, refusing rows one by one."""
+
+    def entries() -> Iterator[tuple[Entry, list[str]]]:
+        for line, cells in reading.csv_rows(source, delimiter=delimiter):
+            row = {name: values.line(text) for name, text in cells.items()}
+            too_many = [_("la ligne a plus de cellules que l'en-tête.")] if "" in row else []
+            yield look(line, defaultdict(str, row)), too_many
+
+    _take(entries(), result, nomenclature, pattern)
+
+
+def _take(
+    entries: Iterable[tuple[Entry, list[str]]], result: Report, nomenclature: Nomenclature, pattern: str
+) -> None:
+    """Writes the entries that are good, lot by lot; each comes with the faults that its reader found."""
     seen: dict[str, int] = {}
 
-    def entries() -> Iterator[Entry]:
-        for line, cells in reading.csv_rows(source, delimiter=delimiter):
+    def good() -> Iterator[Entry]:
+        for entry, faults in entries:
             result.read += 1
-            row = {name: values.line(text) for name, text in cells.items()}
-            entry = look(line, defaultdict(str, row))
-            faults = _faults(entry, row, pattern, seen)
+            faults = [*faults, *_faults(entry, pattern, seen)]
             if faults:
-                _refuse(result, line, values.short(entry.code or entry.label or _("ligne vide")), faults)
+                _refuse(
+                    result, entry.line, values.short(entry.code or entry.label or _("ligne vide")), faults
+                )
                 continue
-            seen[entry.code] = line
+            seen[entry.code] = entry.line
             yield entry
 
-    for lot in loading.lots(entries()):
+    for lot in loading.lots(good()):
         _write(nomenclature, lot, result)
     if not result.read:
         raise Unusable(_("Le fichier ne contient aucun terme."))
@@ -118,10 +152,8 @@ def _refuse(result: Report, line: int, subject: str, faults: list[str]) -> None:
     result.refuse(line, subject, *faults)
 
 
-def _faults(entry: Entry, row: dict[str, str], pattern: str, seen: dict[str, int]) -> list[str]:
+def _faults(entry: Entry, pattern: str, seen: dict[str, int]) -> list[str]:
     faults = []
-    if "" in row:
-        faults.append(_("la ligne a plus de cellules que l'en-tête."))
     if not re.fullmatch(pattern, entry.code, re.ASCII):
         faults.append(_("« %(text)s » n'est pas un code.") % {"text": values.short(entry.code)})
     elif entry.code in seen:
@@ -297,11 +329,72 @@ READERS: tuple[tuple[set[str], Callable[[Source, Report, str], None]], ...] = (
 )
 
 
-# --- Synonyms -------------------------------------------------------------------------------------
+def _read_dictionary(source: Source, result: Report) -> None:
+    """`<dict name="dict-NSF"><entry><key val="100"/><value val="…"/></entry>…`: NSF's groups, by LHEO.
+
+    A group's domain is its first two digits.
+    """
+
+    def entries() -> Iterator[tuple[Entry, list[str]]]:
+        for element in reading.xml_records(source, root="dict", record="entry", bare_doctype=True):
+            name = element.getparent().get("name") or ""
+            if name != "dict-NSF":
+                raise Unusable(
+                    _("Le dictionnaire « %(name)s » n'est pas lu : seul l'est celui de NSF (dict-NSF).")
+                    % {"name": values.short(name)}
+                )
+            code, label = (
+                values.line(found.get("val")) if (found := element.find(f"{{*}}{tag}")) is not None else ""
+                for tag in ("key", "value")
+            )
+            yield Entry(reading.line_of(element), code, label[:MAX_NAME], broader=[code[:2]]), []
+
+    _take(entries(), result, Nomenclature.NSF, r"\d{3}")
 
 
-def _read_synonyms(source: Source, result: Report) -> None:
-    """`[{"mappingType": "equivalent", "synonyms": ["…", "…"]}, …]`: a group has no line, it has a rank."""
+# --- JSON: sectors, synonyms ------------------------------------------------------------------------
+
+
+def _read_json(source: Source, result: Report) -> None:
+    content = _json(source)
+    if isinstance(content, dict) and isinstance(content.get("arbo_secteur"), list):
+        _take(_sectors(content["arbo_secteur"]), result, Nomenclature.SECTOR, r"[ST]\d{1,4}")
+    else:
+        _read_synonyms(content, result)
+
+
+def _sectors(tree: list) -> Iterator[tuple[Entry, list[str]]]:
+    """Each sector (S110), then its parts (T145), with the ROME codes below them. A rank stands for a line."""
+    for rank, sector in enumerate(tree, start=1):
+        whole, faults = _sector(rank, sector, "S", "code_secteur")
+        parts = sector.get("liste_sous_secteur") if isinstance(sector, dict) else []
+        read = [_sector(rank, part, "T", "code_sous_secteur") for part in parts or []]
+        for part, _part_faults in read:
+            part.broader = [whole.code]
+            whole.related += [code for code in part.related if code not in whole.related]
+        yield whole, faults
+        yield from read
+
+
+def _sector(rank: int, told: object, letter: str, code_name: str) -> tuple[Entry, list[str]]:
+    if not isinstance(told, dict):
+        return Entry(rank, "", ""), [_("un secteur est un objet, avec son code et son libellé.")]
+    jobs = told.get("liste_metier") or []
+    codes = [job.get("code_rome") for job in jobs if isinstance(job, dict)] if isinstance(jobs, list) else []
+    good = [code for code in codes if isinstance(code, str) and re.fullmatch(ROME_CODE, code, re.ASCII)]
+    faults = []
+    if not isinstance(jobs, list) or len(good) < len(jobs):
+        faults.append(_("la liste de ses métiers n'est pas une liste de codes ROME."))
+    label = values.line(LIGATURE.sub("œ", str(told.get("libelle") or "")))
+    code = told.get(code_name)
+    return (
+        Entry(rank, f"{letter}{code}", label[:MAX_NAME], related=list(dict.fromkeys(good))),
+        faults,
+    )
+
+
+def _json(source: Source) -> object:
+    """All of the file. Unusable: no JSON, or too deep."""
     text = reading.whole_text(source, max_bytes=MAX_JSON_BYTES)
     try:
         groups = json.loads(text)
@@ -311,8 +404,13 @@ def _read_synonyms(source: Source, result: Report) -> None:
         raise Unusable(_("Le JSON est emboîté trop profondément.")) from None
     except ValueError:  # a number too long for Python
         raise Unusable(_("le JSON est mal formé."), line=1) from None
+    return groups
+
+
+def _read_synonyms(groups: object, result: Report) -> None:
+    """`[{"mappingType": "equivalent", "synonyms": ["…", "…"]}, …]`: a group has no line, it has a rank."""
     if not isinstance(groups, list) or not groups:
-        raise Unusable(_("Le fichier doit être une liste de groupes de synonymes."))
+        raise Unusable(_("Le fichier doit être une liste de groupes de synonymes, ou l'arbre des secteurs."))
     rows: dict[str, list[str]] = {}
     for rank, group in enumerate(groups, start=1):
         result.read += 1

@@ -10,32 +10,39 @@ gives stops recruiting. What people with a dossier were promised stays (catalog.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import Any
+from uuid import UUID
 
 from django.utils.translation import gettext as _
 from lxml import etree
 
 import rulebook
-from catalog import eligibility, indexing, promises
+from catalog import eligibility, promises
 from catalog.geography import point_of
 from catalog.imports import edof, lheo, loading, reading, report, snapshots, values
 from catalog.imports.actions import Action, Place, SessionRow
 from catalog.imports.edof_schema import Fault
 from catalog.imports.reading import Progress, Source, Unusable, line_of
 from catalog.imports.report import Report
-from catalog.imports.towns import Towns
+from catalog.imports.towns import TownBook
+from catalog.imports.twins import Twins
+from catalog.imports.writing import Writer, fresh_ids
 from catalog.models import Certification, CertificationBlock, ImportRun, Offer, Provider, Session, Town
 from rulebook import Rules, workdays
 from ui import french
 
 MAX_BYTES = 500 * 2**20
-LOT = 100
+LOT = 500
+# Lots before which the planner is told how many rows there are by now: it would take the tables for empty.
+STATISTICS_AT = frozenset({2, 10, 50})
 FAR_KM = (
     60  # a place further from its town's position is a slip: approximate positions are 30 km off at worst
 )
+# Root → how deep its trainings stand.
+ROOTS = {"lheo": 2, "lheo-plus": 3}
 # Namespace → what reads the trainings of that format.
 FORMATS = {edof.NAMESPACE: edof.actions, **dict.fromkeys(lheo.NAMESPACES, lheo.actions)}
 
@@ -60,6 +67,7 @@ def run(
     at: datetime,
     dry_run: bool = False,
     progress: Progress | None = None,
+    encoding: str = "",
     only: Provider | None = None,
     watch: Watch | None = None,
 ) -> Report:
@@ -68,7 +76,9 @@ def run(
     `only`: every other organisation's action is refused. `watch` is told of each action that was kept.
     """
     work = partial(_work, at=at, only=only, watch=watch)
-    return report.run(ImportRun.Kind.CATALOGUE, file, work, at=at, dry_run=dry_run, progress=progress)
+    return report.run(
+        ImportRun.Kind.CATALOGUE, file, work, at=at, dry_run=dry_run, progress=progress, encoding=encoding
+    )
 
 
 def _work(
@@ -82,15 +92,52 @@ def _work(
             result.read += 1
             result.refuse(line, f"<{name[:60]}>", _("cet élément n'est pas attendu dans <offres>."))
 
+    root = check_root(source)
     trainings = reading.xml_records(
-        source, root="lheo", record="formation", depth=2, max_bytes=MAX_BYTES, on_stray=refuse_stray
+        source,
+        root=root,
+        record="formation",
+        depth=ROOTS[root],
+        max_bytes=MAX_BYTES,
+        on_stray=refuse_stray,
     )
     seen: dict[tuple[str, str, str], int] = {}
-    for lot in loading.lots(_actions(trainings, rules), LOT):
-        for action in lot:
-            result.read += 1
-            _refuse_twice(action, seen)
-        _Lot(lot, result, at=at, rules=rules, only=only, watch=watch).write()
+    twins, towns = Twins(rules), TownBook()
+    before: _Lot | None = None
+    with Writer(on=rules.day) as writer:
+        # While one lot is written, the next one is read.
+        for number, lot in enumerate(loading.lots(_actions(trainings, rules), LOT)):
+            writer.wait()
+            if before:
+                before.tell()
+            if number in STATISTICS_AT:
+                loading.refresh_statistics(Offer, Session)
+            for action in lot:
+                result.read += 1
+                _refuse_twice(action, seen)
+            before = _Lot(lot, result, at=at, rules=rules, only=only, watch=watch, twins=twins, towns=towns)
+            before.write(writer)
+        writer.wait()
+        if before:
+            before.tell()
+
+
+def check_root(source: Source) -> str:
+    """The name of the root. Unusable: it is no catalogue; what to do with it instead, when that is known."""
+    root = reading.root_of(replace(source, progress=None))
+    if root == lheo.INDEX:
+        raise Unusable(
+            _(
+                "C'est un index LHEO : il résume des offres sans en dire ni le prix ni le numéro. Importez"
+                " les fichiers qu'il cite. Ses organismes se lisent avec la liste des organismes."
+            )
+        )
+    if root not in ROOTS:
+        raise Unusable(
+            _("Ce fichier n'est pas du format attendu : sa racine est <%(found)s>, on attend <%(wanted)s>.")
+            % {"found": root[:60], "wanted": "lheo"}
+        )
+    return root
 
 
 def _refuse_twice(action: Action, seen: dict[tuple[str, str, str], int]) -> None:
@@ -138,9 +185,12 @@ class _Lot:
         rules: Rules,
         only: Provider | None,
         watch: Watch | None,
+        twins: Twins,
+        towns: TownBook,
     ):
         self.actions, self.result, self.at, self.rules = actions, result, at, rules
-        self.only, self.watch = only, watch
+        self.only, self.watch, self.twins = only, watch, twins
+        self.towns = towns
         self.providers = {
             provider.organisation.siret: provider
             for provider in Provider.objects.filter(
@@ -164,11 +214,13 @@ class _Lot:
             if blocks
             else ()
         )
-        places = {action.place.address for action in actions if action.place}
-        self.towns = Towns(places) if places else None
+        self.kept: list[Action] = []
+        self.ids: dict[tuple[str, str, str], UUID] = {}
+        towns.look_up({action.place.address for action in actions if action.place})
 
-    def write(self) -> None:
-        kept = []
+    def write(self, writer: Writer) -> None:
+        """Refuses what must be, writes what changes, begins to write what is new."""
+        kept: list[Action] = []
         for action in self.actions:
             self._judge(action)
             if action.faults:
@@ -179,14 +231,18 @@ class _Lot:
             return
         stored = self._stored(kept)
         kept = [action for action in kept if not self._breaks_a_promise(action, stored)]
-        before = _snapshots(stored.values()) if self.watch else {}
-        offers = self._write_offers(kept, stored)
-        self._write_sessions(kept, offers)
-        if written := self.created | self.changed:
-            indexing.reindex(sorted(written), on=self.rules.day)
-        if self.watch:
-            self._tell_outcomes(kept, offers, before)
-        self._tell_hidden(kept, offers)
+        self.kept = self._without_twins(kept, stored)
+        self.before = _snapshots(stored.values()) if self.watch else {}
+        new = self._write_offers(stored)
+        sessions = self._write_sessions()
+        writer.write(new, sessions, touched=self.created | self.changed)
+
+    def tell(self) -> None:
+        """What became of each, once all is written."""
+        if self.kept and self.watch:
+            self._tell_outcomes(self.watch)
+        if self.kept:
+            self._tell_hidden()
 
     def _judge(self, action: Action) -> None:
         """What only our own data can tell."""
@@ -224,7 +280,7 @@ class _Lot:
             self._judge_place(action, action.place, fault)
 
     def _judge_place(self, action: Action, place: Place, fault) -> None:
-        town = self.towns.find(*place.address)
+        town = self.towns.find(place.address)
         if town is None:
             fault(
                 place.line,
@@ -265,7 +321,9 @@ class _Lot:
         stored = {
             (sirets[offer.provider_id], offer.training_number, offer.action_number): offer
             for offer in Offer.objects.filter(
-                provider__in=sirets.keys(), training_number__in={action.training_number for action in kept}
+                provider__in=sirets.keys(),
+                training_number__in={action.training_number for action in kept},
+                action_number__in={action.action_number for action in kept},
             ).order_by("pk")
         }
         stored = {action.key: stored[action.key] for action in kept if action.key in stored}
@@ -293,36 +351,57 @@ class _Lot:
         )
         return True
 
-    def _write_offers(
-        self, kept: list[Action], stored: dict[tuple[str, str, str], Offer]
-    ) -> dict[tuple[str, str, str], Offer]:
-        offers: dict[tuple[str, str, str], Offer] = {}
-        created, changed, names = [], [], set()
-        for action in kept:
+    def _without_twins(self, kept: list[Action], stored: dict) -> list[Action]:
+        """Refuses a new action that nobody could tell from another; of one that we have already, says so."""
+        self.twins.look_up(kept, self.providers)
+        refused = set()
+        # What stands already comes first: of two alike, the new one goes, whatever their order in the file.
+        for action in sorted(kept, key=lambda action: action.key not in stored):
+            is_new = action.key not in stored
+            twin = self.twins.meet(action, self.fields[action.key], is_new=is_new)
+            if twin and twin.is_sure and is_new:
+                self.result.refuse(action.line, action.subject, twin.sentence)
+                refused.add(action.key)
+            elif twin:
+                self.result.remark(action.line, action.subject, twin.sentence)
+        return [action for action in kept if action.key not in refused]
+
+    def _write_offers(self, stored: dict[tuple[str, str, str], Offer]) -> list[dict[str, Any]]:
+        """Writes those that change; the columns of those that are new."""
+        created: list[dict[str, Any]] = []
+        changed: list[Offer] = []
+        names: set[str] = set()
+        fresh = iter(fresh_ids(len(self.kept)))
+        for action in self.kept:
             fields = self.fields[action.key]
-            names |= fields.keys()
             offer = stored.get(action.key)
             if offer is None:
-                offer = Offer(
-                    provider=self.providers[action.siret],
-                    training_number=action.training_number,
-                    action_number=action.action_number,
-                    updated_at=self.at,
-                    **fields,
-                )
-                created.append(offer)
-            elif _differs(offer, fields):
+                self.ids[action.key] = next(fresh)
+                created.append(self._columns(action.key) | self._identity(action))
+                continue
+            self.ids[action.key] = offer.pk
+            if _differs(offer, fields):
                 self._tell_hand_edited(action, offer)
                 for name, value in fields.items():
                     setattr(offer, name, value)
                 offer.updated_at, offer.hand_edited_at = self.at, None
+                names |= fields.keys()
                 changed.append(offer)
-            offers[action.key] = offer
-        Offer.objects.bulk_create(created)
-        Offer.objects.bulk_update(changed, [*sorted(names), "updated_at", "hand_edited_at"])
-        self.created = {offer.pk for offer in created}
+        if changed:
+            Offer.objects.bulk_update(changed, [*sorted(names), "updated_at", "hand_edited_at"])
+        self.created = {row["id"] for row in created}
         self.changed = {offer.pk for offer in changed}
-        return offers
+        return created
+
+    def _identity(self, action: Action) -> dict[str, Any]:
+        return {
+            "id": self.ids[action.key],
+            "provider_id": self.providers[action.siret].pk,
+            "training_number": action.training_number,
+            "action_number": action.action_number,
+            "is_published": True,
+            "updated_at": self.at,
+        }
 
     def _tell_hand_edited(self, action: Action, offer: Offer) -> None:
         if offer.hand_edited_at:
@@ -333,50 +412,53 @@ class _Lot:
                 % {"day": french.short_day(offer.hand_edited_at)},
             )
 
-    def _write_sessions(self, kept: list[Action], offers: dict) -> None:
+    def _write_sessions(self) -> list[tuple]:
+        """Writes those that change; the rows of those that are new, in the order of SESSION_COLUMNS."""
         stored: dict[Any, dict[str, Session]] = {}
-        known = [offer.pk for offer in offers.values() if offer.pk not in self.created]
+        known = [pk for pk in self.ids.values() if pk not in self.created]
         for session in Session.objects.filter(offer__in=known).order_by("pk") if known else ():
             stored.setdefault(session.offer_id, {})[session.number] = session
-        held = self._sessions_held(kept, offers, stored)
-        created, changed = [], []
-        for action in kept:
-            offer = offers[action.key]
-            before = stored.get(offer.pk, {})
+        held = self._sessions_held(stored)
+        fresh = iter(fresh_ids(sum(len(action.sessions) for action in self.kept)))
+        created: list[tuple] = []
+        changed = []
+        for action in self.kept:
+            pk = self.ids[action.key]
+            before = stored.get(pk, {})
             for row in action.sessions:
                 session = before.pop(row.number, None)
                 if session and session.pk in held:
                     row = self._keep_dates(action, row, session)
                 if session is None:
-                    created.append(Session(offer=offer, number=row.number, **row.fields))
+                    values = (row.fields[name] for name in snapshots.SESSION_FIELDS)
+                    created.append((next(fresh), pk, row.number, *values))
                 elif _differs(session, row.fields):
                     for name, value in row.fields.items():
                         setattr(session, name, value)
                     changed.append(session)
                 else:
                     continue
-                self.changed.add(offer.pk)
+                self.changed.add(pk)
             for session in before.values():
                 if session.recruitment != Session.Recruitment.CLOSED:
                     session.recruitment = Session.Recruitment.CLOSED
                     changed.append(session)
-                    self.changed.add(offer.pk)
-        Session.objects.bulk_create(created)
-        Session.objects.bulk_update(
-            changed, ["starts_on", "ends_on", "recruitment", "is_guaranteed", "details"]
-        )
+                    self.changed.add(pk)
+        if changed:
+            Session.objects.bulk_update(changed, snapshots.SESSION_FIELDS)
         changed_offers = self.changed - self.created
         self.result.created += len(self.created)
         self.result.updated += len(changed_offers)
-        self.result.unchanged += len(offers) - len(self.created) - len(changed_offers)
+        self.result.unchanged += len(self.ids) - len(self.created) - len(changed_offers)
+        return created
 
-    def _sessions_held(self, kept: list[Action], offers: dict, stored: dict[Any, dict[str, Session]]) -> set:
+    def _sessions_held(self, stored: dict[Any, dict[str, Session]]) -> set:
         """The sessions that the file would move, and that people have a dossier on."""
         moved = [
             session.pk
-            for action in kept
+            for action in self.kept
             for row in action.sessions
-            if (session := stored.get(offers[action.key].pk, {}).get(row.number))
+            if (session := stored.get(self.ids[action.key], {}).get(row.number))
             and promises.broken(session, row.fields)
         ]
         return promises.sessions_held(moved)
@@ -397,26 +479,27 @@ class _Lot:
             row.fields | {"starts_on": session.starts_on, "ends_on": session.ends_on},
         )
 
-    def _tell_outcomes(self, kept: list[Action], offers: dict, before: dict[Any, dict[str, Any]]) -> None:
+    def _tell_outcomes(self, watch: Watch) -> None:
         # Read again: a snapshot is compared with what is stored later, so it is made of what was stored.
-        written = Offer.objects.filter(pk__in=[offer.pk for offer in offers.values()])
-        after = _snapshots(written.order_by("pk"))
-        for action in kept:
-            offer = offers[action.key]
-            self.watch(Outcome(action.line, action.subject, offer, before.get(offer.pk), after[offer.pk]))
+        written = Offer.objects.filter(pk__in=self.ids.values()).order_by("pk").in_bulk()
+        after = _snapshots(written.values())
+        for action in self.kept:
+            pk = self.ids[action.key]
+            watch(Outcome(action.line, action.subject, written[pk], self.before.get(pk), after[pk]))
 
-    def _tell_hidden(self, kept: list[Action], offers: dict) -> None:
-        # Read again: the licence's category is the database's to say.
-        written = {
-            offer.pk: offer
-            for offer in Offer.objects.filter(pk__in=[offer.pk for offer in offers.values()])
-            .select_related("provider__organisation", "certification")
-            .order_by("pk")
-        }
-        facts = eligibility.facts_of_each(written.values())
-        for action in kept:
-            reasons = eligibility.refusals(facts[offers[action.key].pk], on=self.rules.day, rules=self.rules)
-            if reasons:
+    def _tell_hidden(self) -> None:
+        # Most are open: only of the others are the reasons looked for. Asked of the database: the licence's
+        # category is its own to say.
+        ids = set(self.ids.values())
+        opened = Offer.objects.open_on(self.rules.day, self.rules).filter(pk__in=ids).order_by()
+        ids.difference_update(opened.values_list("pk", flat=True))
+        if not ids:
+            return
+        closed = Offer.objects.filter(pk__in=ids).select_related("provider__organisation", "certification")
+        facts = eligibility.facts_of_each(closed.order_by("pk"))
+        for action in self.kept:
+            if known := facts.get(self.ids[action.key]):
+                reasons = eligibility.refusals(known, on=self.rules.day, rules=self.rules)
                 self.result.hide(action.line, action.subject, *(reason.sentence for reason in reasons))
 
 

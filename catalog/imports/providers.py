@@ -6,6 +6,9 @@ camelCase with dots, its SIRET whole or only the 5-digit NIC) and the networks' 
 (docs/decisions.md, 17). Organisations the file does not hold are left alone, and so is a suspension,
 which is an admin's word.
 
+An index of LHEO also lists organisations, with their name and their number alone: what it says is kept, the
+offers that it only sums up are counted and left out.
+
 The public list also says when each organisation last gave its yearly report, and for which exercise: one that
 should have followed and had not by the day the list speaks of (its latest report), or that shows no trainee,
 has let its declaration of activity lapse (catalog.reports).
@@ -13,18 +16,19 @@ has let its declaration of activity lapse (catalog.reports).
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
 from django.utils.translation import gettext as _
+from lxml import etree
 
 import rulebook
 from accounts.models import Organisation
 from catalog import indexing, reports
-from catalog.imports import loading, reading, report, values
+from catalog.imports import lheo, loading, reading, report, values
 from catalog.imports.reading import Progress, Source, Unusable
 from catalog.imports.report import Report
 from catalog.imports.values import Wrong
@@ -55,6 +59,13 @@ COLUMNS = {
     "trainees": ("informationsdeclarees_nbstagiaires",),
     "entrusted_trainees": ("informationsdeclarees_nbstagiairesconfiesparunautreof",),
 }
+# The same, of an index of LHEO.
+SUMMARY = {
+    "siret": "SIRET",
+    "name": "nom-organisme",
+    "legal_name": "raison-sociale",
+    "activity_number": "numero-activite",
+}
 REPORT_FIELDS = ("last_report_on", "last_exercise_ended_on", "activity_lapsed_on", "activity_lapse")
 WRITTEN_FIELDS = (
     *QUALIOPI_FIELDS, "activity_number", "address", "postal_code", "town_name", *REPORT_FIELDS
@@ -74,6 +85,17 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
+class Found:
+    """What the file writes of one organisation, and what was made of it."""
+
+    line: int
+    written: dict[str, str]
+    row: Row
+    faults: list[str]
+    remarks: list[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Listed:
     """The day a public list speaks of, and the law its reports are judged by."""
 
@@ -81,17 +103,35 @@ class Listed:
     rules: Rules
 
 
-def run(file: str, *, at: datetime, dry_run: bool = False, progress: Progress | None = None) -> Report:
-    """Imports one list (.csv, gzip or zip; UTF-8, `;`). Unusable: nothing was written."""
-    return report.run(ImportRun.Kind.ORGANISATIONS, file, _work, at=at, dry_run=dry_run, progress=progress)
+def run(
+    file: str,
+    *,
+    at: datetime,
+    dry_run: bool = False,
+    progress: Progress | None = None,
+    encoding: str = "",
+) -> Report:
+    """Imports one list (.csv, gzip or zip; `;`), or an index of LHEO (XML). Unusable: nothing was written."""
+    return report.run(
+        ImportRun.Kind.ORGANISATIONS,
+        file,
+        _work,
+        at=at,
+        dry_run=dry_run,
+        progress=progress,
+        encoding=encoding,
+    )
 
 
 def _work(source: Source, result: Report) -> None:
     today = workdays.paris_day(result.started_at)
-    listed_on = _listed_on(source, today=today)
-    listed = Listed(listed_on, rulebook.on(today)) if listed_on else None
+    if reading.first_line(source).startswith("<"):
+        rows = _checked(_summaries(source, result), result)
+    else:
+        listed_on = _listed_on(source, today=today)
+        rows = _rows(source, result, Listed(listed_on, rulebook.on(today)) if listed_on else None)
     renamed: list[UUID] = []
-    for lot in loading.lots(_rows(source, result, listed)):
+    for lot in loading.lots(rows):
         renamed += _write(lot, result)
     indexing.reindex_of(provider__in=renamed, on=today)
     if result.created or result.updated:
@@ -102,7 +142,7 @@ def _listed_on(source: Source, *, today: date) -> date | None:
     """The day the list speaks of: its latest report. None: it says nothing of reports. Reads it through."""
     latest: date | None = None
     column: str | None = None
-    for _line, cells in reading.csv_rows(replace(source, progress=None)):
+    for _line, cells in reading.csv_rows(replace(source, progress=None, on_doubt=None)):
         if column is None:
             column = _recognise(cells).get("last_report_on")
             if column is None:
@@ -114,32 +154,76 @@ def _listed_on(source: Source, *, today: date) -> date | None:
     return latest
 
 
+def _summaries(source: Source, result: Report) -> Iterator[Found]:
+    """The `<resume-organisme>` of an index of LHEO."""
+    offers = organisations = 0
+    for element in reading.xml_records(
+        source, root=lheo.INDEX, record=("resume-organisme", "resume-offre"), depth=2
+    ):
+        name = etree.QName(element)
+        if name.namespace not in lheo.NAMESPACES:
+            raise Unusable(
+                _("Cet index n'est pas de LHEO 2.2 ou 2.3 : son espace de noms est « %(namespace)s ».")
+                % {"namespace": values.short(name.namespace or "")},
+                line=reading.line_of(element),
+            )
+        if name.localname == "resume-offre":
+            offers += 1
+            continue
+        organisations += 1
+        said = {ours: values.line(element.findtext(f"{{*}}{theirs}")) for ours, theirs in SUMMARY.items()}
+        said["name"] = said["name"] or said["legal_name"]
+        yield Found(reading.line_of(element), said, *_look_into(reading.line_of(element), said, None))
+    if not organisations:
+        raise Unusable(_("Le fichier ne contient aucun organisme."))
+    if offers:
+        result.remark(
+            1,
+            source.name[:255],
+            _("Offres résumées par l'index, laissées de côté : %(count)d. Importez le fichier de chacune.")
+            % {"count": offers},
+        )
+
+
 def _rows(source: Source, result: Report, listed: Listed | None) -> Iterator[Row]:
-    seen: dict[str, int] = {}
+    return _checked(_cells(source, listed), result)
+
+
+def _cells(source: Source, listed: Listed | None) -> Iterator[Found]:
     columns: dict[str, str] | None = None
     for line, cells in reading.csv_rows(source):
         if columns is None:
             columns = _recognise(cells)
-        result.read += 1
         written = {ours: values.line(cells.get(theirs)) for ours, theirs in columns.items()}
-        row, faults, remarks = _look_into(line, written, listed)
+        found = Found(line, written, *_look_into(line, written, listed))
         if "" in cells:
-            faults.append(_("la ligne a plus de cellules que l'en-tête."))
+            found.faults.append(_("la ligne a plus de cellules que l'en-tête."))
+        yield found
+    if columns is None:
+        raise Unusable(_("Le fichier ne contient aucun organisme."))
+
+
+def _checked(each: Iterable[Found], result: Report) -> Iterator[Row]:
+    """Those without a fault and not given before; the others are refused."""
+    seen: dict[str, int] = {}
+    for found in each:
+        result.read += 1
+        row, faults = found.row, found.faults
         if not faults and row.siret in seen:
             faults.append(
                 _("le SIRET %(siret)s est déjà dans le fichier, ligne %(line)d.")
                 % {"siret": row.siret, "line": seen[row.siret]}
             )
-        subject = values.short(written.get("name") or written.get("siret") or _("organisme sans nom"))
+        subject = values.short(
+            found.written.get("name") or found.written.get("siret") or _("organisme sans nom")
+        )
         if faults:
-            result.refuse(line, subject, *faults)
+            result.refuse(found.line, subject, *faults)
             continue
-        seen[row.siret] = line
-        if remarks:
-            result.remark(line, subject, *remarks)
+        seen[row.siret] = found.line
+        if found.remarks:
+            result.remark(found.line, subject, *found.remarks)
         yield row
-    if columns is None:
-        raise Unusable(_("Le fichier ne contient aucun organisme."))
 
 
 def _recognise(header) -> dict[str, str]:

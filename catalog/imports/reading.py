@@ -43,6 +43,29 @@ WINDOWS = {
     if code not in {0x81, 0x8D, 0x8F, 0x90, 0x9D}
 }
 
+# What people may say of a file's encoding, and Python's name for it. Nothing said: XML's word, else UTF-8.
+SPOKEN = {
+    "utf-8": "UTF-8",
+    "iso-8859-1": "ISO-8859-1",
+    "windows-1252": "Windows-1252",
+    "mac-roman": "Mac Roman",
+}
+CODECS = {
+    "": "utf-8",
+    "utf-8": "utf-8",
+    "iso-8859-1": "latin-1",
+    "windows-1252": "cp1252",
+    "mac-roman": "mac_roman",
+}
+# What text looks like when it was read in the wrong one: « Ã© », a control character, « formÈe ».
+DOUBTS = {
+    "utf-8": re.compile("Ã[\u0080-\u00bf]|â€[™œ“”¦]"),
+    "iso-8859-1": re.compile("Ã[\u0080-\u00bf]|[\u0080-\u009f]"),
+    "windows-1252": re.compile("Ã[\u00a0-\u00bf€‚ƒ„…†‡ˆ‰Š‹Œ]|[a-z][ŽˆŠ™][a-z]"),
+    "mac-roman": re.compile("√[\u00a0-\u00ff®™´¨≠Æ]|[a-z][ÈËÍÁÓÙ‡][a-z]"),
+}
+DOUBT_SHOWN = 12  # characters around it
+
 Progress = Callable[[int, int], None]
 
 
@@ -58,16 +81,21 @@ class Unusable(Exception):
 
 @dataclass
 class Source:
-    """A file that can be read. `name`: without its folder. `digest`: SHA-256 of its bytes as they lie."""
+    """A file that can be read. `name`: without its folder. `digest`: SHA-256 of its bytes as they lie.
+
+    `encoding`: of SPOKEN, when somebody said it. `on_doubt(line, sentence)` hears once that it seems wrong.
+    """
 
     path: Path
     name: str
     size: int
     digest: str
     progress: Progress | None = field(default=None, repr=False)
+    encoding: str = ""
+    on_doubt: Callable[[int, str], None] | None = field(default=None, repr=False)
 
 
-def find(path: str | Path, *, progress: Progress | None = None) -> Source:
+def find(path: str | Path, *, progress: Progress | None = None, encoding: str = "") -> Source:
     """Looks at the file. Unusable: absent, not a plain file, not readable, empty."""
     path = Path(path)
     try:
@@ -88,7 +116,14 @@ def find(path: str | Path, *, progress: Progress | None = None) -> Source:
         ) from None
     except (OSError, ValueError):
         raise Unusable(_("Le fichier « %(name)s » ne peut pas être lu.") % {"name": path.name}) from None
-    return Source(path=path, name=path.name, size=status.st_size, digest=digest, progress=progress)
+    return Source(
+        path=path,
+        name=path.name,
+        size=status.st_size,
+        digest=digest,
+        progress=progress,
+        encoding=encoding,
+    )
 
 
 class Unpacked(io.RawIOBase):
@@ -98,6 +133,7 @@ class Unpacked(io.RawIOBase):
         super().__init__()
         self._stream, self._raw, self._source, self._max_bytes = stream, raw, source, max_bytes
         self._ahead = b""
+        self.spoken = source.encoding
         self.unpacked_bytes = 0
         # Raised by the reader of records, each time it is done with one.
         self.record_begins_at = 0
@@ -225,25 +261,29 @@ def xml_records(
     source: Source,
     *,
     root: str,
-    record: str,
+    record: str | tuple[str, ...],
     depth: int = 1,
     max_bytes: int = MAX_FILE_BYTES,
     on_stray: Callable[[int, str], None] | None = None,
+    bare_doctype: bool = False,
 ) -> Iterator[etree._Element]:
     """Yields each `record` element that stands `depth` levels under `root`, then forgets it.
 
-    Names are local: the namespace is the caller's to judge. The element is valid until the next one is asked
-    for. `on_stray(line, name)` hears of the elements that stand between records. Unusable: not XML, another
-    root, a document type, a wrong encoding, a cut file, no record at all.
+    Several names: of whichever comes. Names are local: the namespace is the caller's to judge. The element is
+    valid until the next one is asked for. `on_stray(line, name)` hears of the elements that stand between
+    records. `bare_doctype`: one that only names a file is passed over, and never fetched. Unusable: not XML,
+    another root, a document type, a wrong encoding, a cut file, no record at all.
     """
+    records = (record,) if isinstance(record, str) else record
     with unpack(source, max_bytes=max_bytes) as stream:
-        encoding = _check_root(stream, root)
+        encoding = _check_root(stream, root, bare_doctype=bare_doctype)
         checked = stream if encoding in {"utf-8", "us-ascii", "ascii"} else _MislabelledUtf8(stream, encoding)
         found = None
         events = etree.iterparse(
-            checked,
+            _Recoded(checked, source) if source.encoding else checked,
+            encoding="utf-8" if source.encoding else None,  # else the file's own word
             events=("end",),
-            tag="{*}" + record,
+            tag=["{*}" + name for name in records],
             load_dtd=False,
             no_network=True,
             resolve_entities="internal",  # none can be declared; an unknown one is said with its line
@@ -262,19 +302,20 @@ def xml_records(
         except etree.XMLSyntaxError as error:
             raise _unusable_xml(error, last_line=stream.newlines + 1) from None
         if found is None:
-            raise Unusable(_("Le fichier ne contient aucun élément <%(name)s>.") % {"name": record})
+            raise Unusable(_("Le fichier ne contient aucun élément <%(name)s>.") % {"name": records[0]})
         _tell_strays(found, on_stray, preceding=False)
 
 
-def check_start(source: Source, *, root: str) -> None:
-    """Looks at the beginning only. Unusable: not XML, another root, a document type, a wrong encoding."""
+def root_of(source: Source) -> str:
+    """Looks at the beginning only. Unusable: not XML, a document type, a wrong encoding."""
     with unpack(source) as stream:
-        _check_root(stream, root)
+        return _prolog(stream)[1]
 
 
-def _check_root(stream: Unpacked, root: str) -> str:
+def _check_root(stream: Unpacked, root: str, *, bare_doctype: bool = False) -> str:
     """The encoding, once the root is the one that is wanted."""
-    encoding, name = _prolog(stream)
+    encoding, name = _prolog(stream, bare_doctype=bare_doctype)
+    encoding = stream.spoken or encoding
     if name != root:
         raise Unusable(
             _("Ce fichier n'est pas du format attendu : sa racine est <%(found)s>, on attend <%(wanted)s>.")
@@ -300,6 +341,8 @@ def _forget(element) -> None:
 
 PROLOG = re.compile(rb"\s+|<\?.*?\?>|<!--.*?-->", re.DOTALL)
 ROOT = re.compile(rb"<(?:[\w.-]+:)?([A-Za-z_][\w.-]*)")
+# Declares nothing by itself: no bracket, so no entity.
+BARE_DOCTYPE = re.compile(rb"""<!DOCTYPE\s+[\w:.-]+\s+(?:SYSTEM|PUBLIC\s+"[^"\[<>]*")\s+"[^"\[<>]*"\s*>""")
 DECLARED = re.compile(rb"""^<\?xml\s[^>]*?encoding\s*=\s*["']([A-Za-z0-9._-]+)["']""")
 
 
@@ -310,15 +353,15 @@ def _refuse_wide(head: bytes) -> None:
         )
 
 
-def _prolog(stream: Unpacked) -> tuple[str, str]:
+def _prolog(stream: Unpacked, *, bare_doctype: bool = False) -> tuple[str, str]:
     """The encoding and the root's name. What stands before the root may be blanks, comments and the like."""
     head = stream.head(MAX_PROLOG_BYTES)
     _refuse_wide(head)
     has_bom = head.startswith(codecs.BOM_UTF8)
     head = head.removeprefix(codecs.BOM_UTF8)
     declared = DECLARED.match(head)
-    encoding = declared[1].decode().lower() if declared else "utf-8"
-    if encoding not in ENCODINGS:
+    encoding = stream.spoken or (declared[1].decode().lower() if declared else "utf-8")
+    if encoding not in ENCODINGS | SPOKEN.keys():
         raise Unusable(
             _(
                 "L'encodage « %(encoding)s » n'est pas accepté :"
@@ -330,11 +373,11 @@ def _prolog(stream: Unpacked) -> tuple[str, str]:
     if has_bom and encoding != "utf-8":
         raise Unusable(
             _("Le fichier annonce l'encodage %(encoding)s mais commence par la marque de l'UTF-8.")
-            % {"encoding": encoding.upper()},
+            % {"encoding": SPOKEN.get(encoding, encoding.upper())},
             line=1,
         )
     at = 0
-    while skipped := PROLOG.match(head, at):
+    while skipped := PROLOG.match(head, at) or (bare_doctype and BARE_DOCTYPE.match(head, at)):
         at = skipped.end()
     line = head.count(b"\n", 0, at) + 1
     if head[at : at + 9].upper() == b"<!DOCTYPE":
@@ -348,6 +391,69 @@ def _prolog(stream: Unpacked) -> tuple[str, str]:
     if root := ROOT.match(head, at):
         return encoding, root[1].decode()
     raise Unusable(_("Ce fichier n'est pas un document XML."), line=line)
+
+
+class _Doubt:
+    """Tells once, with its line, that text seems to have been read in the wrong encoding."""
+
+    def __init__(self, source: Source):
+        self._source = source
+        self._pattern = DOUBTS.get(source.encoding or "utf-8") if source.on_doubt else None
+
+    def look_at(self, text: str, line: int) -> None:
+        """`line`: of the first character."""
+        if self._pattern is None or text.isascii() or not (found := self._pattern.search(text)):
+            return
+        self._pattern = None
+        around = text[max(0, found.start() - DOUBT_SHOWN) : found.end() + DOUBT_SHOWN].translate(WINDOWS)
+        self._source.on_doubt(
+            line + text.count("\n", 0, found.start()),
+            _(
+                "« %(text)s » : ce texte ne semble pas écrit en %(encoding)s. Relisez les accents, ou dites"
+                " un autre encodage."
+            )
+            % {
+                "text": "".join(letter if letter.isprintable() else "�" for letter in around),
+                "encoding": SPOKEN[self._source.encoding or "utf-8"],
+            },
+        )
+
+
+def _not_in(encoding: str, line: int) -> Unusable:
+    """The bytes of that line are no text in that encoding."""
+    if not encoding:
+        return Unusable(
+            _(
+                "Le fichier n'est pas encodé en UTF-8 : enregistrez-le en « CSV UTF-8 »,"
+                " ou dites son encodage."
+            ),
+            line=line,
+        )
+    return Unusable(
+        _("Le fichier n'est pas encodé en %(encoding)s.") % {"encoding": SPOKEN[encoding]}, line=line
+    )
+
+
+class _Recoded:
+    """Hands the bytes on in UTF-8, from the encoding that was said."""
+
+    def __init__(self, stream, source: Source):
+        self._stream, self._encoding = stream, source.encoding
+        self._decoder = codecs.getincrementaldecoder(CODECS[source.encoding])()
+        self._doubt = _Doubt(source)
+        self._line = 1
+
+    def read(self, size: int = -1) -> bytes:
+        data = self._stream.read(size)
+        try:
+            text = self._decoder.decode(data, final=not data)
+        except UnicodeDecodeError as error:
+            raise _not_in(self._encoding, self._line + data.count(b"\n", 0, error.start)) from None
+        self._doubt.look_at(text, self._line)
+        self._line += data.count(b"\n")
+        if self._encoding == "iso-8859-1":
+            text = text.translate(WINDOWS)
+        return text.encode()
 
 
 class _MislabelledUtf8:
@@ -380,7 +486,7 @@ class _MislabelledUtf8:
         if not data and self._may_be_utf8 and self._first_accent:
             raise Unusable(
                 _("Le fichier annonce l'encodage %(encoding)s mais il est écrit en UTF-8.")
-                % {"encoding": self._encoding.upper()},
+                % {"encoding": SPOKEN.get(self._encoding, self._encoding.upper())},
                 line=self._first_accent,
             )
         return data
@@ -403,10 +509,13 @@ def _unusable_xml(error: etree.XMLSyntaxError, *, last_line: int) -> Unusable:
         sentence = _("un caractère n'est pas de l'encodage annoncé, ou n'est pas permis en XML.")
     elif error.code in {codes.ERR_UNDECLARED_ENTITY, codes.WAR_UNDECLARED_ENTITY, codes.ERR_ENTITY_LOOP}:
         sentence = _("une entité inconnue est employée (par exemple &nbsp;) : écrivez le caractère lui-même.")
+    elif "Extra content" in (error.msg or ""):
+        sentence = _("quelque chose suit la fin du document : il n'a qu'une racine.")
     elif error.code in UNFINISHED and (error.lineno or last_line) >= last_line:
         sentence = _("le fichier s'arrête avant la fin : il est incomplet.")
     else:
-        sentence = _("le XML est mal formé (%(detail)s).") % {"detail": (error.msg or "").split(", line")[0]}
+        detail = " ".join((error.msg or "").split(", line")[0].split())
+        sentence = _("le XML est mal formé (%(detail)s).") % {"detail": detail}
     return Unusable(sentence, line=error.lineno or None)
 
 
@@ -426,7 +535,8 @@ def csv_rows(
     delimiter: str = ";",
     member: str | None = None,
 ) -> Iterator[tuple[int, dict[str, str]]]:
-    """Yields (line, row) of a CSV file in UTF-8, with or without its mark. Headers are left as they are.
+    """Yields (line, row) of a CSV file, in UTF-8 with or without its mark unless its encoding was said.
+    Headers are left as they are.
 
     A row shorter than the header misses its last cells; a longer one holds the rest under the key "".
     Unusable: another encoding, no header, a column written twice, a line without end.
@@ -435,7 +545,7 @@ def csv_rows(
         head = stream.head(4)
         if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\x00" in head:
             raise Unusable(_("Le fichier n'est pas un texte en UTF-8."), line=1)
-        lines = _Lines(stream)
+        lines = _Lines(stream, source)
         rows = csv.reader(lines, delimiter=delimiter, strict=True)
         try:
             header = [name.strip() for name in next(rows, [])]
@@ -470,17 +580,15 @@ def first_line(source: Source, *, member: str | None = None) -> str:
         _refuse_wide(head)
     line = head.lstrip().split(b"\n", 1)[0].strip()
     try:
-        return line.decode()
+        return line.decode(CODECS[source.encoding])
     except UnicodeDecodeError:
         if line.startswith(b"<"):
             return line.decode("latin-1")
-        raise Unusable(
-            _("Le fichier n'est pas encodé en UTF-8 : enregistrez-le en « CSV UTF-8 »."), line=1
-        ) from None
+        raise _not_in(source.encoding, 1) from None
 
 
 def whole_text(source: Source, *, max_bytes: int) -> str:
-    """All of a small file in UTF-8, with or without its mark. Unusable: larger, or another encoding."""
+    """All of a small file, as `csv_rows` reads it. Unusable: larger, or another encoding."""
     with unpack(source, max_bytes=max_bytes) as stream:
         pieces = []
         while piece := stream.read(CHUNK):
@@ -488,19 +596,28 @@ def whole_text(source: Source, *, max_bytes: int) -> str:
             stream.record_begins_at = stream.unpacked_bytes
     content = b"".join(pieces)
     try:
-        return content.decode("utf-8-sig")
+        text = content.removeprefix(codecs.BOM_UTF8).decode(CODECS[source.encoding])
     except UnicodeDecodeError as error:
-        raise Unusable(
-            _("Le fichier n'est pas un texte en UTF-8."), line=content.count(b"\n", 0, error.start) + 1
-        ) from None
+        line = content.count(b"\n", 0, error.start) + 1
+        if source.encoding:
+            raise _not_in(source.encoding, line) from None
+        raise Unusable(_("Le fichier n'est pas un texte en UTF-8."), line=line) from None
+    _Doubt(source).look_at(text, 1)
+    return text
 
 
 class _Lines:
     """Decoded lines, one at a time, that say where the encoding breaks and never grow without end."""
 
-    def __init__(self, stream: Unpacked):
+    def __init__(self, stream: Unpacked, source: Source):
         self._stream = io.BufferedReader(stream, CHUNK)
+        self._encoding = source.encoding
+        self._codec = CODECS[source.encoding]
+        self._doubt = _Doubt(source)
         self._line = 0
+        # Every byte is a letter of the narrow ones: a whole file that is good UTF-8 was not written in them.
+        self._may_be_utf8 = self._codec != "utf-8"
+        self._first_accent = 0
 
     def __iter__(self):
         return self
@@ -508,13 +625,32 @@ class _Lines:
     def __next__(self) -> str:
         data = self._stream.readline(MAX_LINE_CHARACTERS)
         if not data:
+            self._refuse_utf8()
             raise StopIteration
         self._line += 1
         if len(data) == MAX_LINE_CHARACTERS:
             raise Unusable(_("La ligne est trop longue."), line=self._line)
+        if self._line == 1:
+            data = data.removeprefix(codecs.BOM_UTF8)
         try:
-            return data.decode("utf-8-sig" if self._line == 1 else "utf-8")
+            text = data.decode(self._codec)
         except UnicodeDecodeError:
+            raise _not_in(self._encoding, self._line) from None
+        if data.isascii():
+            return text
+        if self._may_be_utf8:
+            self._first_accent = self._first_accent or self._line
+            try:
+                data.decode()
+            except UnicodeDecodeError:
+                self._may_be_utf8 = False
+        self._doubt.look_at(text, self._line)
+        return text.translate(WINDOWS) if self._encoding == "iso-8859-1" else text
+
+    def _refuse_utf8(self) -> None:
+        if self._may_be_utf8 and self._first_accent:
             raise Unusable(
-                _("Le fichier n'est pas encodé en UTF-8 : enregistrez-le en « CSV UTF-8 »."), line=self._line
-            ) from None
+                _("Le fichier annonce l'encodage %(encoding)s mais il est écrit en UTF-8.")
+                % {"encoding": SPOKEN[self._encoding]},
+                line=self._first_accent,
+            )

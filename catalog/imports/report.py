@@ -8,6 +8,7 @@ One import of a kind at a time: the others are told to wait.
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from time import monotonic
@@ -117,6 +118,10 @@ class Report:
         }
 
 
+def _doubt(report: Report, source: Source, line: int, sentence: str) -> None:
+    report.remark(line, source.name, sentence)
+
+
 class _DryRun(Exception):
     pass
 
@@ -129,14 +134,17 @@ def run(
     at: datetime,
     dry_run: bool,
     progress: Progress | None,
+    encoding: str = "",
 ) -> Report:
     """Reads the file with `work` in one transaction, and stores the report with what it wrote.
 
-    `dry_run` writes nothing. Unusable: nothing was written but an ImportRun that says why.
+    `dry_run` writes nothing. `encoding`: what somebody said of the file (reading.SPOKEN). Unusable: nothing
+    was written but an ImportRun that says why.
     """
     report = Report(kind=kind, file_name=str(file), file_digest="", started_at=at, is_dry_run=dry_run)
     try:
-        source = reading.find(file, progress=progress)
+        source = reading.find(file, progress=progress, encoding=encoding)
+        source.on_doubt = partial(_doubt, report, source)
         report.file_name, report.file_digest = source.name, source.digest
         with transaction.atomic():
             if not take_turn(kind):

@@ -71,7 +71,14 @@ class Record:
     remarks: list[str] = field(default_factory=list)
 
 
-def run(file: str, *, at: datetime, dry_run: bool = False, progress: Progress | None = None) -> Report:
+def run(
+    file: str,
+    *,
+    at: datetime,
+    dry_run: bool = False,
+    progress: Progress | None = None,
+    encoding: str = "",
+) -> Report:
     """Imports one export (.xml, gzip or zip). Unusable: nothing was written."""
     return report.run(
         ImportRun.Kind.CERTIFICATIONS,
@@ -80,6 +87,7 @@ def run(file: str, *, at: datetime, dry_run: bool = False, progress: Progress | 
         at=at,
         dry_run=dry_run,
         progress=progress,
+        encoding=encoding,
     )
 
 

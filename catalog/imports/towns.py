@@ -109,6 +109,23 @@ class Towns:
         return entries[0].town if len(entries) == 1 and not namesakes else None
 
 
+class TownBook:
+    """What addresses mean, remembered all along a file: most of them come back."""
+
+    def __init__(self):
+        self._known: dict[tuple[str, str, str], Town | None] = {}
+
+    def look_up(self, addresses: set[tuple[str, str, str]]) -> None:
+        """Finds those that were not asked before. At most one query."""
+        if new := addresses - self._known.keys():
+            towns = Towns(new)
+            self._known.update({address: towns.find(*address) for address in new})
+
+    def find(self, address: tuple[str, str, str]) -> Town | None:
+        """What `look_up` found."""
+        return self._known[address]
+
+
 def is_in_department(postal_code: str, town: Town) -> bool:
     """Whether that postal code may be of the town's department. Corsica's begin with 20, overseas with 97."""
     if town.department in {"2A", "2B"}:

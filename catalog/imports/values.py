@@ -8,8 +8,20 @@ from functools import lru_cache
 from django.utils.translation import gettext as _
 from stdnum.fr import siret as siret_number
 
+COMPACT_DATE = re.compile(r"(\d{4})(\d{2})(\d{2})", re.ASCII)
+AMOUNT = re.compile(r"-?\d{1,12}(?:[.,]\d+)?", re.ASCII)
+WHOLE = re.compile(r"\d{1,9}", re.ASCII)
 CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 MIN_YEAR, MAX_YEAR = 1900, 2200
+# ISO 639-1, as its registration authority publishes it.
+_LANGUAGES = """
+    aa ab ae af ak am an ar as av ay az ba be bg bi bm bn bo br bs ca ce ch co cr cs cu cv cy da de
+    dv dz ee el en eo es et eu fa ff fi fj fo fr fy ga gd gl gn gu gv ha he hi ho hr ht hu hy hz ia
+    id ie ig ii ik io is it iu ja jv ka kg ki kj kk kl km kn ko kr ks ku kv kw ky la lb lg li ln lo
+    lt lu lv mg mh mi mk ml mn mr ms mt my na nb nd ne ng nl nn no nr nv ny oc oj om or os pa pi pl
+    ps pt qu rm rn ro ru rw sa sc sd se sg si sk sl sm sn so sq sr ss st su sv sw ta te tg th ti tk
+    tl tn to tr ts tt tw ty ug uk ur uz ve vi vo wa wo xh yi yo za zh zu"""
+LANGUAGES = frozenset(_LANGUAGES.split())
 MAX_CENTS = 999_999_999_999  # 9 999 999 999,99 €, the largest price of the portal's own format
 
 
@@ -35,7 +47,7 @@ def compact_date(text: str | None) -> date | None:
     text = (text or "").strip()
     if not text or text == "00000000":
         return None
-    found = re.fullmatch(r"(\d{4})(\d{2})(\d{2})", text, re.ASCII)
+    found = COMPACT_DATE.fullmatch(text)
     if found:
         year, month, day = map(int, found.groups())
         if day == 0 and 1 <= month <= 12:
@@ -59,7 +71,7 @@ def _date(year: int, month: int, day: int) -> date | None:
 def cents(text: str) -> int:
     """`600.60` or `600,6` euros, as cents, exactly."""
     text = text.strip()
-    if not re.fullmatch(r"-?\d{1,12}(?:[.,]\d+)?", text, re.ASCII):
+    if not AMOUNT.fullmatch(text):
         raise Wrong(_("« %(text)s » n'est pas un montant en euros.") % {"text": short(text)})
     amount = Decimal(text.replace(",", ".")) * 100
     if amount < 0:
@@ -82,10 +94,20 @@ def per_mille(text: str) -> int:
     return int(value)
 
 
+def language(text: str) -> str:
+    """`FR` or `fr`, as `fr`."""
+    code = text.strip().lower()
+    if code not in LANGUAGES:
+        raise Wrong(
+            _("« %(text)s » n'est pas un code de langue (norme ISO 639-1 : FR, EN…).") % {"text": short(text)}
+        )
+    return code
+
+
 def whole(text: str, *, maximum: int) -> int:
     """A whole number from 0 to `maximum`."""
     text = text.strip()
-    if not re.fullmatch(r"\d{1,9}", text, re.ASCII) or int(text) > maximum:
+    if not WHOLE.fullmatch(text) or int(text) > maximum:
         raise Wrong(
             _("« %(text)s » n'est pas un nombre entier de 0 à %(maximum)d.")
             % {"text": short(text), "maximum": maximum}

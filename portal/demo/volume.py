@@ -95,15 +95,23 @@ _ENTITLE = f"""
 _OFFERS = f"""
     INSERT INTO catalog_offer (id, provider_id, training_number, action_number, kind, certification_id,
         portal_code, block_codes, title, summary, objectives, content, expected_results, prerequisites,
-        admission, accessibility, has_prerequisites, mode, hours, price_cents, extra_fees_cents,
-        vat_per_mille, address, postal_code, town_name, town_id, point, url, contact_email, contact_phone,
-        is_published, is_demonstration, updated_at)
+        admission, accessibility, has_prerequisites, mode, hours, rhythms, languages, entry_level,
+        price_cents, extra_fees_cents, vat_per_mille, address, postal_code, town_name, town_id, point, url,
+        contact_email, contact_phone, is_published, is_demonstration, updated_at)
     SELECT drawn.id, drawn.provider_id, '{MARK}' || drawn.code, '{MARK}' || %(seed)s || '-' || n, 'training',
         drawn.code, '', '{{}}', left(c.title, 240), '', left(c.abilities, 600), left(c.activities, 600),
         left(c.jobs, 300), left(c.prerequisites, 300), '',
         CASE WHEN {draw("access")} < 0.7
             THEN 'Locaux accessibles ; un référent handicap vous répond.' ELSE '' END,
         c.prerequisites <> '', mode, hours,
+        CASE WHEN {draw("rhythm")} < 0.5 THEN '{{day,week,full_time}}'
+            WHEN {draw("rhythm")} < 0.75 THEN '{{day,week,part_time}}'
+            WHEN {draw("rhythm")} < 0.87 THEN '{{evening,week,part_time}}'
+            WHEN {draw("rhythm")} < 0.92 THEN '{{weekend,part_time}}' ELSE '{{}}' END::varchar(10)[],
+        CASE WHEN {draw("language")} < 0.92 THEN '{{fr}}' WHEN {draw("language")} < 0.97 THEN '{{fr,en}}'
+            WHEN {draw("language")} < 0.98 THEN '{{en}}' ELSE '{{}}' END::varchar(2)[],
+        CASE WHEN {draw("entry")} < 0.2 THEN NULL
+            WHEN c.level IS NULL OR c.level < 4 OR {draw("entry")} < 0.5 THEN 0 ELSE c.level - 1 END,
         greatest(15000, (hours * 1500 * exp(0.42 * normal) / 1000)::bigint * 1000),
         CASE WHEN {draw("fees")} < 0.1 THEN 5000 ELSE 0 END,
         CASE WHEN {draw("vat")} < 0.3 THEN 200 ELSE 0 END,

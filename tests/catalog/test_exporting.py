@@ -64,7 +64,8 @@ def offer(taught):
         price_cents=123_456, extra_fees_cents=5_000, vat_per_mille=200, mode="on_site",
         address="Bâtiment B, 12 rue des Forges",
         point=point_of(latitude=45.77, longitude=4.84, department="69"), url="https://pont.exemple.fr/soudure",
-        contact_email="accueil@pont.exemple.fr", contact_phone="0472000000",
+        contact_email="accueil@pont.exemple.fr", contact_phone="0472000000", entry_level=4,
+        rhythms=["weekend", "part_time"], languages=["en", "fr"],
     )  # fmt: skip
 
 
@@ -111,6 +112,14 @@ def test_what_an_offer_does_not_say_is_still_unsaid_when_it_is_read_back(provide
     for mode, place in (("on_site", {}), ("distance", {"postal_code": "", "town_name": "", "town": None})):
         SessionFactory(offer=taught(mode=mode, hours=None, **place), permanent=True)
     assert read_back(provider, tmp_path, at) == (2, 0, 0, 2, 0)
+    assert faults(provider) == []
+
+
+@pytest.mark.parametrize("languages", [[], ["fr"], ["en"], ["fr", "en", "br"]])
+@pytest.mark.parametrize("level", [None, 0, 3, 4, 5, 6, 7, 8])
+def test_languages_and_levels_come_back(provider, taught, tmp_path, at, languages, level):
+    SessionFactory(offer=taught(languages=languages, entry_level=level))
+    assert read_back(provider, tmp_path, at) == (1, 0, 0, 1, 0)
     assert faults(provider) == []
 
 

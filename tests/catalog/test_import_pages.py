@@ -141,6 +141,34 @@ def test_what_is_no_catalogue_is_refused_at_once_and_not_kept(member_client, pro
     assert not media.exists()
 
 
+def test_an_encoding_that_is_said_is_the_one_the_file_is_read_in(member_client, entitled, at):
+    """The file says UTF-8, and was written on an old Mac."""
+    content = (
+        catalogue(training(title="Société, été", siret=entitled.organisation.siret), encoding="UTF-8")
+        .decode()
+        .encode("mac_roman")
+    )
+    send(member_client, content)
+    importing.carry_out(at=at)
+    assert CatalogueImport.objects.get().state == State.UNUSABLE
+    send(member_client, content, encoding="mac-roman")
+    importing.carry_out(at=at)
+    sent = CatalogueImport.objects.latest("sent_at")
+    assert (sent.encoding, sent.state, sent.counts["created"]) == ("mac-roman", State.CHECKED, 1)
+    assert sent.lines.get(verdict="created").title == "Société, été"
+
+
+def test_an_encoding_that_seems_wrong_is_a_remark_that_the_sender_reads(member_client, entitled, at):
+    content = catalogue(
+        training(title="Société, été", siret=entitled.organisation.siret), encoding="ISO-8859-1"
+    )
+    send(member_client, content, encoding="mac-roman")
+    importing.carry_out(at=at)
+    [remark] = CatalogueImport.objects.get().lines.filter(verdict="remark")
+    assert "ne semble pas écrit en Mac Roman" in remark.reason and remark.line == 5
+    send(member_client, content, encoding="morse", status=422)
+
+
 def test_a_bomb_is_refused_by_the_worker_and_changes_nothing(member_client, provider, at):
     body = catalogue(training()).replace(b"</offres>", b" " * 60_000_000 + b"</offres>")
     send(member_client, gzip.compress(body), name="petit.xml.gz")

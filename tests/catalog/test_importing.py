@@ -14,7 +14,7 @@ from django.db import IntegrityError, connection, transaction
 from accounts.actors import Actor, Role
 from accounts.models import JournalEntry
 from catalog import editing, importing, tasks
-from catalog.imports import offers, reading, report
+from catalog.imports import offers, reading, report, snapshots
 from catalog.models import (
     CatalogueImport,
     CatalogueImportLine,
@@ -398,7 +398,7 @@ def picture():
     """Everything of the offers and sessions that an import may touch."""
     offers = Offer.objects.order_by("training_number").values(
         "training_number", "title", "price_cents", "mode", "town", "point", "hours", "content",
-        "certification", "hand_edited_at", "is_published",
+        "certification", "hand_edited_at", "is_published", "rhythms", "languages", "entry_level",
     )  # fmt: skip
     sessions = Session.objects.order_by("offer__training_number", "number").values(
         "number", "starts_on", "ends_on", "recruitment", "is_guaranteed", "details"
@@ -411,7 +411,10 @@ def test_undoing_puts_everything_back(applied, by, at):
     editing.write(Offer.objects.get(training_number="F2").pk, by=by, at=at, fields={"price_details": "Café"})
     before = picture()
     prices = making.PRICES.replace("500.50", "1000.00").replace("600.60", "1200.00")
-    changed = action(prices=prices, mode="2", sessions=session("S2") + session("S3"))
+    more = '<extra info="code-rythme-formation">2</extra><extra info="code-niveau-entree">14</extra>'
+    changed = action(
+        prices=prices, mode="2", sessions=session("S2") + session("S3"), language="EN", more=more
+    )
     sent = applied(
         training(title="Autrement", actions=changed, content="Autre"), training("F2"), training("F3")
     )
@@ -422,6 +425,17 @@ def test_undoing_puts_everything_back(applied, by, at):
     assert sent.counts["restored"] == 1 and sent.counts["removed"] == 1
     found = Offer.objects.get(training_number="F1")
     assert "developp" in str(found.index.words.search) and "autr" not in str(found.index.words.search)
+
+
+def test_what_was_imported_before_these_fields_existed_can_still_be_undone(applied, by):
+    sent = applied(training())
+    offer = Offer.objects.get()
+    Offer.objects.update(languages=[])  # as it was kept then
+    before = {name for name in snapshots.OFFER_FIELDS if name not in snapshots.LATER_FIELDS}
+    kept = snapshots.of(Offer.objects.get(), offer.sessions.order_by("number"))
+    line = {**kept, "offer": {name: kept["offer"][name] for name in before}}
+    assert snapshots.digest(line) == snapshots.digest(kept)
+    assert snapshots.digest(kept) != sent.lines.get(step="apply").digest, "what was said since counts"
 
 
 def test_undoing_twice_does_it_once(applied, by, at):

@@ -6,8 +6,9 @@ import pytest
 
 from catalog import eligibility, lint
 from catalog.eligibility import Code
-from catalog.models import CertificationBlock
+from catalog.models import CertificationBlock, MarketPrice
 from catalog.offer_forms import FORMS, PurposeForm, SessionForm
+from tests.factories.accounts import a_siret
 from tests.factories.catalog import (
     CertificationFactory,
     OfferFactory,
@@ -81,6 +82,52 @@ def test_two_others_or_closed_ones_say_nothing_of_what_is_usual(offer, rules):
     assert said(offer, rules, "price_cents") == []
 
 
+def listed_elsewhere(offer, *prices, **facts):
+    """What three organisations or so ask on the national portal for the same certification."""
+    for number, cents in enumerate(prices):
+        told = {"code": offer.certification_id, "hours": offer.hours, "observed_on": in_days(-30)} | facts
+        MarketPrice.objects.create(
+            key=f"{number}_{len(facts)}", price_cents=cents, lowest_cents=cents, highest_cents=cents,
+            **({"siret": a_siret(number)} | told),
+        )  # fmt: skip
+
+
+@pytest.mark.parametrize(("price", "is_told"), [(300_001, True), (300_000, False), (74_999, True)])
+def test_where_few_publish_here_a_price_is_compared_with_those_of_the_national_portal(
+    offer, rules, price, is_told
+):
+    listed_elsewhere(offer, 150_000, 150_000, 990_000)
+    offer.price_cents = price
+    remarks = [r for r in said(offer, rules, "price_cents") if "portail national" in r.sentence]
+    assert bool(remarks) == is_told
+    assert all("chez 3 organismes" in r.sentence and not r.blocks for r in remarks)
+
+
+def test_who_publishes_here_is_heard_before_the_national_portal(offer, rules):
+    listed_elsewhere(offer, 1_000, 1_000, 1_000)
+    OfferFactory.create_batch(3, certification=offer.certification, price_cents=offer.price_cents)
+    assert said(offer, rules, "price_cents") == []
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [{"observed_on": in_days(-800)}, {"code": "RNCP1"}, {"hours": 9_000}],
+    ids=["old", "other", "longer"],
+)
+def test_prices_of_long_ago_or_of_something_else_say_nothing(offer, rules, facts):
+    listed_elsewhere(offer, 1_000, 1_000, 1_000, **facts)
+    assert said(offer, rules, "price_cents") == []
+
+
+def test_its_own_prices_and_those_of_a_whole_certification_say_nothing_of_blocks(offer, rules):
+    listed_elsewhere(offer, 1_000, 1_000, siret=offer.provider.organisation.siret)
+    assert said(offer, rules, "price_cents") == []
+    listed_elsewhere(offer, 1_000, 1_000, 1_000)
+    CertificationBlock.objects.create(certification=offer.certification, code="B1", title="Bloc")
+    offer.block_codes = ["B1"]
+    assert said(offer, rules, "price_cents") == []
+
+
 @pytest.mark.parametrize(("hours", "is_told"), [(140, True), (149, True), (150, False), (130, False)])
 def test_a_twin_of_one_s_own_is_named(offer, rules, hours, is_told):
     twin = OfferFactory(
@@ -141,11 +188,11 @@ def test_what_is_missing_blocks_a_draft_only(provider, rules):
     assert [(r.field, r.blocks) for r in said(offer, rules)] == [("hours", False)]
 
 
-@pytest.mark.parametrize("count", [1, 3])
-def test_a_review_asks_as_much_for_three_as_for_one(offer, rules, count, django_assert_num_queries):
+@pytest.mark.parametrize(("count", "queries"), [(1, 4), (2, 4), (3, 3), (5, 3)])
+def test_a_review_asks_as_much_for_three_as_for_one(offer, rules, count, queries, django_assert_num_queries):
     sessions = SessionFactory.create_batch(count, offer=offer)
     OfferFactory.create_batch(count, certification=offer.certification)
-    with django_assert_num_queries(3):  # entitlements, prices, a twin
+    with django_assert_num_queries(queries):  # entitlements, prices (of elsewhere where few are here), a twin
         lint.review(offer, sessions, on=today(), rules=rules)
 
 

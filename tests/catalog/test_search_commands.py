@@ -159,6 +159,8 @@ NOMENCLATURES = (
     "nomenclatures/nsf_categorie.csv",
     "nomenclatures/nsf_domaine.csv",
     "nomenclatures/nsf_groupe.csv",
+    "nomenclatures/nsf_lheo-dict.xml",
+    "nomenclatures/rome_secteurs_v460.json.gz",
     "recherche/lba_search-synonyms.json.gz",
 )
 CERTIFICATIONS = (

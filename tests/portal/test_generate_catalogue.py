@@ -47,6 +47,15 @@ def test_each_offer_is_open_by_the_rules(generate, rules, at):
     assert made.sessions == Session.objects.count() >= 200
 
 
+def test_rhythms_languages_and_levels_are_plausible(generate):
+    generate(200)
+    told = list(Offer.objects.values_list("rhythms", "languages", "entry_level", "certification__level"))
+    assert {"evening", "weekend", "full_time"} <= {rhythm for rhythms, *_rest in told for rhythm in rhythms}
+    assert {("fr",), ("fr", "en")} <= {tuple(languages) for _rhythms, languages, *_rest in told}
+    assert any(level is None for _rhythms, _languages, level, _out in told)
+    assert all(level is None or level < (out or 1) for _rhythms, _languages, level, out in told)
+
+
 def test_nobody_teaches_what_the_register_does_not_entitle_them_to(generate, register):
     generate(200)
     teach = Offer.objects.filter(certification__title="Secrétaire comptable").values_list(

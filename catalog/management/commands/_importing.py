@@ -7,7 +7,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 from tqdm import tqdm
 
-from catalog.imports.reading import Unusable
+from catalog.imports.reading import SPOKEN, Unusable
 from catalog.imports.report import Report, Verdict
 
 SHOWN = 50
@@ -22,14 +22,20 @@ class ImportCommand(BaseCommand):
     def add_arguments(self, parser):
         parser.add_argument("file", metavar="FICHIER")
         parser.add_argument("--dry-run", action="store_true", help="Lit tout, n'écrit rien.")
+        parser.add_argument(
+            "--encoding",
+            choices=list(SPOKEN),
+            default="",
+            help="Encodage du fichier, quand il ne le dit pas ou le dit mal (sinon UTF-8, ou celui du XML).",
+        )
         parser.add_argument("--json", action="store_true", help="Rend compte en JSON.")
         parser.add_argument(
             "--all", action="store_true", help=f"Montre toutes les lignes, et non les {SHOWN} premières."
         )
 
-    def handle(self, *, file, dry_run, json: bool, all: bool, **options):
+    def handle(self, *, file, dry_run, encoding: str, json: bool, all: bool, **options):
         try:
-            result = self._run(file, dry_run)
+            result = self._run(file, dry_run, encoding)
         except Unusable as error:
             if json:
                 self.stdout.write(_as_json({"file": file, "error": str(error)}))
@@ -39,7 +45,7 @@ class ImportCommand(BaseCommand):
         else:
             self._tell(result, shown=None if all else SHOWN)
 
-    def _run(self, file, dry_run) -> Report:
+    def _run(self, file, dry_run, encoding) -> Report:
         # A bar on a terminal only: a log file has no use for it.
         with tqdm(unit="o", unit_scale=True, leave=False, disable=not sys.stderr.isatty()) as bar:
 
@@ -47,7 +53,9 @@ class ImportCommand(BaseCommand):
                 bar.total = total
                 bar.update(done - bar.n)
 
-            return self.importer.run(file, at=timezone.now(), dry_run=dry_run, progress=progress)
+            return self.importer.run(
+                file, at=timezone.now(), dry_run=dry_run, progress=progress, encoding=encoding
+            )
 
     def _tell(self, result: Report, *, shown: int | None) -> None:
         write = self.stdout.write

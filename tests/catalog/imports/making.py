@@ -217,12 +217,18 @@ def action(
     address=ADDRESS,
     sessions=None,
     prices=PRICES,
-    hours="<nombre-heures-centre>70</nombre-heures-centre><nombre-heures-entreprise>7</nombre-heures-entreprise>",
+    hours=None,
     url="https://ecole.example.org/a1",
     email="contact@ecole.example.org",
+    language="FR",
     more="",
 ) -> str:
     sessions = session() if sessions is None else sessions
+    # Of another length than A1: two actions that nobody could tell apart are refused.
+    longer = 20 * (int("".join(filter(str.isdecimal, number)) or 1) - 1)
+    usual = f"<nombre-heures-centre>{70 + longer}</nombre-heures-centre>"
+    usual += "<nombre-heures-entreprise>7</nombre-heures-entreprise>"
+    hours = usual if hours is None else hours
     return f"""<action numero="{number}" datemaj="20260102" datecrea="20260101">
         <niveau-entree-obligatoire>0</niveau-entree-obligatoire>
         <modalites-enseignement>{mode}</modalites-enseignement>
@@ -242,7 +248,7 @@ def action(
         </url-action>
         {sessions}
         <acces-handicapes>0</acces-handicapes>
-        <langue-formation>FR</langue-formation>
+        <langue-formation>{language}</langue-formation>
         {hours}
         <extras info="action">
           <extra info="modalites-handicap">Ascenseur</extra>
@@ -266,9 +272,11 @@ def training(
     summary="En bref",
 ) -> str:
     actions = action() if actions is None else actions
+    # Nor are two trainings that say the same in every word.
+    goal = "Savoir développer" if number == "F1" else f"Savoir développer, partie {number}"
     return f"""    <formation numero="{number}" datemaj="20260102" datecrea="20260101">
       <intitule-formation>{title}</intitule-formation>
-      <objectif-formation>Savoir développer</objectif-formation>
+      <objectif-formation>{goal}</objectif-formation>
       <resultats-attendus>Une application</resultats-attendus>
       <contenu-formation>{content}</contenu-formation>
       <parcours-de-formation>1</parcours-de-formation>

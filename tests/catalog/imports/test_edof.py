@@ -88,6 +88,36 @@ def test_everything_of_an_action_is_kept(load, provider, at):
     assert OfferWords.objects.exists(), "found by its words"
 
 
+def rhythms(*codes):
+    told = "".join(f'\n<extra info="code-rythme-formation">{code}</extra>' for code in codes)
+    return f'<extras info="codes-rythme-formation">{told}</extras>'
+
+
+def test_rhythms_language_and_level_are_kept(load):
+    load(training(actions=action(more=rhythms(2, 6, 2), language="EN")))
+    offer = Offer.objects.get()
+    assert (offer.rhythms, offer.languages, offer.entry_level) == (["evening", "part_time"], ["en"], None)
+
+
+def test_a_level_that_the_file_does_not_tell_stays(load):
+    load()
+    Offer.objects.update(entry_level=4, rhythms=["day"])
+    report = load()
+    assert Offer.objects.get().entry_level == 4, "the format has no place for it"
+    assert Offer.objects.get().rhythms == [], "but it has one for the rhythms"
+    assert counts(report) == (1, 0, 1, 0, 0, 0)
+    load(training(actions=action(more='<extra info="code-niveau-entree">15</extra>')))
+    assert Offer.objects.get().entry_level == 5
+
+
+def test_more_languages_than_the_format_has_room_for_are_extras(load):
+    more = '<extra info="langue-formation">FR</extra><extra info="langue-formation">br</extra>'
+    load(training(actions=action(more=more)))
+    assert Offer.objects.get().languages == ["fr", "br"]
+    load(training(actions=action(more='<extra info="langue-formation"></extra>')))
+    assert Offer.objects.get().languages == []
+
+
 def test_permanent_entry_and_distance(load):
     report = load(
         training(
@@ -295,6 +325,22 @@ FAULTS = {
         training().replace('prerequis">1<', 'prerequis">oui<'),
         "existence-prerequis",
         "vaut 0 ou 1, pas « oui »",
+    ),
+    "rhythm": (training(actions=action(more=rhythms(1, 8))), ">8<", "le rythme « 8 » n'est pas de la liste"),
+    "language": (
+        training(actions=action(language="UX")),
+        "<langue-formation>",
+        "<langue-formation> : « UX » n'est pas un code de langue",
+    ),
+    "language in words": (
+        training(actions=action(language="Français")),
+        "<langue-formation>",
+        "compte 8 caractères, 2 au plus",
+    ),
+    "level": (
+        training(actions=action(more='<extra info="code-niveau-entree">9</extra>')),
+        "code-niveau-entree",
+        "« 9 » n'est pas de la table de LHEO",
     ),
     # shape
     "unknown element": (

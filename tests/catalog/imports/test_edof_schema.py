@@ -92,3 +92,51 @@ def test_both_agree_on_every_broken_copy_of_the_example(official):
             disagreements.append((what, "allowed by the XSD" if theirs else str(schema.error_log.last_error)))
     assert refused > 1000
     assert disagreements == []
+
+
+# Blank for Python, digits of another alphabet, blanks around a code: where two readers could differ.
+STRANGE = [
+    "\u00a0",
+    "\u2003 ",
+    "\u0663",
+    " 1 ",
+    "1\u00a0",
+    "2027٠١01",
+    "\n",
+    "é",
+    "RNCP٣٤٥",
+    "\U0001f600" * 51,
+]
+
+
+def strange(example):
+    """(what was done, document): texts that two readers could take for different things."""
+    for element in example.iter():
+        path = example.getpath(element)
+        for text in STRANGE:
+            document = copy.deepcopy(example)
+            found = document.xpath(path)[0]
+            if len(found):
+                found[0].tail = text
+            else:
+                found.text = text
+            yield f"{etree.QName(element).localname} says {text!r}", document
+
+
+def test_what_is_said_at_once_to_be_sound_has_no_fault(official):
+    _schema, example = official
+    sound, unseen, wrong = 0, [], []
+    first = copy.deepcopy(example)
+    for other in list(first.iter(f"{TAG}formation"))[1:]:
+        other.getparent().remove(other)
+    for what, document in (*mutants(example), *strange(first)):
+        for training in document.iter(f"{TAG}formation"):
+            has_fault = next(edof_schema.faults(training), None) is not None
+            if edof_schema.is_sound(training):
+                sound += 1
+                wrong += [what] * has_fault
+            elif not has_fault:
+                unseen.append(what)
+    assert wrong == []
+    assert sound > 1000, "and most of what is sound is said so at once"
+    assert len(unseen) < sound / 20, unseen

@@ -7,6 +7,7 @@ import pytest
 from lxml import etree
 
 from catalog.imports import lheo, offers, towns
+from catalog.imports.reading import Unusable
 from catalog.imports.report import Verdict
 from catalog.models import Certification, Offer, Session
 from tests.catalog.imports import making
@@ -36,6 +37,7 @@ def action(
     conditions="-",
     obligatory="0",
     access="Accès de plain-pied",
+    languages="",
 ):
     return f"""<action{number}><rythme-formation>Temps plein</rythme-formation>
       <code-public-vise>83056</code-public-vise>
@@ -45,7 +47,7 @@ def action(
       <prise-en-charge-frais-possible>0</prise-en-charge-frais-possible>{place}
       <modalites-entrees-sorties>{entries}</modalites-entrees-sorties>
       <url-action><urlweb>ecole.example.org/soudure</urlweb></url-action>{sessions}
-      <acces-handicapes>{access}</acces-handicapes>
+      <acces-handicapes>{access}</acces-handicapes>{languages}
       <modalites-recrutement>Entretien</modalites-recrutement>{price}{hours}</action>"""
 
 
@@ -55,7 +57,13 @@ CERTIFICATION = (
 
 
 def training(
-    *actions, number=' numero="F1"', title="Soudeur", certification=CERTIFICATION, content="-", siret=SIRET
+    *actions,
+    number=' numero="F1"',
+    title="Soudeur",
+    certification=CERTIFICATION,
+    content="-",
+    siret=SIRET,
+    level="1",
 ):
     return f"""<formation{number}><domaine-formation><code-NSF>254</code-NSF></domaine-formation>
     <intitule-formation>{title}</intitule-formation><objectif-formation>Souder</objectif-formation>
@@ -63,7 +71,7 @@ def training(
     <certifiante>1</certifiante>
     <contact-formation><coordonnees><telfixe><numtel>0472000000</numtel></telfixe>
       <courriel>accueil@ecole.example.org</courriel></coordonnees></contact-formation>
-    <parcours-de-formation>3</parcours-de-formation><code-niveau-entree>1</code-niveau-entree>
+    <parcours-de-formation>3</parcours-de-formation><code-niveau-entree>{level}</code-niveau-entree>
     {certification}{"".join(actions or (action(),))}
     <organisme-formation-responsable><numero-activite>84690000000</numero-activite>
       <SIRET-organisme-formation><SIRET>{siret}</SIRET></SIRET-organisme-formation>
@@ -129,6 +137,21 @@ def test_a_level_that_is_demanded_is_looked_at(load):
         True,
         "Savoir lire un plan",
     )
+
+
+@pytest.mark.parametrize(
+    ("level", "kept"),
+    [("0", None), ("", None), ("1", 0), ("3", 0), ("4", 3), ("5", 4), ("8", 7), ("15", 5), ("18", 8)],
+)
+def test_the_level_to_enter_with_is_read_from_the_table(load, level, kept):
+    report = load(training(level=level))
+    assert Offer.objects.values_list("entry_level", flat=True).get() == kept, refusals(report)
+
+
+def test_languages_are_read_in_their_order(load):
+    written = "".join(f"<langue-formation>{code}</langue-formation>" for code in ("FR", "en", "FR"))
+    load(training(action(languages=written)))
+    assert Offer.objects.values_list("languages", flat=True).get() == ["fr", "en"]
 
 
 def test_a_session_without_a_number_is_known_by_its_dates(load):
@@ -211,6 +234,9 @@ def test_a_code_of_the_portal_is_found_among_the_types(load):
         (training(action(place=PLACE.replace("69001", "6900"))), "codepostal"),
         (training(content="é" * 3001), "3001 caractères"),
         (training(title=""), "<intitule-formation> est vide"),
+        (training(level="9"), "« 9 » n'est pas de la table de LHEO"),
+        (training(action(languages="<langue-formation>zz</langue-formation>")), "« zz » n'est pas un code"),
+        (training(action(languages="<langue-formation>Français</langue-formation>")), "compte 8 caractères"),
     ],
 )
 def test_what_an_offer_cannot_do_without_is_refused_with_its_line(load, changed, reason):
@@ -262,3 +288,19 @@ def test_a_real_offer_with_its_price_its_organisation_and_its_certification_goes
     assert (report.read, report.created) == (2, 2), refusals(report)
     offer = Offer.objects.order_by("action_number").first()
     assert (offer.certification, offer.town_id) == (Certification.objects.get(), "37266")
+
+
+# --- Its other roots ----------------------------------------------------------------------------------
+
+
+def test_an_index_is_refused_with_what_to_do_instead(tmp_path, at):
+    index = b'<lheo-index xmlns="http://lheo.gouv.fr/2.3"><resumes-offres/></lheo-index>'
+    with pytest.raises(Unusable, match=r"C'est un index LHEO .* Importez les fichiers qu'il cite"):
+        offers.run(making.put(tmp_path, index), at=at)
+
+
+def test_trainings_are_read_beside_the_organisations_too(load, tmp_path, at):
+    whole = catalogue(training()).decode().partition("?>")[2]
+    plus = f'<lheo-plus xmlns="http://lheo.gouv.fr/2.3">{whole}<organisme-formation-responsable/></lheo-plus>'
+    report = offers.run(making.put(tmp_path, plus.encode()), at=at)
+    assert (report.read, report.created, report.refused) == (1, 1, 0), refusals(report)

@@ -7,13 +7,14 @@ import pytest
 from django.core.management import call_command
 from django.db import connection
 
+from catalog import finding
 from catalog.imports import nomenclatures
 from catalog.imports.reading import Unusable
 from catalog.imports.report import Verdict
 from catalog.models import ImportRun, Offer, SynonymGroup, Term, TermName
 from catalog.search import text_query
 from tests.catalog.imports import making
-from tests.factories.catalog import CertificationFactory, OfferFactory, TermFactory
+from tests.factories.catalog import CertificationFactory, OfferFactory, TermFactory, today
 
 pytestmark = pytest.mark.django_db
 
@@ -112,6 +113,72 @@ def test_the_three_levels_of_nsf(load):
     ]
 
 
+DICTIONARY = """<?xml version="1.0" encoding="utf-8"?>
+<!DOCTYPE dict SYSTEM "gml.dtd">
+<dict xmlns="http://www.gelaba.org/gml/1.1" name="dict-NSF">
+  <fullname xml:lang="fr">NSF</fullname>
+  <entry>
+    <key val="100"/>
+    <value xml:lang="fr" val="Formations générales"/>
+  </entry>
+  <entry>
+    <key val="11x"/>
+    <value val="Physique"/>
+  </entry>
+  <property name="version" value="V1" />
+</dict>
+"""
+
+
+def test_nsf_as_lheo_s_dictionary(load):
+    report = load(DICTIONARY)
+    assert counts(report) == (2, 1, 0, 0, 1)
+    term = Term.objects.get()
+    assert (term.code, term.label, term.broader) == ("100", "Formations générales", ["10"])
+    assert reasons(report) == [(9, "« 11x » n'est pas un code.")]
+    assert counts(load(DICTIONARY)) == (2, 0, 0, 1, 1)
+
+
+def test_a_dictionary_s_document_type_may_name_a_file_that_is_never_fetched(load, tmp_path):
+    named = DICTIONARY.replace("gml.dtd", f"file://{making.put(tmp_path, b'<!ENTITY x SYSTEM', 'a.dtd')}")
+    assert load(named).created == 1
+    for entity in ('[<!ENTITY x "y">]', "[]"):
+        with pytest.raises(Unusable, match="DOCTYPE"):
+            load(DICTIONARY.replace('"gml.dtd"', f'"gml.dtd" {entity}'))
+
+
+def sector(code, label, jobs=(), parts=None, **more):
+    listed = [{"code_ogr_rome": 1, "code_rome": job, "libelle_rome": "x"} for job in jobs]
+    key = "code_secteur" if parts is not None else "code_sous_secteur"
+    told = {key: code, "libelle": label, "definition": "", "liste_metier": listed} | more
+    return told if parts is None else told | {"liste_sous_secteur": parts}
+
+
+def test_sectors_over_rome(load):
+    parts = [sector(145, "Gros ¼uvre", ["F1701", "F1702"])]
+    tree = {
+        "arbo_secteur": [sector(99, "Bâtiment (BTP)", ["F1101"], parts), sector(95, "Automobile", parts=[])]
+    }
+    report = load(json.dumps(tree))
+    assert counts(report) == (3, 3, 0, 0, 0)
+    told = {term.code: (term.label, term.broader, term.related) for term in Term.objects.order_by("code")}
+    assert told == {
+        "S95": ("Automobile", [], []),
+        "S99": ("Bâtiment (BTP)", [], ["F1101", "F1701", "F1702"]),
+        "T145": ("Gros œuvre", ["S99"], ["F1701", "F1702"]),
+    }
+    assert counts(load(json.dumps(tree))) == (3, 0, 0, 3, 0)
+
+
+def test_a_certification_is_found_by_the_sector_of_its_jobs(load):
+    TermFactory(code="F1701", label="Coffreur")
+    certification = CertificationFactory(title="Coffreur bancheur", rome_codes=["F1701"])
+    other = CertificationFactory(title="Fleuriste", rome_codes=["D1209"])
+    load(json.dumps({"arbo_secteur": [sector(99, "Gros œuvre", ["F1701"], [])]}))
+    found = [one.code for one in finding.find_certifications("gros oeuvre", on=today())]
+    assert found == [certification.code] and other.code not in found
+
+
 def test_groups_of_synonyms(load):
     groups = [
         {"mappingType": "equivalent", "synonyms": ["CONDUITE DE TRAVAUX", "cdt"]},
@@ -192,6 +259,18 @@ def test_certifications_and_offers_are_found_by_the_new_words(load):
         (ROME_NAMES + "1;Pilote;Pilote;Z9999\n", 2, "« Z9999 » n'est pas un code."),
         (ROME_NAMES + "1;;;A1101\n", 2, "l'appellation manque."),
         (NSF + "12;1;;A\n", 2, "« 12 » n'est pas un code."),
+        (json.dumps({"arbo_secteur": [sector("x", "A", parts=[])]}), 1, "« Sx » n'est pas un code."),
+        (json.dumps({"arbo_secteur": [sector(1, "", parts=[])]}), 1, "le libellé manque."),
+        (
+            json.dumps({"arbo_secteur": [sector(1, "A", ["Z1"], parts=[])]}),
+            1,
+            "la liste de ses métiers n'est pas une liste de codes ROME.",
+        ),
+        (
+            json.dumps({"arbo_secteur": [sector(1, "A", parts=[]), sector(1, "B", parts=[])]}),
+            2,
+            "le code est déjà dans le fichier, ligne 1.",
+        ),
         ('[{"synonyms": ["a"]}]', 1, "un groupe compte de 2 à 50 noms."),
         ('[{"synonyms": "a"}]', 1, "« synonyms » doit être une liste de textes."),
         ("[3]", 1, "« synonyms » doit être une liste de textes."),
@@ -215,7 +294,11 @@ def test_a_bad_entry_is_refused_alone_with_its_line(load, text, line, reason):
         (FORMACODE, "ne contient aucun terme"),
         (ROME_NAMES, "ne contient aucun terme"),
         ("a;b\n1;2\n", "d'aucune nomenclature connue"),
-        ("<lheo/>", "d'aucune nomenclature connue"),
+        ("<lheo/>", "sa racine est <lheo>, on attend <dict>"),
+        (DICTIONARY.replace("dict-NSF", "dict-ROME"), "Le dictionnaire « dict-ROME » n'est pas lu"),
+        (DICTIONARY.replace("entry", "entrée"), "aucun élément <entry>"),
+        ('{"arbo_secteur": []}', "ne contient aucun terme"),
+        ('{"arbo_secteur": {}}', "doit être une liste"),
         ("[", "mal formé"),
         ("[" + "9" * 5_000 + "]", "mal formé"),
         (FORMACODE + "3;C;A;;;;;;;\n" * 20_001, "Plus de 20000 lignes sont fautives"),

@@ -263,3 +263,68 @@ def test_queries_do_not_grow_with_the_rows(load):
         return len(captured)
 
     assert queries(1000, 1) == queries(2000, 300)
+
+
+# --- An index of LHEO ---------------------------------------------------------------------------------
+
+INDEX = """<?xml version="1.0" encoding="UTF-8"?>
+<lheo-index xmlns="{namespace}">
+<resumes-offres><resume-offre numero="1"><intitule-formation>Soudeur</intitule-formation></resume-offre>
+<resume-offre numero="2"/></resumes-offres>
+<resumes-organismes>
+{organisations}
+</resumes-organismes></lheo-index>
+"""
+
+
+def summary(siret=SIRET, name="École du Pont", number="84691234567"):
+    return (
+        f"<resume-organisme><nom-organisme>{name}</nom-organisme><raison-sociale>Pont SARL</raison-sociale>"
+        f"<SIRET>{siret}</SIRET><numero-activite>{number}</numero-activite></resume-organisme>"
+    )
+
+
+@pytest.fixture
+def load_index(tmp_path, at):
+    def load_index(*organisations, namespace="http://lheo.gouv.fr/2.3"):
+        content = INDEX.format(namespace=namespace, organisations="\n".join(organisations)).encode()
+        return providers.run(making.put(tmp_path, content, "index.xml"), at=at)
+
+    return load_index
+
+
+def test_an_index_of_lheo_gives_names_and_numbers_and_leaves_its_offers(load_index):
+    report = load_index(summary(), summary(OTHER_SIRET, name=""))
+    assert counts(report) == (2, 2, 0, 0, 0)
+    provider = Provider.objects.get(organisation__siret=SIRET)
+    assert (provider.organisation.name, provider.activity_number) == ("École du Pont", "84691234567")
+    assert kinds(provider) == (False,) * 4, "it says nothing of Qualiopi"
+    assert Provider.objects.get(organisation__siret=OTHER_SIRET).organisation.name == "Pont SARL"
+    [remark] = report.of(Verdict.REMARK)
+    assert remark.reason.startswith("Offres résumées par l'index, laissées de côté : 2.")
+    assert counts(load_index(summary(), summary(OTHER_SIRET, name=""))) == (2, 0, 0, 2, 0)
+
+
+def test_an_index_takes_no_certificate_away(load, load_index):
+    load(SHORT, short())
+    load_index(summary(name="Nouveau nom"))
+    assert kinds(Provider.objects.get()) == (True, False, False, False)
+    assert Organisation.objects.get().name == "Nouveau nom"
+
+
+def test_a_bad_summary_is_refused_alone_with_its_line(load_index):
+    report = load_index(summary(making.BAD_SIRET), summary(), summary(), summary(number="99999999999"))
+    assert counts(report) == (4, 1, 0, 0, 3)
+    assert [finding.line for finding in report.of(Verdict.REFUSED)] == [6, 8, 9]
+
+
+@pytest.mark.parametrize(
+    ("organisations", "namespace", "sentence"),
+    [
+        ((), "http://lheo.gouv.fr/2.3", "ne contient aucun organisme"),
+        ((summary(),), "http://lheo.gouv.fr/1.3.0", "n'est pas de LHEO 2.2 ou 2.3"),
+    ],
+)
+def test_an_index_that_is_none_is_refused_whole(load_index, organisations, namespace, sentence):
+    with pytest.raises(Unusable, match=sentence):
+        load_index(*organisations, namespace=namespace)

@@ -97,7 +97,7 @@ def test_a_document_type_is_refused_before_any_parser_sees_it(tmp_path, monkeypa
 
 def test_without_the_guard_the_entity_would_be_read(tmp_path, monkeypatch):
     """The guard is what stops it: the parser itself lets the document type through."""
-    monkeypatch.setattr(reading, "_prolog", lambda stream: ("utf-8", "FICHES"))
+    monkeypatch.setattr(reading, "_prolog", lambda stream, **_options: ("utf-8", "FICHES"))
     assert records(making.put(tmp_path, GOOD.replace(b"<FICHES>", LAUGHS.encode() + b"<FICHES>", 1)))
 
 
@@ -235,3 +235,107 @@ def test_csv_with_its_mark_quoted_lines_and_blank_ones(tmp_path):
 def test_csv_that_cannot_be_read(tmp_path, content, sentence):
     with pytest.raises(Unusable, match=sentence.replace("(", "\\(")):
         rows(making.put(tmp_path, content, "a.csv"))
+
+
+# --- Encodings that somebody says ---------------------------------------------------------------------
+
+SPOKEN = {"utf-8": "utf-8", "iso-8859-1": "latin-1", "windows-1252": "cp1252", "mac-roman": "mac_roman"}
+
+
+def spoken(path, encoding):
+    """The source, and what it was told of doubts."""
+    doubts = []
+    source = reading.find(path, encoding=encoding)
+    source.on_doubt = lambda line, sentence: doubts.append((line, sentence))
+    return source, doubts
+
+
+@pytest.mark.parametrize(("encoding", "codec"), SPOKEN.items())
+def test_a_csv_is_read_in_the_encoding_that_is_said(tmp_path, encoding, codec):
+    source, doubts = spoken(making.put(tmp_path, "nom;ville\nÉcole;Nîmes\n".encode(codec), "a.csv"), encoding)
+    assert list(reading.csv_rows(source)) == [(2, {"nom": "École", "ville": "Nîmes"})]
+    assert reading.first_line(source) == "nom;ville" and doubts == []
+
+
+@pytest.mark.parametrize(("encoding", "codec"), SPOKEN.items())
+@pytest.mark.parametrize("declared", ["UTF-8", "ISO-8859-1", "macintosh"])
+def test_what_is_said_counts_more_than_what_the_xml_says(tmp_path, encoding, codec, declared):
+    content = (
+        GOOD.decode()
+        .replace('"UTF-8"', f'"{declared}"')
+        .replace("Agent", "Agent d’été")
+        .encode(codec, "replace")
+    )
+    source, doubts = spoken(making.put(tmp_path, content), encoding)
+    titles = [
+        each.findtext("INTITULE") for each in reading.xml_records(source, root="FICHES", record="FICHE")
+    ]
+    expected = "Agent d’été de test" if codec != "latin-1" else "Agent d?été de test"
+    assert titles == [expected] * 2 and doubts == []
+
+
+def test_letters_of_windows_under_the_name_of_latin1_are_read_with_a_remark(tmp_path):
+    source, doubts = spoken(making.put(tmp_path, "nom;b\nl’œil;1\n".encode("cp1252"), "a.csv"), "iso-8859-1")
+    assert list(reading.csv_rows(source)) == [(2, {"nom": "l’œil", "b": "1"})]
+    assert [line for line, _sentence in doubts] == [2]
+
+
+WRONG = {
+    "latin1 said to be of a Mac": ("latin-1", "mac-roman", "Une société formée"),
+    "Mac said to be of Windows": ("mac_roman", "windows-1252", "Une société formée"),
+    "Mac said to be latin1": ("mac_roman", "iso-8859-1", "Une société formée"),
+    "twice converted": ("utf-8", "utf-8", "Une sociÃ©tÃ©"),
+    "twice converted, of Windows": ("cp1252", "windows-1252", "Une sociÃ©tÃ©, l’œil"),
+}
+
+
+@pytest.mark.parametrize(("codec", "encoding", "text"), WRONG.values(), ids=WRONG)
+@pytest.mark.parametrize("form", ["csv", "xml"])
+def test_what_seems_wrong_is_said_once_with_its_line(tmp_path, form, codec, encoding, text):
+    if form == "csv":
+        content = f"a;b\n1;2\n3;{text}\n4;{text}\n"
+    else:
+        content = f"<FICHES>\n<FICHE/>\n<FICHE>{text}</FICHE><FICHE>{text}</FICHE></FICHES>"
+    source, doubts = spoken(making.put(tmp_path, content.encode(codec)), encoding)
+    read = (
+        reading.csv_rows(source)
+        if form == "csv"
+        else reading.xml_records(source, root="FICHES", record="FICHE")
+    )
+    assert len(list(read)) == 3
+    [(line, sentence)] = doubts
+    assert line == 3 and sentence.startswith("« ") and "Relisez les accents" in sentence
+    assert sentence.isprintable()
+
+
+@pytest.mark.parametrize("encoding", ["iso-8859-1", "windows-1252", "mac-roman"])
+def test_a_csv_in_utf8_under_another_name_is_refused_with_its_line(tmp_path, encoding):
+    source, _doubts = spoken(making.put(tmp_path, "a;b\n1;2\n3;École d’été\n".encode(), "a.csv"), encoding)
+    with pytest.raises(
+        Unusable, match=r"Ligne 3 : Le fichier annonce l'encodage .* mais il est écrit en UTF-8"
+    ):
+        list(reading.csv_rows(source))
+
+
+def test_bytes_that_the_encoding_does_not_have_are_refused_with_their_line(tmp_path):
+    written = "a;b\n1;très\n".encode("mac_roman")  # « è » is a hole in Windows-1252
+    source, _doubts = spoken(making.put(tmp_path, written, "a.csv"), "windows-1252")
+    with pytest.raises(Unusable, match="Ligne 2 : Le fichier n'est pas encodé en Windows-1252"):
+        list(reading.csv_rows(source))
+    source, _doubts = spoken(making.put(tmp_path, GOOD.decode().encode("latin-1")), "utf-8")
+    with pytest.raises(Unusable, match="Ligne 10 : Le fichier n'est pas encodé en UTF-8"):
+        list(reading.xml_records(source, root="FICHES", record="FICHE"))
+
+
+def test_synonyms_are_read_in_the_encoding_that_is_said(tmp_path):
+    source, _doubts = spoken(making.put(tmp_path, '["été"]'.encode("mac_roman"), "a.json"), "mac-roman")
+    assert reading.whole_text(source, max_bytes=1000) == '["été"]'
+
+
+def test_a_french_text_rightly_read_raises_no_doubt(tmp_path):
+    text = "Où l’œuvre ambiguë d’un été naît : « ça coûte 5 € », Île-de-France, SÉANCE, Noël, À côté, ÂGE"
+    for encoding, codec in SPOKEN.items():
+        written = text.encode(codec, "replace")
+        source, doubts = spoken(making.put(tmp_path, b"a;b\n1;" + written + b"\n", "a.csv"), encoding)
+        assert len(list(reading.csv_rows(source))) == 1
+        assert doubts == [], encoding

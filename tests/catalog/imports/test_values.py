@@ -4,6 +4,7 @@ import datetime
 from decimal import Decimal
 
 import pytest
+from django.conf.locale import LANG_INFO
 from hypothesis import given
 from hypothesis import strategies as some
 from stdnum import luhn
@@ -139,3 +140,20 @@ def test_the_quick_sums_say_what_the_library_says(digits, is_made_right):
         digits = "356000000" + digits[9:]  # La Poste's own rule
     expected = digits != "0" * 14 and siret_number.is_valid(digits)
     assert values._exists(digits) == expected
+
+
+@pytest.mark.parametrize(("text", "code"), [("FR", "fr"), (" en ", "en"), ("Br", "br")])
+def test_codes_of_languages(text, code):
+    assert values.language(text) == code
+
+
+@pytest.mark.parametrize("text", ["", "français", "UX", "f", "fra", "١٢"])
+def test_no_language(text):
+    with pytest.raises(Wrong, match="ISO 639-1"):
+        values.language(text)
+
+
+def test_every_language_that_our_pages_could_name_has_its_code():
+    known = {code for code in LANG_INFO if len(code) == 2}
+    assert known - values.LANGUAGES == set()
+    assert len(values.LANGUAGES) == 183
