@@ -68,13 +68,18 @@ def findings(database: str) -> list:
         connection.settings_dict["NAME"] = ours
 
 
+def address_of(database: str) -> str:
+    """For the environment of another process."""
+    settings = connection.settings_dict
+    user = f"{settings['USER']}:{settings['PASSWORD']}"
+    return f"postgresql://{user}@{settings['HOST']}:{settings['PORT']}/{database}"
+
+
 def worker(script: str, database: str, *words: str) -> subprocess.Popen:
     """A process of its own that says « ready », works in this database, then tells its figures as JSON."""
-    settings = connection.settings_dict
-    address = f"postgresql://{settings['USER']}:{settings['PASSWORD']}@{settings['HOST']}:{settings['PORT']}/{database}"
     process = subprocess.Popen(
         [sys.executable, script, *words],
-        env=os.environ | {"DATABASE_URL": address},
+        env=os.environ | {"DATABASE_URL": address_of(database)},
         stdout=subprocess.PIPE,
         text=True,
     )
