@@ -5,6 +5,6 @@ from catalog.management.commands._importing import ImportCommand
 
 
 class Command(ImportCommand):
-    help = "Importe un catalogue au format du portail (EDOF, XML ; .gz ou .zip)."
+    help = "Importe un catalogue au format du portail (EDOF) ou LHEO 2.2 ou 2.3 (XML ; .gz ou .zip)."
     importer = offers
     records = "offres"
