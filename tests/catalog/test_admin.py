@@ -52,6 +52,9 @@ def one_of_each():
     models.ImportRefusal.objects.create(run=run, line=3, subject="Offre", reason="SIRET inconnu")
     CatalogueImportLineFactory()
     models.Visibility.objects.create(offer=offer, is_open=True, since=timezone.now().date())
+    models.MarketPrice.objects.create(
+        key="1", siret="1", code="RNCP1", price_cents=1, lowest_cents=1, highest_cents=1, observed_on=today()
+    )
     models.Favourite.objects.create(offer=offer, user=UserFactory(), added_at=timezone.now())
     saved_searches.keep("q=anglais", name="", alert="none", user=UserFactory(), at=timezone.now())
     models.Wish.objects.create(user=UserFactory(), job="Anglais", written_at=timezone.now())

@@ -6,9 +6,9 @@ from catalog.management.commands._importing import ImportCommand
 
 class Command(ImportCommand):
     help = (
-        "Importe une nomenclature (CSV : FORMACODE, codes ou appellations ROME, un niveau de NSF ; XML : NSF de"
-        " LHEO ; JSON : secteurs ROME) ou des groupes de synonymes (JSON). Le fichier est reconnu à son contenu ;"
-        " .gz et .zip sont lus."
+        "Importe une nomenclature (CSV : FORMACODE, codes ou appellations ROME, un niveau de NSF ; XML : NSF"
+        " de LHEO ; JSON : secteurs ROME) ou des groupes de synonymes (JSON). Le fichier est reconnu à son"
+        " contenu ; .gz et .zip sont lus."
     )
     importer = nomenclatures
     records = "termes"

@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("catalog", "0009_offer_index"),
+        ("catalog", "0010_searches_people_keep"),
     ]
 
     operations = [
