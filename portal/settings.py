@@ -171,6 +171,9 @@ CACHES = {
     }
 }
 
+# Public pages, the same for every visitor, are kept as long as browsers may keep them (ui/caches.py).
+PAGES_ARE_KEPT = env.bool("PAGES_ARE_KEPT", default=PORTAL_ENV != "test")
+
 # --- People ---------------------------------------------------------------------------------
 AUTH_USER_MODEL = "accounts.User"
 AUTHENTICATION_BACKENDS = [

@@ -4,14 +4,22 @@ A view marked `kept` says for how long. The middleware has the last word, once e
 cookies and headers on the answer: only a whole page, asked by somebody who brings no session and no waiting
 message, and that gives none, is kept. `Vary` tells the language, cookies and htmx apart. Its ETag is made of
 its words, so that asking again costs a line when nothing has changed.
+
+The portal keeps such a page too, for as long, from the second time that it is asked for: what many people ask
+at once is made once, and what one machine invents by the thousand leaves only a mark.
 """
 
+import hashlib
+import time
+import zlib
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
 from django.conf import settings
+from django.core.cache import cache
 from django.http import HttpRequest, HttpResponse
+from django.utils import translation
 from django.utils.cache import (
     get_conditional_response,
     patch_cache_control,
@@ -21,6 +29,10 @@ from django.utils.cache import (
 
 # What a person was told once must not come back to another, nor again.
 WAITING_MESSAGES = "messages"
+LARGEST = 2**18
+"""Bytes of a page that the portal keeps, before it is packed."""
+ASKED = "asked"
+HTMX = ("HX-Request", "HX-Boosted", "HX-Target", "HX-History-Restore-Request")
 
 
 def kept(*, seconds: int) -> Callable[[Callable[..., HttpResponse]], Callable[..., HttpResponse]]:
@@ -45,6 +57,11 @@ class KeptPagesMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
+        place = _place_of(request)
+        known = cache.get(place) if place else None
+        if known and known != ASKED:
+            response = _again(known)
+            return get_conditional_response(request, etag=response["ETag"], response=response)
         response = self.get_response(request)
         seconds = getattr(response, "kept_seconds", None)
         if seconds is None or not _is_the_same_for_all(request, response):
@@ -52,6 +69,8 @@ class KeptPagesMiddleware:
         patch_vary_headers(response, ["Accept-Language", "Cookie"])
         patch_cache_control(response, public=True, max_age=seconds)
         set_response_etag(response)
+        if place and len(response.content) <= LARGEST:
+            cache.set(place, _packed(response) if known else ASKED, seconds)
         return get_conditional_response(request, etag=response["ETag"], response=response)
 
 
@@ -68,6 +87,38 @@ def _is_the_same_for_all(request: HttpRequest, response: HttpResponse) -> bool:
         and not request.META.get("CSRF_COOKIE_NEEDS_UPDATE")
         and not _holds_a_secret(response)
     )
+
+
+def _place_of(request: HttpRequest) -> str:
+    """Where the page that this request asks for is kept; "" when it may be somebody's own.
+
+    Two visitors who differ in nothing that the page depends on share a place: its whole address, the language
+    and what htmx asks. Any other cookie than the language's and the forms' could make a difference.
+    """
+    if not settings.PAGES_ARE_KEPT or request.method not in {"GET", "HEAD"}:
+        return ""
+    if set(request.COOKIES) - {settings.LANGUAGE_COOKIE_NAME, settings.CSRF_COOKIE_NAME}:
+        return ""
+    told = [
+        request.META.get("HTTP_HOST", ""),
+        request.scheme,
+        request.get_full_path(),
+        translation.get_language_from_request(request),
+        *(request.headers.get(name, "") for name in HTMX),
+    ]
+    return f"page:{hashlib.sha256(repr(told).encode()).hexdigest()}"
+
+
+def _packed(response: HttpResponse) -> tuple[float, dict[str, str], bytes]:
+    return time.time(), dict(response.headers), zlib.compress(response.content)
+
+
+def _again(known: tuple[float, dict[str, str], bytes]) -> HttpResponse:
+    kept_at, headers, content = known
+    response = HttpResponse(zlib.decompress(content), headers=headers)
+    # How long ago it was made counts in how long a browser keeps it.
+    response["Age"] = str(max(round(time.time() - kept_at), 0))
+    return response
 
 
 def _holds_a_secret(response: HttpResponse) -> bool:

@@ -1,13 +1,16 @@
 """Public pages that caches may keep, and those that they must not."""
 
 import pytest
+from django.core.cache import cache
 from django.http import HttpResponse
 from django.test import RequestFactory
 from django.urls import reverse
 
 from catalog import favourites
+from catalog.models import Offer
 from support import answers
 from tests.factories.catalog import OfferFactory
+from ui import caches
 from ui.caches import KeptPagesMiddleware, kept
 
 pytestmark = pytest.mark.django_db
@@ -158,3 +161,85 @@ def test_an_answer_that_sets_a_cookie_is_not():
 
 def test_a_refusal_is_not():
     assert "ETag" not in through(HttpResponse("Non", status=422))
+
+
+# --- What the portal keeps itself -----------------------------------------------------------------
+
+
+@pytest.fixture
+def keeping(settings):
+    """Pages are kept, as in production; in other tests each page is made anew."""
+    settings.PAGES_ARE_KEPT = True
+    cache.clear()
+
+
+def made_again(client, address, offer, **asked):
+    """Whether the page shows what has just changed."""
+    offer.title = "Chaudronnerie"
+    Offer.objects.filter(pk=offer.pk).update(title="Chaudronnerie")
+    shown = "Chaudronnerie" in client.get(address, **asked).text
+    Offer.objects.filter(pk=offer.pk).update(title="Soudure à l'arc")
+    return shown
+
+
+def test_a_page_is_kept_from_the_second_time_on_and_says_its_age(client, offer, keeping):
+    address = reverse("offer", args=[offer.pk])
+    client.get(address)
+    assert made_again(client, address, offer), "asked once, it is not kept"
+    cache.clear()
+    first, second = client.get(address), client.get(address)
+    third = client.get(address)
+    assert not made_again(client, address, offer)
+    assert third.content == first.content == second.content
+    assert (third["ETag"], third["Cache-Control"]) == (first["ETag"], first["Cache-Control"])
+    assert third["Age"] == "0" and "Age" not in second
+    assert "Content-Security-Policy" in third and "X-Frame-Options" in third
+    assert client.get(address, headers={"If-None-Match": first["ETag"]}).status_code == 304
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"headers": {"Accept-Language": "en"}},
+        {"headers": {"HX-Request": "true"}},
+        {"query_params": {"x": "1"}},
+        {"headers": {"Cookie": "autre=1"}},
+    ],
+)
+def test_who_asks_otherwise_gets_their_own_page(client, offer, keeping, asked):
+    address = reverse("offer", args=[offer.pk])
+    for _time in range(3):
+        client.get(address)
+    assert made_again(client, address, offer, **asked)
+
+
+def test_whoever_is_signed_in_gets_no_kept_page_and_leaves_none(client, holder_client, offer, keeping):
+    address = reverse("offer", args=[offer.pk])
+    for _time in range(3):
+        client.get(address)
+    assert made_again(holder_client, address, offer)
+    cache.clear()
+    for _time in range(3):
+        holder_client.get(address)
+    assert made_again(client, address, offer)
+
+
+def test_invented_addresses_leave_only_a_mark(client, keeping):
+    for number in range(5):
+        client.get(reverse("search"), {"q": f"x{number}"})
+    request = RequestFactory().get(reverse("search"), {"q": "x1"})
+    assert cache.get(caches._place_of(request)) == caches.ASKED
+
+
+def test_a_page_that_is_too_large_is_not_kept(client, offer, keeping, monkeypatch):
+    monkeypatch.setattr(caches, "LARGEST", 100)
+    address = reverse("offer", args=[offer.pk])
+    for _time in range(3):
+        client.get(address)
+    assert made_again(client, address, offer)
+
+
+def test_a_refused_page_is_not_kept(client, keeping):
+    for _time in range(3):
+        answer = client.get("/formations/00000000-0000-0000-0000-000000000000")
+        assert answer.status_code == 404 and "Age" not in answer
