@@ -193,6 +193,9 @@ END
 COLUMNS = f"c.code, c.title, {STATUS} AS status, c.level, coalesce(nullif(c.short_code, ''), c.short_title)"
 
 
+WORTH_OF_STATUS = " ".join(f"WHEN '{status}' THEN {worth}" for status, worth in STATUS_WORTH.items())
+
+
 # Each idea meets the indexes by itself: a common word costs its own rows and no more, and no vector is
 # unpacked for one. The rarer an idea, the more it counts; one that nobody answers counts for nothing. A
 # certification that misses an idea loses twice: its worth, and its share of what was asked. Long texts are
@@ -267,13 +270,15 @@ WITH ideas AS MATERIALIZED (
     JOIN weights USING (number)
     CROSS JOIN (SELECT greatest(sum(weight), 0.000001) AS weight FROM weights) AS asked
     GROUP BY meetings.code, meetings.title_size, asked.weight
-), scores AS (
-    SELECT code,
+), judged AS (
+    SELECT sums.code,
         worth * share
-        * ({1 - BREVITY} + {BREVITY} * least(1, titled / greatest(title_size, 1)::float)) AS score
+        * ({1 - BREVITY} + {BREVITY} * least(1, titled / greatest(title_size, 1)::float)) AS score,
+        CASE {STATUS} {WORTH_OF_STATUS} END AS status_worth
     FROM sums
-    ORDER BY 2 DESC, code
-    LIMIT %(limit)s
+    JOIN catalog_certification AS c ON c.code = sums.code
+), scores AS (
+    SELECT code, score FROM judged ORDER BY score * status_worth DESC, code LIMIT %(limit)s
 )
 SELECT {COLUMNS},
     scores.score
