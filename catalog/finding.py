@@ -274,16 +274,19 @@ WITH ideas AS MATERIALIZED (
     SELECT sums.code,
         worth * share
         * ({1 - BREVITY} + {BREVITY} * least(1, titled / greatest(title_size, 1)::float)) AS score,
+        share > 0.999 AND %(is_a_phrase)s AS answers_all,
         CASE {STATUS} {WORTH_OF_STATUS} END AS status_worth
     FROM sums
     JOIN catalog_certification AS c ON c.code = sums.code
 ), scores AS (
-    SELECT code, score FROM judged ORDER BY score * status_worth DESC, code LIMIT %(limit)s
+    SELECT code, score, answers_all FROM judged ORDER BY score * status_worth DESC, code LIMIT %(limit)s
 )
 SELECT {COLUMNS},
     scores.score
-    * CASE WHEN kept.search @@ to_tsquery('portal_french', %(phrase)s) THEN {PHRASE_BONUS} ELSE 1 END
-    AS score
+    * CASE
+        WHEN scores.answers_all AND kept.search @@ to_tsquery('portal_french', %(phrase)s)
+        THEN {PHRASE_BONUS} ELSE 1
+    END AS score
 FROM scores
 JOIN catalog_certificationindex AS kept ON kept.certification_id = scores.code
 JOIN catalog_certification AS c ON c.code = scores.code
@@ -329,6 +332,8 @@ def params_of(ideas: Sequence[Idea], *, on: date) -> dict:
         "numbers": [number for number, _factor, _way in rows],
         "factors": [factor for _number, factor, _way in rows],
         "ways": [way for _number, _factor, way in rows],
+        # Of one word, all that are named by it would gain the same; each look unpacks a record's words.
+        "is_a_phrase": len(ideas) > 1,
         "phrase": " <-> ".join(idea.ways[0].replace("%", "ABC") for idea in ideas),
         "on": on,
         "limit": CANDIDATES_MAX,

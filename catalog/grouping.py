@@ -25,7 +25,7 @@ OTHERS_MAX = 20
 PAGE_SIZE = 8
 SHOWN = 2
 """Offers of a group on the page, each of another organisation: a row of the grid."""
-GROUP_MAX = 1_000
+GROUP_MAX = 300
 """Offers of a group that are counted."""
 OWN_WORDS_MAX = 5_000
 """Offers with these words of their own that are looked at."""
@@ -77,6 +77,10 @@ class Group:
     def is_capped(self) -> bool:
         """There are more than were counted."""
         return self.offers_count > GROUP_MAX
+
+    @property
+    def counted(self) -> int:
+        return min(self.offers_count, GROUP_MAX)
 
     @property
     def title(self) -> str:

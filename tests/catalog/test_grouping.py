@@ -217,3 +217,15 @@ def test_nothing_found_still_says_what_to_change(client):
     SessionFactory(offer=OfferFactory(title="Soudure", mode="on_site"))
     page = client.get(reverse("search"), {"q": "soudure", "mode": "distance"}).content.decode()
     assert "Cherchez toutes les modalités" in page
+
+
+def test_a_group_with_more_than_are_counted_says_so(find, client, monkeypatch):
+    monkeypatch.setattr(grouping, "GROUP_MAX", 2)
+    certified("Comptable", 4)
+    [group] = find("comptable").groups
+    assert (group.is_capped, group.counted) == (True, 2)
+    page = client.get(reverse("search"), {"q": "comptable"}).content.decode()
+    assert "plus de 2 formations" in page and "Voir toutes ces formations" in page
+    certified("Soudeur", 2)
+    [group] = find("soudeur").groups
+    assert not group.is_capped
