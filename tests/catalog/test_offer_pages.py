@@ -367,8 +367,9 @@ def test_the_page_of_an_offer_asks_as_much_for_three_sessions(
 ):
     offer = OfferFactory(provider=provider, sessions=count)
     member_client.get(reverse("provider_offer", args=[offer.pk]))
-    # the offer, the law, its sessions twice (judged, shown), entitlements, prices, a twin, what it became
-    with django_assert_num_queries(queries_of(member_client) + 8):
+    # the offer, the law, its sessions twice (judged, shown), entitlements, prices here and on the national
+    # portal, a twin, what it became
+    with django_assert_num_queries(queries_of(member_client) + 9):
         page_of(member_client, "provider_offer", offer.pk)
 
 

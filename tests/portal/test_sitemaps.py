@@ -5,7 +5,7 @@ from xml.etree import ElementTree
 
 import pytest
 from django.conf import settings
-from django.core.cache import cache
+from django.core.cache import caches
 from django.urls import reverse
 
 from portal import sitemaps
@@ -16,8 +16,9 @@ NAMES = {"s": "http://www.sitemaps.org/schemas/sitemap/0.9"}
 
 
 @pytest.fixture(autouse=True)
-def _nothing_kept():
-    cache.clear()
+def _nothing_kept(monkeypatch):
+    """By a name of this test's own: `cache.clear()` would empty what other processes of the run keep."""
+    monkeypatch.setattr(caches["default"], "key_prefix", uuid.uuid4().hex)
 
 
 def places(client, address):

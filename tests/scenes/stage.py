@@ -25,6 +25,7 @@ from catalog.models import (
     CertificationStatement,
     ImportRefusal,
     ImportRun,
+    MarketPrice,
     Offer,
     Session,
     Succession,
@@ -862,6 +863,19 @@ def _rarities() -> None:
     TermFactory(names=["Conducteur de travaux"])
     offer = Offer.objects.filter(is_published=True).order_by("title", "pk")[0]
     Visibility.objects.get_or_create(offer=offer, defaults={"is_open": True, "since": timezone.localdate(at)})
+    MarketPrice.objects.create(
+        key="35600000000048-F12-69",
+        siret="35600000000048",
+        training_number="F12",
+        department="69",
+        code=certification.code,
+        title="Devenir développeur web",
+        hours=400,
+        price_cents=420_000,
+        lowest_cents=390_000,
+        highest_cents=450_000,
+        observed_on=timezone.localdate(at),
+    )
     favourites.keep(offer, user=UserFactory(), at=at)
     saved_searches.keep("q=anglais", name="", alert="daily", user=UserFactory(), at=at)
     wishes.write(UserFactory(), job="Anglais", town=None, level=4, budget_cents=20_000, at=at)

@@ -7,7 +7,7 @@ from django_htmx.middleware import HtmxDetails
 from ui.htmx import page_or_fragment
 
 PAGE, FRAGMENT = "portal/robots.txt", "parts/_empty.html"
-CONTEXT = {"title": "Aucun dossier", "text": "", "action_url": "", "icon_name": ""}
+CONTEXT = {"title": "Aucun dossier", "text": "", "action_url": "", "icon_name": "", "sitemaps": ""}
 
 
 def answer(headers, **kwargs):
