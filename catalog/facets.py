@@ -12,7 +12,7 @@ from datetime import date
 from django.db import connections, router
 from django.db.models import BooleanField, Case, Q, Value, When
 
-from catalog import languages, search
+from catalog import languages, levels, search
 from catalog.grouping import Key
 from catalog.models import DRAWS, SAMPLE_DRAWS, Habilitation, Offer, OfferIndex, OfferIndexQuerySet
 from catalog.search import HOURS, SearchQuery
@@ -20,8 +20,8 @@ from rulebook import Rules
 
 EXACT_MAX = 2_000
 LOOKED_AT_MAX = 40_000
-LEVELS = (3, 4, 5, 6, 7, 8)
-ENTRY_LEVELS = (0, *LEVELS)
+LEVELS = tuple(level for level, _words in levels.OBTAINED)
+ENTRY_LEVELS = (levels.NONE_ASKED, *LEVELS)
 LANGUAGES = languages.COMMON
 """A training in another one is found by its words."""
 RHYTHMS = [value for value in Offer.Rhythm.values if value != Offer.Rhythm.SEVERAL]

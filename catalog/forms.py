@@ -13,7 +13,7 @@ from django.utils.text import format_lazy
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
-from catalog import importing, languages
+from catalog import importing, languages, levels
 from catalog.costs import ANYBODY, Costs
 from catalog.facets import ENTRY_LEVELS, LANGUAGES, RATINGS, RHYTHMS, Count, Facets
 from catalog.grouping import Group
@@ -41,14 +41,6 @@ class RadiusSelect(forms.Select):
         return super().value_from_datadict(data, files, name) or RADIUS_KM
 
 
-LEVELS = [
-    (3, _("Niveau 3 : CAP")),
-    (4, _("Niveau 4 : baccalauréat")),
-    (5, _("Niveau 5 : bac + 2")),
-    (6, _("Niveau 6 : bac + 3 ou 4")),
-    (7, _("Niveau 7 : bac + 5")),
-    (8, _("Niveau 8 : doctorat")),
-]
 OWN_LEVELS = {
     0: _("Sans diplôme"),
     3: _("CAP, BEP"),
@@ -151,7 +143,7 @@ class SearchForm(forms.Form):
     )
     level = forms.TypedMultipleChoiceField(
         label=_("Niveau obtenu"),
-        choices=LEVELS,
+        choices=levels.OBTAINED,
         coerce=int,
         required=False,
         error_messages={"invalid_choice": _("Ce niveau n’existe pas. Choisissez dans la liste.")},
@@ -318,7 +310,7 @@ class SearchForm(forms.Form):
             chips.append((where, self._without("town", "radius")))
         chips += [(str(Offer.Mode(mode).label), self._without_one("mode", mode)) for mode in query.modes]
         chips += [(str(Offer.Kind(kind).label), self._without_one("kind", kind)) for kind in query.kinds]
-        names = dict(LEVELS)
+        names = dict(levels.OBTAINED)
         chips += [(str(names[level]), self._without_one("level", str(level))) for level in query.levels]
         if query.entry_level is not None:
             own = _now("Accessible avec : %(level)s") % {"level": OWN_LEVELS[query.entry_level]}
@@ -500,7 +492,7 @@ class WishForm(forms.Form):
     )
     level = forms.TypedChoiceField(
         label=_("Quel niveau visez-vous ?"),
-        choices=[("", _("Peu importe")), *LEVELS],
+        choices=[("", _("Peu importe")), *levels.OBTAINED],
         coerce=int,
         empty_value=None,
         required=False,

@@ -18,7 +18,38 @@ from catalog.models import DRAWS, Offer, OfferIndex
 # What joins two words: « Word/Excel » would be a file name for PostgreSQL's parser, « auto-école » one word.
 JOINT = r"(?<=\w)[-/](?=\w)"
 
-# What is filtered, counted and put in order. « {opened} »: the offers that the law opens, in Django's words.
+# What is filtered, counted and put in order: column of the index → what is known of it today.
+COLUMNS = {
+    "certification_id": "o.certification_id",
+    "provider_id": "o.provider_id",
+    "town_id": "o.town_id",
+    "kind": "o.kind",
+    "mode": "o.mode",
+    "title": "o.title",
+    "level": "c.level",
+    "entry_level": "o.entry_level",
+    "price_cents": "o.price_cents",
+    "extra_fees_cents": "o.extra_fees_cents",
+    "hours": "o.hours",
+    "rhythms": "o.rhythms",
+    "languages": "o.languages",
+    "is_accessible": "o.accessibility <> ''",
+    "rating_tenths": "o.rating_tenths",
+    "starts": "coalesce(entries.starts, '{}')",
+    "is_permanent": "coalesce(entries.is_permanent, false)",
+    "closes_on": "least(c.registered_until + 1, p.activity_lapsed_on, %s::date)",
+    "point": "o.point",
+}
+
+
+def _of(row: str, *, compared: bool = False) -> str:
+    """The columns of that row; a point has no equality, its text has."""
+    cast = {"point": "::text"} if compared else {}
+    return ", ".join(f"{row}.{name}{cast.get(name, '')}" for name in COLUMNS)
+
+
+# « {opened} »: the offers that the law opens, in Django's words. Only rows that differ are written, in one
+# order: a row that is merely met by ON CONFLICT is locked, and whoever publishes would wait for all of them.
 FACTS = f"""
 WITH opened (pk) AS MATERIALIZED ({{opened}}), gone AS (
     DELETE FROM catalog_offerindex AS old
@@ -26,40 +57,29 @@ WITH opened (pk) AS MATERIALIZED ({{opened}}), gone AS (
     RETURNING old.offer_id
 ), unsaid AS (
     DELETE FROM catalog_offerwords AS old USING gone WHERE old.offer_id = gone.offer_id
+), fresh AS (
+    SELECT o.id AS offer_id, ('x' || right(o.id::text, 4))::bit(16)::int %% {DRAWS} AS draw,
+        {", ".join(f"{told} AS {name}" for name, told in COLUMNS.items())}
+    FROM opened
+    JOIN catalog_offer AS o ON o.id = opened.pk
+    JOIN catalog_provider AS p ON p.organisation_id = o.provider_id
+    LEFT JOIN catalog_certification AS c ON c.code = o.certification_id
+    LEFT JOIN LATERAL (
+        SELECT array_agg(DISTINCT s.starts_on ORDER BY s.starts_on)
+                FILTER (WHERE s.starts_on > %s) AS starts,
+            bool_or(s.starts_on IS NULL) AS is_permanent
+        FROM catalog_session AS s
+        WHERE s.offer_id = o.id AND s.recruitment = 'open'
+    ) AS entries ON true
 )
-INSERT INTO catalog_offerindex AS old (offer_id, certification_id, provider_id, town_id, kind, mode, title,
-    level, entry_level, price_cents, extra_fees_cents, hours, rhythms, languages, is_accessible,
-    rating_tenths, starts, is_permanent, closes_on, draw, point)
-SELECT o.id, o.certification_id, o.provider_id, o.town_id, o.kind, o.mode, o.title, c.level,
-    o.entry_level, o.price_cents, o.extra_fees_cents, o.hours, o.rhythms, o.languages, o.accessibility <> '',
-    o.rating_tenths, coalesce(entries.starts, '{{}}'), coalesce(entries.is_permanent, false),
-    least(c.registered_until + 1, p.activity_lapsed_on, %s::date),
-    ('x' || right(o.id::text, 4))::bit(16)::int %% {DRAWS}, o.point
-FROM opened
-JOIN catalog_offer AS o ON o.id = opened.pk
-JOIN catalog_provider AS p ON p.organisation_id = o.provider_id
-LEFT JOIN catalog_certification AS c ON c.code = o.certification_id
-LEFT JOIN LATERAL (
-    SELECT array_agg(DISTINCT s.starts_on ORDER BY s.starts_on) FILTER (WHERE s.starts_on > %s) AS starts,
-        bool_or(s.starts_on IS NULL) AS is_permanent
-    FROM catalog_session AS s
-    WHERE s.offer_id = o.id AND s.recruitment = 'open'
-) AS entries ON true
-ON CONFLICT (offer_id) DO UPDATE SET (certification_id, provider_id, town_id, kind, mode, title, level,
-    entry_level, price_cents, extra_fees_cents, hours, rhythms, languages, is_accessible, rating_tenths,
-    starts, is_permanent, closes_on, point)
-    = ROW (excluded.certification_id, excluded.provider_id, excluded.town_id, excluded.kind, excluded.mode,
-    excluded.title, excluded.level, excluded.entry_level, excluded.price_cents, excluded.extra_fees_cents,
-    excluded.hours, excluded.rhythms, excluded.languages, excluded.is_accessible, excluded.rating_tenths,
-    excluded.starts, excluded.is_permanent, excluded.closes_on, excluded.point)
-WHERE (old.certification_id, old.provider_id, old.town_id, old.kind, old.mode, old.title, old.level,
-    old.entry_level, old.price_cents, old.extra_fees_cents, old.hours, old.rhythms, old.languages,
-    old.is_accessible, old.rating_tenths, old.starts, old.is_permanent, old.closes_on, old.point::text)
-    IS DISTINCT FROM (excluded.certification_id, excluded.provider_id, excluded.town_id, excluded.kind,
-    excluded.mode, excluded.title, excluded.level, excluded.entry_level, excluded.price_cents,
-    excluded.extra_fees_cents, excluded.hours, excluded.rhythms, excluded.languages, excluded.is_accessible,
-    excluded.rating_tenths, excluded.starts, excluded.is_permanent, excluded.closes_on, excluded.point::text)
-"""  # noqa: S608 - our own number
+INSERT INTO catalog_offerindex (offer_id, draw, {", ".join(COLUMNS)})
+SELECT fresh.offer_id, fresh.draw, {_of("fresh")}
+FROM fresh LEFT JOIN catalog_offerindex AS known ON known.offer_id = fresh.offer_id
+WHERE known.offer_id IS NULL
+    OR ({_of("known", compared=True)}) IS DISTINCT FROM ({_of("fresh", compared=True)})
+ORDER BY fresh.offer_id
+ON CONFLICT (offer_id) DO UPDATE SET ({", ".join(COLUMNS)}) = ROW ({_of("excluded")})
+"""  # noqa: S608 - our own columns
 
 # A: what an offer is called and leads to, and its codes; B: who teaches it; C: what it says; D: the
 # words of the names as they are typed, for the one that is still being typed; and, without a place, the other
@@ -101,6 +121,7 @@ CROSS JOIN LATERAL (
         AS search
 ) AS written
 WHERE {is_asked}
+ORDER BY o.id
 ON CONFLICT (offer_id) DO UPDATE SET search = excluded.search, own = excluded.own
 WHERE (kept.search, kept.own) IS DISTINCT FROM (excluded.search, excluded.own)
 """

@@ -450,9 +450,14 @@ def nearest_words(keys: Collection[str]) -> dict[str, str]:
         return dict(cursor.fetchall())
 
 
+def _is_asked(value: object) -> bool:
+    """Zero is an answer: no price, no diploma."""
+    return value is not False and value not in (None, (), [], "")
+
+
 def _wider(query: SearchQuery, *, on: date, rules: Rules) -> dict[str, int]:
     """What each filter costs: field of SearchQuery → offers found without it. One count for each."""
-    asked = [name for name in FILTERS if getattr(query, name) not in (None, (), [], "", False)]
+    asked = [name for name in FILTERS if _is_asked(getattr(query, name))]
     counts = {
         name: capped_count(matching(replace(query, **{name: getattr(NOTHING, name)}), on=on, rules=rules))
         for name in asked

@@ -1,20 +1,14 @@
 """The catalogue, open to everyone."""
 
-from collections.abc import Callable
-
-from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
-from django.http import HttpRequest
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.module_loading import import_string
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 import rulebook
 from catalog import eligibility, facets, favourites, grouping, listing, mapping, offer_screen, saved_searches
-from catalog.costs import Costs
 from catalog.forms import MAP, SearchForm, count_words
 from catalog.grouping import Groups
 from catalog.models import Offer
@@ -36,7 +30,7 @@ from ui.replica import from_replica
 def search(request):
     today = workdays.paris_day(timezone.now())
     rules = rulebook.on(today)
-    form = SearchForm(request.GET, costs=_costs(request))
+    form = SearchForm(request.GET, costs=saved_searches.costs_of(request))
     context = {"form": form, "rules": rules, "breadcrumbs": [(_("Recherche"), None)]}
     if form.is_valid():
         page = request.GET.get("page", 1)
@@ -85,13 +79,6 @@ def search(request):
             "other_towns": [(town, form.address_with(town=str(town))) for town in form.towns[1:6]],
         }
     return page_or_fragment(request, "catalog/public/search.html", "catalog/public/_results.html", context)
-
-
-def _costs(request: HttpRequest) -> Costs | None:
-    """What offers cost the holder who asks; None for everybody else. The settings name who knows: the
-    catalogue does not hear of rights."""
-    known: Callable[[HttpRequest], Costs | None] = import_string(settings.CATALOGUE_COSTS)
-    return known(request)
 
 
 @login_not_required

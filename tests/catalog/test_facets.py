@@ -1,6 +1,7 @@
 """Beside each choice, how many offers it would leave: live, and of everything else that is asked."""
 
 import pytest
+from django.db import connection
 from django.urls import reverse
 
 from catalog import facets, grouping, indexing, search, words
@@ -311,3 +312,21 @@ def test_a_row_left_behind_shows_nothing_that_has_closed(rules, sort):
     Offer.objects.filter(pk=closed.pk).update(is_published=False)
     found = search.search(SearchQuery(text="soudure", sort=sort), on=today(), rules=rules)
     assert [offer.pk for offer in found.page] == [shown.pk]
+
+
+def test_a_refresh_locks_no_row_that_has_not_changed():
+    """Each hour all rows are compared: whoever publishes meanwhile waits for none of them."""
+    kept, changed = OfferFactory(), OfferFactory()
+    Offer.objects.filter(pk=changed.pk).update(price_cents=1)
+    assert indexing.refresh(on=today()) == 1
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT offer_id FROM catalog_offerindex WHERE xmax = 0 ORDER BY price_cents")
+        assert kept.pk in [pk for (pk,) in cursor.fetchall()]
+    assert OfferIndex.objects.get(pk=changed.pk).price_cents == 1
+
+
+@pytest.mark.parametrize(("asked", "name"), [({"price_max": "0"}, "prix"), ({"entry_level": "0"}, "niveau")])
+def test_zero_is_asked_too_and_can_be_taken_back(client, asked, name):
+    OfferFactory(title="Soudure", price_cents=100, entry_level=4)
+    page = client.get(reverse("search"), asked).content.decode()
+    assert "Ou demandez moins" in page and name in page[page.index("Ou demandez moins") :][:400]
