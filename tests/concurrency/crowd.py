@@ -35,3 +35,18 @@ def together(calls: Sequence[Callable[[], Any]], *, connections: int | None = No
         for future in [pool.submit(take, first) for first in range(crowd)]:
             future.result(PATIENCE_SECONDS)
     return outcomes
+
+
+def met_after(monkeypatch: Any, module: Any, step: str, *, crowd: int) -> None:
+    """Everyone of the crowd has taken this step before anyone goes on: the crowd at its worst, every time.
+
+    For the negative controls. Where the guard holds, the others never come, and this would wait for them.
+    """
+    everyone, taken = Barrier(crowd, timeout=PATIENCE_SECONDS), getattr(module, step)
+
+    def take_and_wait(*args: Any, **kwargs: Any) -> Any:
+        result = taken(*args, **kwargs)
+        everyone.wait()
+        return result
+
+    monkeypatch.setattr(module, step, take_and_wait)

@@ -16,7 +16,7 @@ from accounts.permissions import NotAllowed
 from dossiers.states import State
 from notices.models import Notice
 from tests.concurrency.conftest import taking_no_lock
-from tests.concurrency.crowd import together
+from tests.concurrency.crowd import met_after, together
 from tests.factories.accounts import HolderFactory, MembershipFactory, OrganisationFactory, UserFactory
 from tests.factories.dossiers import DossierFactory, act, holder_actor
 from ui.refusals import Refused
@@ -24,8 +24,6 @@ from ui.refusals import Refused
 pytestmark = pytest.mark.django_db(transaction=True)
 
 ROUNDS = 12
-# Without locks the fault is a matter of chance; so many rounds and it shows.
-UNGUARDED_ROUNDS = 40
 
 
 @pytest.fixture
@@ -64,8 +62,9 @@ def test_two_managers_who_leave_at_once_do_not_both(at):
         assert sorted(type(one).__name__ for one in outcomes) == ["NoneType", "Refused"]
 
 
-def test_without_the_lock_they_would(at, without_locks):
-    assert any(leave_together(at)[0] == 0 for _ in range(UNGUARDED_ROUNDS))
+def test_without_the_lock_they_would(at, without_locks, monkeypatch):
+    met_after(monkeypatch, teams, "_check_not_last", crowd=2)
+    assert leave_together(at)[0] == 0
 
 
 def test_two_managers_who_remove_each_other_leave_one(at):

@@ -6,11 +6,11 @@ from functools import partial
 import pytest
 
 from accounts.models import Membership, Organisation
-from admissions import measures, workflow
+from admissions import guards, measures, workflow
 from admissions.models import JoinStep, Measure
 from admissions.states import State
 from catalog.models import Provider
-from tests.concurrency.crowd import together
+from tests.concurrency.crowd import met_after, together
 from tests.factories.admissions import JoinRequestFactory
 from tests.factories.catalog import ProviderFactory
 from tests.factories.dossiers import admin_actor
@@ -60,12 +60,9 @@ def test_one_activity_number_goes_to_one_legal_body(at):
 
 def test_without_taking_turns_both_get_the_number(at, monkeypatch):
     monkeypatch.setattr(workflow, "_one_admission_at_a_time", lambda: None)
-    for _round in range(30):
-        admit_two_of_one_number(at)
-        if Provider.objects.filter(activity_number="53351234567").count() > 1:
-            return
-        Provider.objects.update(activity_number="")
-    pytest.fail("the fault did not happen: this test no longer shows that the guard is needed")
+    met_after(monkeypatch, guards, "check_activity_number_free", crowd=2)
+    admit_two_of_one_number(at)
+    assert Provider.objects.filter(activity_number="53351234567").count() == 2
 
 
 def test_two_suspensions_at_once_are_one(at):

@@ -8,7 +8,6 @@ import os
 import uuid
 from collections import Counter
 from functools import partial
-from threading import Barrier
 
 import pytest
 from django.db import connection
@@ -22,7 +21,7 @@ from dossiers.states import ClockKind, State
 from rights import integrity, ledger
 from rights.models import Movement
 from rulebook import workdays
-from tests.concurrency.crowd import together
+from tests.concurrency.crowd import met_after, together
 from tests.factories.accounts import HolderFactory
 from tests.factories.catalog import SessionFactory
 from tests.factories.dossiers import (
@@ -86,15 +85,7 @@ def test_without_the_locks_and_the_databases_last_word_the_same_crowd_oversells(
     holder = HolderFactory(status="job_seeker")
     dossiers = proposals(holder, at=at, count=40)
     CreditFactory(holder=holder, amount=20 * PRICE_CENTS, at=at)
-    # Everyone has read the balance before anyone writes: the crowd at its worst, every time.
-    all_have_read = Barrier(len(dossiers), timeout=60)
-    check_usable = ledger._check_usable
-
-    def check_and_wait(*args, **kwargs):
-        check_usable(*args, **kwargs)
-        all_have_read.wait()
-
-    monkeypatch.setattr(ledger, "_check_usable", check_and_wait)
+    met_after(monkeypatch, ledger, "_check_usable", crowd=len(dossiers))
     with unguarded_ledger():
         accept_all(dossiers, at=at)
         assert Dossier.objects.filter(state=State.ACCEPTED).count() == 40
@@ -230,14 +221,7 @@ def test_without_its_lock_the_last_seat_is_offered_more_than_once(at, monkeypatc
     new = SessionFactory(offer=dossiers[0].offer, starts_on=day, ends_on=day, places=1)
     move = {"session_id": new.pk, "starts_on": day, "ends_on": day}
     provider_actor(dossiers[0].provider)
-    all_have_counted = Barrier(len(dossiers), timeout=60)
-    check_session = postponement.check_session
-
-    def check_and_wait(*args, **kwargs):
-        check_session(*args, **kwargs)
-        all_have_counted.wait()
-
-    monkeypatch.setattr(postponement, "check_session", check_and_wait)
+    met_after(monkeypatch, postponement, "check_session", crowd=len(dossiers))
     monkeypatch.setattr(postponement, "lock_session", lambda dossier, session_id: new)
     outcomes = together([partial(put_off, dossier, at=at, **move) for dossier in dossiers])
     assert Counter(type(outcome) for outcome in outcomes) == {Dossier: 5}
