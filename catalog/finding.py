@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from difflib import SequenceMatcher
+from functools import lru_cache
 
 from django.db import connections, router
 
@@ -225,7 +226,7 @@ WITH ideas AS MATERIALIZED (
     ) AS read
     WHERE numnode(anywhere) > 0
 ), named AS MATERIALIZED (
-    SELECT code, title_size, number, max(worth) AS worth
+    SELECT code, number, max(worth) AS worth, max(title_size) AS title_size
     FROM (
         {_meeting("a", WORTH["A"])} UNION ALL {_meeting("a,b", WORTH["B"])}
         UNION ALL {_meeting("a,b,c", WORTH["C"])}
@@ -241,43 +242,42 @@ WITH ideas AS MATERIALIZED (
         JOIN catalog_certificationindex AS kept ON kept.search @@ ideas.anywhere
         WHERE NOT ideas.is_a_word
     ) AS met
-    GROUP BY code, title_size, number
-), meetings AS MATERIALIZED (
-    SELECT code, title_size, number, max(worth) AS worth
-    FROM (
-        SELECT code, title_size, number, worth FROM named
-        UNION ALL
-        SELECT kept.certification_id, kept.title_size, ideas.number, ideas.factor * {WORTH["D"]}
-        FROM ideas
-        JOIN catalog_certificationindex AS kept ON kept.search @@ ideas.anywhere
-        WHERE ideas.is_a_word
-            AND (SELECT count(*) FROM named WHERE named.number = ideas.number) < {COMMON_FROM}
-    ) AS met
-    GROUP BY code, title_size, number
-), weights AS (
-    SELECT number, ln((2 + total.rows) / (1.0 + coalesce(met.rows, 0))) AS weight
-    FROM (SELECT DISTINCT number FROM meetings) AS wanted
-    LEFT JOIN (
-        SELECT number, count(*) AS rows FROM meetings WHERE worth > {WORTH["D"]} GROUP BY number
-    ) AS met USING (number)
+    GROUP BY code, number
+), tallies AS MATERIALIZED (
+    SELECT number, count(*) FILTER (WHERE worth > {WORTH["D"]}) AS rows FROM named GROUP BY number
+), told AS MATERIALIZED (
+    SELECT kept.certification_id AS code, ideas.number, max(ideas.factor) * {WORTH["D"]} AS worth,
+        max(kept.title_size) AS title_size
+    FROM ideas
+    LEFT JOIN tallies USING (number)
+    JOIN catalog_certificationindex AS kept ON kept.search @@ ideas.anywhere
+    WHERE ideas.is_a_word AND coalesce(tallies.rows, 0) < {COMMON_FROM}
+    GROUP BY kept.certification_id, ideas.number
+), weights AS MATERIALIZED (
+    SELECT number, ln((2 + total.rows) / (1 + coalesce(tallies.rows, 0))::float) AS weight
+    FROM (SELECT number FROM tallies UNION SELECT number FROM told) AS wanted
+    LEFT JOIN tallies USING (number)
     CROSS JOIN (SELECT count(*) AS rows FROM catalog_certificationindex) AS total
 ), sums AS (
-    SELECT meetings.code, meetings.title_size,
-        sum(weights.weight * meetings.worth) / asked.weight AS worth,
-        sum(weights.weight) / asked.weight AS share,
-        count(*) FILTER (WHERE meetings.worth >= {WORTH["A"] * TYPO_WORTH}) AS titled
-    FROM meetings
+    SELECT code, max(title_size) AS title_size, sum(weight * worth) AS worth, sum(weight) AS share,
+        count(*) FILTER (WHERE worth >= {WORTH["A"] * TYPO_WORTH}) AS titled
+    FROM (
+        TABLE named UNION ALL
+        SELECT * FROM told WHERE NOT EXISTS (
+            SELECT FROM named WHERE named.code = told.code AND named.number = told.number
+        )
+    ) AS meetings
     JOIN weights USING (number)
-    CROSS JOIN (SELECT greatest(sum(weight), 0.000001) AS weight FROM weights) AS asked
-    GROUP BY meetings.code, meetings.title_size, asked.weight
+    GROUP BY code
 ), judged AS (
     SELECT sums.code,
-        worth * share
+        sums.worth / asked.weight * (sums.share / asked.weight)
         * ({1 - BREVITY} + {BREVITY} * least(1, titled / greatest(title_size, 1)::float)) AS score,
-        share > 0.999 AND %(is_a_phrase)s AS answers_all,
+        sums.share / asked.weight > 0.999 AND %(is_a_phrase)s AS answers_all,
         CASE {STATUS} {WORTH_OF_STATUS} END AS status_worth
     FROM sums
     JOIN catalog_certification AS c ON c.code = sums.code
+    CROSS JOIN (SELECT greatest(sum(weight), 0.000001) AS weight FROM weights) AS asked
 ), scores AS (
     SELECT code, score, answers_all FROM judged ORDER BY score * status_worth DESC, code LIMIT %(limit)s
 )
@@ -343,18 +343,21 @@ def params_of(ideas: Sequence[Idea], *, on: date) -> dict:
 def _of_ideas(ideas: Sequence[Idea], *, on: date) -> list[Found]:
     found = _rows(IDEAS, params_of(ideas, on=on))
     typed = {word for idea in ideas for word in re.findall(r"\w+", idea.ways[0])}
-    judged = [
-        replace(one, score=one.score * STATUS_WORTH[one.status] * _literally(typed, one)) for one in found
-    ]
-    least = LEAST_SHARE_OF_BEST * max((one.score for one in judged), default=0)
-    kept = [one for one in judged if one.score >= least]
+    scores = [one.score * STATUS_WORTH[one.status] * _literally(typed, one) for one in found]
+    least = LEAST_SHARE_OF_BEST * max(scores, default=0)
+    kept = [replace(one, score=score) for one, score in zip(found, scores, strict=True) if score >= least]
     return sorted(kept, key=lambda one: (-one.score, -_number(one), one.code))
 
 
 def _literally(typed: set[str], one: Found) -> float:
     """« Éducateur » and « éducation » have one stem: the word as it was typed passes before its cousin."""
-    said = set(words.fold(f"{one.kind} {one.title}").split())
+    said = _said(f"{one.kind} {one.title}")
     return 1 - LITERAL + LITERAL * len(typed & said) / max(len(typed), 1)
+
+
+@lru_cache(maxsize=20_000)
+def _said(title: str) -> frozenset[str]:
+    return frozenset(words.fold(title).split())
 
 
 def _number(one: Found) -> int:

@@ -103,6 +103,14 @@ def give(path, options):
 
 # Whatever the machine's language, the same behaviour; and none of its PGDATA, PGPORT…
 SERVER_VARIABLES = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C"}
+# PostgreSQL's own values are those of a small machine with a turning disk (docs/operations.md says more).
+TUNED = {
+    "jit": "off",
+    "shared_buffers": "1GB",
+    "work_mem": "16MB",
+    "random_page_cost": "1.1",
+    "max_parallel_workers_per_gather": "0",
+}
 
 
 def create_cluster(folder, binaries, password, log):
@@ -151,10 +159,11 @@ def start_postgres(folder, password, log, *, durable=True, port=None):
     words, options = as_postgres_user(folder.parent, binaries)
     give(folder, options)
     port = port or free_service_port()
-    values = {"port": port, "listen_addresses": HOST, "unix_socket_directories": "", "jit": "off"}
+    values = {"port": port, "listen_addresses": HOST, "unix_socket_directories": ""}
     # tests/concurrency lets 200 people spend at once, while another process of the run plays its own crowd
     # and the sessions of the crowd before are still ending.
     values |= {"max_connections": 600, "timezone": "UTC", "log_timezone": "UTC"}
+    values |= TUNED
     if not durable:
         values |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
     settings = [word for name, value in values.items() for word in ("-c", f"{name}={value}")]
