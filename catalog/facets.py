@@ -117,20 +117,22 @@ def reached(query: SearchQuery, keys: Sequence[Key] | None, *, on: date) -> Offe
     if keys is None:
         return search.within_reach(query, on=on)
     offers = search.within_reach(replace(query, text=""), on=on)
-    own = [key for key in keys if key.by_own_words]
-    wanted = _of([key for key in keys if not key.by_own_words])
-    if own:
-        wanted |= _of(own) & Q(words__search=search.text_query(query.text))
-    return offers.filter(wanted)
+    wanted = [_of(key for key in keys if not key.by_own_words)]
+    if own := [key for key in keys if key.by_own_words]:
+        wanted.append(_of(own) & Q(words__search=search.text_query(query.text)))
+    return offers.filter(search.any_of(wanted))
 
 
-def _of(keys: Sequence[Key]) -> Q:
-    wanted = search.NONE
-    if codes := [key.certification for key in keys if key.certification]:
-        wanted |= Q(certification__in=codes)
-    if kinds := [key.kind for key in keys if not key.certification]:
-        wanted |= Q(certification=None, kind__in=kinds)
-    return wanted
+def _of(keys: Iterable[Key]) -> Q:
+    codes, kinds = [], []
+    for key in keys:
+        (codes if key.certification else kinds).append(key.certification or key.kind)
+    wanted = []
+    if codes:
+        wanted.append(Q(certification__in=codes))
+    if kinds:
+        wanted.append(Q(certification=None, kind__in=kinds))
+    return search.any_of(wanted)
 
 
 def _counted(

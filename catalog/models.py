@@ -950,6 +950,11 @@ class OfferIndex(models.Model):
             ),
             models.Index(fields=["certification", "price_cents", "offer"], name="offer_by_certified_price"),
             models.Index(fields=["certification", "draw"], name="offer_sample_by_certified"),
+            models.Index(
+                fields=["certification", "kind", "closes_on"],
+                name="offer_taught_from_afar",
+                condition=models.Q(mode="distance"),
+            ),
             models.Index(fields=["kind", "price_cents", "offer"], name="offer_by_kind"),
             models.Index(fields=["price_cents", "offer"], name="offer_by_price"),
             models.Index(fields=["title", "offer"], name="offer_by_shown_title"),

@@ -9,7 +9,8 @@ import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import date
-from functools import cached_property
+from functools import cached_property, reduce
+from operator import or_
 from uuid import UUID
 
 from django.contrib.postgres.search import SearchQuery as TextQuery
@@ -231,7 +232,7 @@ def conditions(query: SearchQuery, *, on: date, rules: Rules) -> dict[str, Q]:
         # An offer that does not say is not hidden for it.
         asked["entry_level"] = Q(entry_level=None) | Q(entry_level__lte=query.entry_level)
     if query.durations:
-        asked["durations"] = _any(Q(hours__range=HOURS[Duration(each)]) for each in query.durations)
+        asked["durations"] = any_of(Q(hours__range=HOURS[Duration(each)]) for each in query.durations)
     if query.rhythms:
         asked["rhythms"] = Q(rhythms__overlap=list(query.rhythms))
     if query.languages:
@@ -256,11 +257,10 @@ NONE = Q(draw__lt=0)
 """No offer at all, as a condition that is still asked: a statement that Django leaves out has no text."""
 
 
-def _any(ways: Iterable[Q]) -> Q:
-    found = Q()
-    for way in ways:
-        found |= way
-    return found
+def any_of(ways: Iterable[Q]) -> Q:
+    """One of these at least; no offer when there is none. NONE is no way of its own: asked beside others, it
+    costs as much as they do."""
+    return reduce(or_, [way for way in ways if way != NONE] or [NONE])
 
 
 def _starting(query: SearchQuery, earliest: date) -> Q:
