@@ -11,6 +11,9 @@ with their indexes, keys and triggers. Then the same file again, where nothing h
 The register: the real records of France compétences, each copy of them under numbers of its own, until the
 file weighs 500 MB; where the real ones are not at hand, records of the same make-up. In a process of its own.
 
+The nasty files of tests/catalog/test_nasty_files.py (entities, bombs, levels, encodings…), each in this
+process: the slowest is told within a second. `--nasty 0` leaves them out.
+
 The kill: the command on a terminal, killed with kill -9 once its progress bar has passed a third; nothing may
 be there. Then again, to its end: the same rows as a run that nobody disturbed.
 Ends with 1 when a goal is missed. Every database it makes is dropped at the end.
@@ -31,6 +34,7 @@ import tempfile
 import termios
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -41,7 +45,7 @@ import django
 
 django.setup()
 
-from django.db import connection  # noqa: E402 - needs Django
+from django.db import connection, transaction  # noqa: E402 - needs Django
 from django.test.utils import setup_databases, teardown_databases  # noqa: E402 - needs Django
 from django.utils import timezone  # noqa: E402 - needs Django
 from stdnum import luhn  # noqa: E402 - after Django, like the rest
@@ -50,12 +54,23 @@ from accounts.models import Organisation  # noqa: E402 - needs Django
 from benchmarks import databases, import_certifications  # noqa: E402 - needs Django
 from catalog.imports import offers, rncp, towns  # noqa: E402 - needs Django
 from catalog.imports.edof_schema import NAMESPACE  # noqa: E402 - needs Django
+from catalog.imports.reading import Unusable  # noqa: E402 - needs Django
 from catalog.models import Certification, Habilitation, Provider, Town  # noqa: E402 - needs Django
+from tests.catalog import test_nasty_files as nasty  # noqa: E402 - needs Django
+from tests.catalog.imports.making import SIRET  # noqa: E402 - needs Django
+from tests.factories.accounts import OrganisationFactory  # noqa: E402 - needs Django
+from tests.factories.catalog import (  # noqa: E402 - needs Django
+    CertificationFactory,
+    HabilitationFactory,
+    ProviderFactory,
+    TownFactory,
+)
 
 ROOT = Path(__file__).resolve().parent.parent
 REAL = ROOT.parent / "shared" / "data" / "rncp" / "export_fiches_RNCP_V4_1_2026-08-16_extrait.xml.gz"
 MOST_TIMES = 6.0  # of COPY
 MOST_MEMORY_MB = 300
+MOST_NASTY_SECONDS = 1.0
 PROVIDERS, CERTIFICATIONS, ACTIONS = 1000, 200, 5
 AT = timezone.now()
 KILLED_PAST = 33  # per cent of the file
@@ -111,6 +126,8 @@ def main() -> None:
                 missed += compare(Path(folder), options.offers, places)
             if options.kill_offers:
                 missed += survive(Path(folder), options.kill_offers, places)
+            if options.nasty:
+                missed += tell_nasty_files(Path(folder))
             if options.megabytes:
                 missed += hold(Path(folder), options.megabytes)
     finally:
@@ -125,6 +142,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--offers", type=int, default=50_000, help="0: leave the exercise out, as below")
     parser.add_argument("--kill-offers", type=int, default=5_000)
+    parser.add_argument("--nasty", type=int, default=1, choices=[0, 1])
     parser.add_argument("--megabytes", type=float, default=500)
     parser.add_argument("--worker", choices=["catalogue", "register"], help=argparse.SUPPRESS)
     parser.add_argument("--file", help=argparse.SUPPRESS)
@@ -454,6 +472,32 @@ def kill_past(database: str, file: Path, percent: int) -> list[int]:
     if not seen or seen[-1] < percent or process.returncode != -9:
         sys.exit(f"it was not killed in the middle: {seen}, {process.returncode}")
     return seen
+
+
+def tell_nasty_files(folder: Path) -> list[str]:
+    """How long each takes to be told, refused or tamed, on a database where nothing of it stays."""
+    spent = {}
+    for name, case in {**nasty.WHOLE, **nasty.ROWS, **nasty.TAKEN}.items():
+        file = folder / "fichier"
+        file.write_bytes(case.content() if callable(case.content) else case.content)
+        with transaction.atomic():
+            TownFactory()
+            HabilitationFactory(certification=CertificationFactory(code="RNCP100", number=100), siret=SIRET)
+            ProviderFactory(organisation=OrganisationFactory(siret=SIRET))
+            start = time.perf_counter()
+            with suppress(Unusable):
+                nasty.IMPORTERS[case.importer].run(file, at=AT)
+            spent[name] = time.perf_counter() - start
+            transaction.set_rollback(True)
+    slowest = sorted(spent, key=spent.__getitem__, reverse=True)[:3]
+    print(f"{len(spent)} nasty files; {', '.join(f'{name} {spent[name]:.2f} s' for name in slowest)}")
+    return judge(
+        (
+            f"the slowest in {spent[slowest[0]]:.2f} s, goal {MOST_NASTY_SECONDS:g}",
+            spent[slowest[0]],
+            MOST_NASTY_SECONDS,
+        )
+    )
 
 
 def hold(folder: Path, megabytes: float) -> list[str]:

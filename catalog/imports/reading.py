@@ -23,11 +23,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
+from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from lxml import etree
 
 MAX_FILE_BYTES = 4 * 2**30  # unpacked; the national register weighs 0.6 GB
 MAX_RECORD_BYTES = 32 * 2**20  # of one record; the largest of the register weighs about 2 MB
+MAX_RECORD_PARTS = 400_000  # tags and attributes of one record: each costs memory, however short
 MAX_RATIO = 150  # unpacked on packed; XML of this kind packs 10 to 30 times
 RATIO_COUNTS_FROM_BYTES = 8 * 2**20
 MAX_PROLOG_BYTES = 64 * 2**10
@@ -135,9 +137,13 @@ class Unpacked(io.RawIOBase):
         self._ahead = b""
         self.spoken = source.encoding
         self.unpacked_bytes = 0
-        # Raised by the reader of records, each time it is done with one.
-        self.record_begins_at = 0
+        self._parts = 0
+        self.begin_record()
         self.newlines = 0
+
+    def begin_record(self) -> None:
+        """Called by the reader of records, each time it is done with one."""
+        self._record_begins_at, self._record_begins_at_part = self.unpacked_bytes, self._parts
 
     def readable(self) -> bool:
         return True
@@ -182,7 +188,13 @@ class Unpacked(io.RawIOBase):
                 )
                 % {"ratio": MAX_RATIO}
             )
-        if self.unpacked_bytes - self.record_begins_at > MAX_RECORD_BYTES + len(self._ahead):
+        self._parts += data.count(b"<") + data.count(b"=")
+        if self._parts - self._record_begins_at_part > MAX_RECORD_PARTS:
+            raise Unusable(
+                _("Un seul élément du fichier en contient plus de %(number)s : ce n’est pas une fiche.")
+                % {"number": number_format(MAX_RECORD_PARTS, force_grouping=True)}
+            )
+        if self.unpacked_bytes - self._record_begins_at > MAX_RECORD_BYTES + len(self._ahead):
             raise Unusable(
                 _("Un seul élément du fichier dépasse la taille permise (%(size)d Mo).")
                 % {"size": MAX_RECORD_BYTES // 2**20}
@@ -298,7 +310,7 @@ def xml_records(
                     _tell_strays(element, on_stray, preceding=True)
                     yield element
                     _forget(element)
-                    stream.record_begins_at = stream.unpacked_bytes
+                    stream.begin_record()
         except etree.XMLSyntaxError as error:
             raise _unusable_xml(error, last_line=stream.newlines + 1) from None
         if found is None:
@@ -557,7 +569,7 @@ def csv_rows(
                 raise Unusable(_("Une colonne est nommée deux fois."), line=1)
             begins = rows.line_num + 1
             for cells in rows:
-                stream.record_begins_at = stream.unpacked_bytes
+                stream.begin_record()
                 if any(cell.strip() for cell in cells):
                     row = dict(zip(header, cells, strict=False))
                     if len(cells) > len(header):
@@ -593,7 +605,7 @@ def whole_text(source: Source, *, max_bytes: int) -> str:
         pieces = []
         while piece := stream.read(CHUNK):
             pieces.append(piece)
-            stream.record_begins_at = stream.unpacked_bytes
+            stream.begin_record()
     content = b"".join(pieces)
     try:
         text = content.removeprefix(codecs.BOM_UTF8).decode(CODECS[source.encoding])

@@ -4,14 +4,17 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('catalog', '0011_imports_keep_more'),
+        ("catalog", "0011_imports_keep_more"),
     ]
 
     operations = [
         migrations.AddIndex(
-            model_name='offerindex',
-            index=models.Index(condition=models.Q(('mode', 'distance')), fields=['certification', 'kind', 'closes_on'], name='offer_taught_from_afar'),
+            model_name="offerindex",
+            index=models.Index(
+                condition=models.Q(("mode", "distance")),
+                fields=["certification", "kind", "closes_on"],
+                name="offer_taught_from_afar",
+            ),
         ),
     ]

@@ -2,14 +2,17 @@
 
 WHOLE: nothing of the file can be believed; it is refused with one French sentence, and nothing is written.
 ROWS: one record is refused, on its line, and the good rest goes in. TAKEN: it only looks dangerous; it goes
-in, tamed. For each, the memory that Python asks for stays below PEAK, whatever the file would unpack to.
+in, tamed. For each, the memory that Python asks for stays below PEAK, and all that the process has grown by,
+the parser's trees too, below GROWTH, whatever the file would unpack to.
 """
 
 import gzip
+import re
 import tracemalloc
 import zipfile
 from collections.abc import Callable
 from io import BytesIO
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
@@ -27,6 +30,7 @@ pytestmark = pytest.mark.django_db
 
 MB = 2**20
 PEAK = 40 * MB
+GROWTH = 160 * MB
 EDOF, LHEO, RNCP, CSV_REGISTER = "edof", "lheo", "rncp", "csv register"
 INFO, KIT, LIST, OPEN, NOMENCLATURE = "certif info", "kit", "organisations", "open data", "nomenclature"
 IMPORTERS = {
@@ -224,13 +228,18 @@ WHOLE = {
         LHEO, xml(LHEO, in_a_text(f"<!--{'x' * 40 * MB}-->")), "mal formé|dépasse la taille"
     ),
     "40 MB of comments": Whole(
-        LHEO, xml(LHEO, in_a_text("<!--x-->" * (5 * MB))), "dépasse la taille permise"
+        LHEO, xml(LHEO, in_a_text("<!--x-->" * (5 * MB))), "en contient plus de 400.000"
     ),
     "40 MB of instructions": Whole(
-        RNCP, xml(RNCP, in_a_text("<?a b?>" * (6 * MB))), "dépasse la taille permise"
+        RNCP, xml(RNCP, in_a_text("<?a b?>" * (6 * MB))), "en contient plus de 400.000"
     ),
     "40 MB of empty elements": Whole(
-        RNCP, xml(RNCP, in_a_text("<a/>" * (10 * MB))), "dépasse la taille permise"
+        RNCP, xml(RNCP, in_a_text("<a/>" * (10 * MB))), "en contient plus de 400.000"
+    ),
+    "40 MB of attributes": Whole(
+        RNCP,
+        xml(RNCP, in_a_text("<a " + " ".join(f'a{n}=""' for n in range(4 * MB)) + "/>")),
+        "en contient plus de 400.000",
     ),
     "40 MB of references": Whole(
         RNCP, xml(RNCP, in_a_text("&#120;" * (7 * MB))), "mal formé|dépasse la taille"
@@ -526,6 +535,21 @@ TAKEN = {
 }
 
 
+def resident(name: str) -> int:
+    """Bytes of this process in memory: VmRSS now, VmHWM at most. Zero where nobody tells."""
+    status = Path("/proc/self/status")
+    found = re.search(rf"{name}:\s+(\d+) kB", status.read_text()) if status.is_file() else None
+    return int(found[1]) * 1024 if found else 0
+
+
+def forget_peak() -> int:
+    """What it has now, which is its peak again."""
+    told = Path("/proc/self/clear_refs")
+    if told.exists():
+        told.write_text("5")
+    return resident("VmRSS")
+
+
 # --- The tests ----------------------------------------------------------------------------------------
 
 
@@ -538,14 +562,18 @@ def run(tmp_path, at, record_property):
 
     def run(importer: str, content: bytes | Callable[[], bytes]):
         path = making.put(tmp_path, content() if callable(content) else content, "fichier")
+        before = forget_peak()
         tracemalloc.start()
         try:
             return IMPORTERS[importer].run(path, at=at)
         finally:
             peak = tracemalloc.get_traced_memory()[1]
             tracemalloc.stop()
+            grown = resident("VmHWM") - before
             record_property("peak_kb", peak // 1024)
+            record_property("grown_kb", grown // 1024)
             assert peak < PEAK, f"{peak // MB} MB"
+            assert grown < GROWTH, f"{grown // MB} MB"
 
     return run
 
