@@ -410,7 +410,7 @@ def served() -> Iterator[str]:
     ]
     # Four clients on one address ask more than people do.
     environment = {**os.environ, "DATABASE_URL": address, "SEARCHES_A_MINUTE": "1000000"}
-    server = subprocess.Popen(command, cwd=ROOT, env=environment)
+    server = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
     try:
         for _attempt in range(100):
             try:

@@ -165,7 +165,7 @@ def _nearest(typed: set[str]) -> dict[str, tuple[str, ...]]:
             ) AS nearest
             WHERE NOT EXISTS (
                 SELECT FROM catalog_certificationindex
-                WHERE search @@ to_tsquery('portal_french', typed.word || ':ABC')
+                WHERE strip(ts_filter(search, '{a,b,c}')) @@ to_tsquery('portal_french', typed.word)
             )
             """,
             [candidates],

@@ -126,7 +126,8 @@ def find(query: SearchQuery, *, on: date, rules: Rules, page: int | str = 1) -> 
 
 def keys(query: SearchQuery, *, on: date, rules: Rules) -> tuple[list[Key], bool]:
     """(the groups, whether there are more). Kinds that bear the very name asked for; certifications as their
-    words answer; then what only the words of an offer or of its organisation say, the most offered first."""
+    words answer; then, unless there are more of these than are shown, what only the words of an offer or of
+    its organisation say, the most offered first."""
     filtered = search.matching(replace(query, text=""), on=on, rules=rules)
     kinds = [
         Key(kind=kind)
@@ -135,8 +136,10 @@ def keys(query: SearchQuery, *, on: date, rules: Rules) -> tuple[list[Key], bool
     ]
     named = [found.code for found in finding.in_order(query.text, on=on) if found.status != "ended"]
     certified = [Key(certification=code) for code in _taught(named, filtered)]
-    others = _others(query, named, kinds, on=on, rules=rules)
-    is_capped = len(certified) > CERTIFICATIONS_MAX or len(others) > OTHERS_MAX
+    is_capped = len(certified) > CERTIFICATIONS_MAX
+    # A word of so many certifications is in the texts of too many offers to say anything.
+    others = [] if is_capped else _others(query, named, kinds, on=on, rules=rules)
+    is_capped = is_capped or len(others) > OTHERS_MAX
     return kinds + certified[:CERTIFICATIONS_MAX] + others[:OTHERS_MAX], is_capped
 
 
@@ -154,9 +157,11 @@ def _taught(codes: Sequence[str], filtered: OfferIndexQuerySet) -> list[str]:
     if not codes:
         return []
     one, values = _of_asked(filtered, "certification_id").values("pk")[:1].query.sql_with_params()
+    # One probe of the index for each, in order, until there are enough: a limit keeps PostgreSQL, which takes
+    # every place for a small one, from reading all that is offered there.
     statement = (
         "SELECT asked.key FROM unnest(%s::text[]) WITH ORDINALITY AS asked (key, place)"  # noqa: S608
-        f" WHERE EXISTS ({one}) LIMIT %s"
+        f" CROSS JOIN LATERAL ({one}) AS offered LIMIT %s"
     )
     found = {code for (code,) in _rows(statement, [list(codes), *values, CERTIFICATIONS_MAX + 1])}
     return [code for code in codes if code in found]

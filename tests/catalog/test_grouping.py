@@ -147,6 +147,17 @@ def test_what_is_taught_here_is_not_cut_by_what_is_not(find, monkeypatch):
     assert (found.total, found.is_capped) == (2, True)
 
 
+def test_beyond_the_certifications_that_are_shown_no_text_is_looked_into(find, monkeypatch):
+    """A word of so many certifications is in the texts of too many offers to say anything more."""
+    monkeypatch.setattr(grouping, "CERTIFICATIONS_MAX", 2)
+    certified("Vendeur en magasin")
+    OfferFactory(certification=CertificationFactory(title="Coiffeur"), objectives="Vendeur à ses heures.")
+    assert titles(find("vendeur")) == ["Vendeur en magasin", "Coiffeur"]
+    for number in range(2):
+        certified(f"Vendeur à domicile {number}")
+    assert "Coiffeur" not in titles(find("vendeur")) and find("vendeur").is_capped
+
+
 @pytest.mark.parametrize("text", ["formation", "accompagnement", "A2", "école", "entreprise"])
 def test_a_word_of_many_things_is_no_kind(find, text):
     OfferFactory(kind="licence_light", certification=None, portal_code="CPF206", title="Passer le B")
