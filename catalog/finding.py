@@ -35,7 +35,7 @@ COMMON_FROM = 300
 # How much of a score is for a title that says what was asked and little else.
 BREVITY = 0.2
 PHRASE_BONUS = 1.1
-LITERAL = 0.1
+LITERAL = 0.15
 SUCCESSOR_WORTH = 0.9
 # What is worth so little beside the best answers nothing.
 LEAST_SHARE_OF_BEST = 0.05
