@@ -80,7 +80,7 @@ TABLES = {
     "catalog_offer": OFFER,
     "catalog_session": "id, offer_id, number, starts_on, ends_on, recruitment, is_guaranteed, details",
     "catalog_offerindex": (
-        "offer_id, certification_id, provider_id, town_id, kind, mode, title, level, entry_level,"
+        "offer_id, certification_id, provider_id, town_id, kind, nature, mode, title, level, entry_level,"
         " price_cents, extra_fees_cents, hours, rhythms, languages, is_accessible, rating_tenths, starts,"
         " is_permanent, closes_on, draw, point"
     ),

@@ -29,7 +29,7 @@ RHYTHMS = [value for value in Offer.Rhythm.values if value != Offer.Rhythm.SEVER
 RATINGS = (4, 3)
 CERTIFIERS_MAX = 8
 
-COLUMNS = ("mode", "kind", "level", "entry_level", "rhythms", "languages", "is_accessible")
+COLUMNS = ("mode", "nature", "level", "entry_level", "rhythms", "languages", "is_accessible")
 # What is counted by steps is first brought to its step, so that few different offers are left to count.
 DURATION = "CASE " + " ".join(
     f"WHEN hours BETWEEN {least} AND {most} THEN '{name}'" for name, (least, most) in HOURS.items()
@@ -43,7 +43,7 @@ def _one_of(column: str, values: Iterable[object]) -> dict[str, str]:
 # Field of the form → (field of SearchQuery that it asks through, choice → its condition). Only our own words.
 CHOICES: Mapping[str, tuple[str, dict[str, str]]] = {
     "mode": ("modes", _one_of("mode", Offer.Mode.values)),
-    "kind": ("kinds", _one_of("kind", Offer.Kind.values)),
+    "kind": ("natures", _one_of("nature", (value for value, _label in OfferIndex.NATURES))),
     "level": ("levels", _one_of("level", LEVELS)),
     "entry_level": (
         "entry_level",

@@ -20,7 +20,7 @@ from catalog.grouping import Group
 from catalog.imports import offers, reading
 from catalog.listing import Shown
 from catalog.mapping import Mark
-from catalog.models import Offer, SavedSearch, Town, Wish
+from catalog.models import Offer, OfferIndex, SavedSearch, Town, Wish
 from catalog.search import Duration, SearchQuery, Sort, find_towns, towns_like
 from ui import french
 from ui.fields import day_field
@@ -136,7 +136,7 @@ class SearchForm(forms.Form):
     )
     kind = forms.MultipleChoiceField(
         label=_("Nature"),
-        choices=Offer.Kind,
+        choices=OfferIndex.NATURES,
         required=False,
         error_messages={"invalid_choice": _("Cette nature n’existe pas. Choisissez dans la liste.")},
         widget=forms.CheckboxSelectMultiple,
@@ -281,7 +281,7 @@ class SearchForm(forms.Form):
             town=self.towns[0] if self.towns else None,
             radius_km=asked["radius"],
             modes=tuple(asked["mode"]),
-            kinds=tuple(asked["kind"]),
+            natures=tuple(asked["kind"]),
             levels=tuple(asked["level"]),
             entry_level=asked["entry_level"],
             durations=tuple(asked["duration"]),
@@ -309,7 +309,8 @@ class SearchForm(forms.Form):
             where = _now("%(km)s km autour de %(town)s") % {"km": query.radius_km, "town": query.town}
             chips.append((where, self._without("town", "radius")))
         chips += [(str(Offer.Mode(mode).label), self._without_one("mode", mode)) for mode in query.modes]
-        chips += [(str(Offer.Kind(kind).label), self._without_one("kind", kind)) for kind in query.kinds]
+        names = dict(OfferIndex.NATURES)
+        chips += [(str(names[nature]), self._without_one("kind", nature)) for nature in query.natures]
         names = dict(levels.OBTAINED)
         chips += [(str(names[level]), self._without_one("level", str(level))) for level in query.levels]
         if query.entry_level is not None:
@@ -351,7 +352,7 @@ class SearchForm(forms.Form):
         fields = {
             "town": (_now("Cherchez dans toute la France"), ("town", "radius", "sort")),
             "modes": (_now("Cherchez toutes les modalités"), ("mode",)),
-            "kinds": (_now("Cherchez toutes les natures"), ("kind",)),
+            "natures": (_now("Cherchez toutes les natures"), ("kind",)),
             "levels": (_now("Cherchez tous les niveaux"), ("level",)),
             "price_max_cents": (_now("Cherchez à tous les prix"), ("price_max",)),
             "cost_max_cents": (_now("Cherchez quoi que vous payiez"), ("cost_max",)),

@@ -24,6 +24,11 @@ COLUMNS = {
     "provider_id": "o.provider_id",
     "town_id": "o.town_id",
     "kind": "o.kind",
+    "nature": f"""CASE
+        WHEN o.certification_id = ANY(%s::text[]) THEN '{OfferIndex.CLEA}'
+        WHEN o.block_codes <> '{{}}' THEN '{OfferIndex.BLOCK}'
+        ELSE o.kind
+    END""",
     "mode": "o.mode",
     "title": "o.title",
     "level": "c.level",
@@ -175,7 +180,8 @@ def refresh(*, on: date) -> int:
 
 
 def _write_facts(offer_ids: Iterable[UUID] | None, *, on: date) -> int:
-    is_open = Offer.objects.open_on(on, rulebook.on(on)).order_by()
+    rules = rulebook.on(on)
+    is_open = Offer.objects.open_on(on, rules).order_by()
     asked, ids = "true", []
     if offer_ids is not None:
         asked, ids = "old.offer_id = ANY(%s::uuid[])", [list(offer_ids)]
@@ -183,5 +189,6 @@ def _write_facts(offer_ids: Iterable[UUID] | None, *, on: date) -> int:
     opened, values = is_open.values("pk").query.sql_with_params()
     statement = FACTS.replace("{opened}", opened).replace("{asked}", asked)
     with connection.cursor() as cursor:
-        cursor.execute(statement, [*values, *ids, OfferIndex.NEVER, on])
+        clea = list(rules.clea_certifications)
+        cursor.execute(statement, [*values, *ids, clea, OfferIndex.NEVER, on])
         return cursor.rowcount

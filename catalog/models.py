@@ -879,6 +879,15 @@ class OfferIndex(models.Model):
 
     NEVER = date.max
 
+    # What people choose among: the kinds of action, where a block and CléA stand apart. Each offer has one.
+    BLOCK, CLEA = "block", "clea"
+    NATURES = (
+        (Offer.Kind.CERTIFYING.value, Offer.Kind.CERTIFYING.label),
+        (BLOCK, _("Bloc de compétences")),
+        (CLEA, _("CléA, socle de compétences")),
+        *((kind.value, kind.label) for kind in Offer.Kind if kind != Offer.Kind.CERTIFYING),
+    )
+
     offer = models.OneToOneField(
         "catalog.Offer",
         on_delete=models.CASCADE,
@@ -907,7 +916,8 @@ class OfferIndex(models.Model):
         db_index=False,
         verbose_name=_("commune"),
     )
-    kind = models.CharField(_("nature"), max_length=30, choices=Offer.Kind)
+    kind = models.CharField(_("sorte d’action"), max_length=30, choices=Offer.Kind)
+    nature = models.CharField(_("nature"), max_length=30, choices=NATURES)
     mode = models.CharField(_("modalité"), max_length=10, choices=Offer.Mode)
     title = models.CharField(_("intitulé"), max_length=255)
     level = models.PositiveSmallIntegerField(_("niveau obtenu"), null=True, blank=True)

@@ -86,7 +86,7 @@ class SearchQuery:
     town: Town | None = None
     radius_km: int = 30
     modes: Collection[str] = ()
-    kinds: Collection[str] = ()
+    natures: Collection[str] = ()
     levels: Collection[int] = ()
     entry_level: int | None = None
     durations: Collection[str] = ()
@@ -108,7 +108,7 @@ NOTHING = SearchQuery()
 FILTERS = (
     "town",
     "modes",
-    "kinds",
+    "natures",
     "levels",
     "entry_level",
     "durations",
@@ -224,8 +224,8 @@ def conditions(query: SearchQuery, *, on: date, rules: Rules) -> dict[str, Q]:
     asked: dict[str, Q] = {}
     if query.modes:
         asked["modes"] = Q(mode__in=query.modes)
-    if query.kinds:
-        asked["kinds"] = Q(kind__in=query.kinds)
+    if query.natures:
+        asked["natures"] = Q(nature__in=query.natures)
     if query.levels:
         asked["levels"] = Q(level__in=query.levels)
     if query.entry_level is not None:

@@ -167,6 +167,8 @@ class Rules(CreditingRules):
     ceiling_purses: tuple[str, ...]
     # …and certifications that have none.
     ceiling_exempt_certifications: tuple[str, ...]
+    # The common base of knowledge and skills, under its codes in the specific register.
+    clea_certifications: tuple[str, ...]
     # Kinds of action that a third party must help to pay, from this amount, unless one is of these statuses.
     cofunded_kinds: tuple[str, ...]
     cofunded_min_cents: int

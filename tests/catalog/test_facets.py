@@ -51,6 +51,18 @@ def test_each_choice_says_how_many_it_would_leave(count):
     assert numbers(found, "entry_level") == {"0": 3, "3": 3, "4": 4, "5": 4, "6": 4, "7": 4, "8": 4}
 
 
+def test_a_block_and_clea_are_natures_of_their_own(count, rules):
+    """An offer has one nature: what people choose among is counted once."""
+    OfferFactory(title="Diplôme entier")
+    OfferFactory(title="Un bloc", block_codes=["RNCP1BC01"])
+    clea = CertificationFactory(register="RS", number=5616, code="RS5616", title="CléA numérique")
+    OfferFactory(title="Le socle", certification=clea)
+    assert "RS5616" in rules.clea_certifications
+    assert numbers(count(), "kind") == {"training": 1, "block": 1, "clea": 1}
+    found = search.search(SearchQuery(natures=["block", "clea"]), on=today(), rules=rules)
+    assert {offer.title for offer in found.page} == {"Un bloc", "Le socle"}
+
+
 def test_a_choice_lets_its_own_field_go_and_keeps_the_others(count):
     OfferFactory(mode="on_site", hours=14)
     OfferFactory(mode="on_site", hours=100)
@@ -71,7 +83,7 @@ def test_every_filter_asks_what_its_choice_counts(count, rules):
     indexing.reindex(on=today())
     asks = {
         "mode": lambda value: {"modes": [value]},
-        "kind": lambda value: {"kinds": [value]},
+        "kind": lambda value: {"natures": [value]},
         "level": lambda value: {"levels": [int(value)]},
         "entry_level": lambda value: {"entry_level": int(value)},
         "duration": lambda value: {"durations": [value]},

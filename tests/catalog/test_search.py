@@ -204,7 +204,7 @@ def test_what_to_give_up_to_find_more(find):
     OfferFactory(title="Soudure", price_cents=100_000)
     OfferFactory(title="Soudure à l'arc", price_cents=100_000)
     found = find(
-        "soudure", town=Town.objects.get(), price_max_cents=200_000, modes=["on_site"], kinds=["training"]
+        "soudure", town=Town.objects.get(), price_max_cents=200_000, modes=["on_site"], natures=["training"]
     )
     assert found.total == 0
     assert found.wider == {"town": 2}
@@ -367,7 +367,7 @@ def test_filters(find):
     OfferFactory(title="Juste", price_cents=300_000)
     OfferFactory(title="Bilan", skills_review=True, price_cents=1)
     assert titles(find(price_max_cents=300_000)) == ["Bilan", "Juste"]
-    assert titles(find(kinds=["skills_review"])) == ["Bilan"]
+    assert titles(find(natures=["skills_review"])) == ["Bilan"]
     assert titles(find(price_max_cents=0)) == []
 
 
