@@ -43,6 +43,7 @@ import django
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
+os.environ.setdefault("STATEMENT_SECONDS", "7200")  # as manage.py has it: what is prepared takes minutes
 django.setup()
 
 from django.core.management import call_command  # noqa: E402 - models need Django set up
