@@ -4,29 +4,26 @@ Everything is read-only; what is decided goes through the verbs of `payments` an
 """
 
 import tempfile
-from collections.abc import Callable
-from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect
+from django.shortcuts import redirect
 from django.urls import path, reverse
 from django.utils import timezone
-from django.utils.html import format_html, format_html_join
+from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from accounts import journal
-from accounts.actors import Actor, Role
+from accounts.actors import Actor
 from catalog.imports import reading
 from dossiers import payments, transfers
+from dossiers.acts_admin import Acts, admin_of
 from dossiers.models import BankTransfer, CardPayment, PaymentEvent, Refund
-from dossiers.workflow import NotAllowed
 from ui import french
-from ui.admin import ReadOnly, ReadOnlyTable, act_page, say
-from ui.refusals import Refused
+from ui.admin import ReadOnlyTable, act_page
 
 STATEMENT_BYTES_MAX = transfers.FILE_BYTES_MAX
 REFUSED_SHOWN = 20
@@ -77,70 +74,12 @@ class StatementForm(forms.Form):
         return file
 
 
-class Acts(ReadOnly):
-    """A page of facts, with the acts that are possible now as links to a form of their own."""
-
-    # Word of the address → (title, form, verb, words once done).
-    ACTS: dict[str, tuple[Any, type[forms.Form], Callable, Any]]
-    permission = ""
-
-    def possible(self, row) -> list[str]:
-        """The words of the acts that make sense for this row."""
-        raise NotImplementedError
-
-    def has_act_permission(self, request):
-        return request.user.has_perm(self.permission)
-
-    def get_urls(self):
-        info = f"{self.model._meta.app_label}_{self.model._meta.model_name}"
-        view = self.admin_site.admin_view(self.act_view)
-        return [path("<path:pk>/faire/<slug:act>/", view, name=f"{info}_act"), *super().get_urls()]
-
-    def act_view(self, request: HttpRequest, pk: str, act: str) -> HttpResponse:
-        if not self.has_act_permission(request):
-            raise PermissionDenied
-        row = get_object_or_404(self.get_queryset(request), pk=self.model._meta.pk.to_python(pk))
-        if act not in self.possible(row):
-            messages.error(request, _("Ce n’est plus possible : relisez ce qui est écrit ici."))
-            return redirect(self._address(row))
-        title, form_class, verb, said = self.ACTS[act]
-        form = form_class(request.POST or None, initial=self.initial(row, act))
-        if request.method == "POST" and form.is_valid():
-            try:
-                verb(row.pk, by=_admin(request), at=timezone.now(), **form.cleaned_data)
-            except (Refused, NotAllowed) as refusal:
-                say(form, refusal)
-            else:
-                messages.success(request, said)
-                return redirect(self._address(row))
-        note, back = self.in_words(row), self._address(row)
-        return act_page(self, request, form, title=title, note=note, back=back)
-
-    def initial(self, row, act: str) -> dict[str, Any]:
-        return {}
-
-    def in_words(self, row) -> str:
-        return str(row)
-
-    def _address(self, row) -> str:
-        meta = self.model._meta
-        return reverse(f"admin:{meta.app_label}_{meta.model_name}_change", args=[row.pk])
-
-    @admin.display(description=gettext_lazy("à faire"))
-    def acts(self, row):
-        meta = self.model._meta
-        name = f"admin:{meta.app_label}_{meta.model_name}_act"
-        links = [(reverse(name, args=[row.pk, act]), self.ACTS[act][0]) for act in self.possible(row)]
-        return format_html_join(" · ", '<a href="{}">{}</a>', links) if links else _("Rien")
+class OfMoney(Acts):
+    """Facts with an amount."""
 
     @admin.display(description=gettext_lazy("montant"), ordering="amount_cents")
     def amount(self, row):
         return french.euros(row.amount_cents)
-
-
-def _admin(request: HttpRequest) -> Actor:
-    """In the admin one always acts as an admin, whatever role the site's pages show."""
-    return Actor(role=Role.ADMIN, user=request.user)
 
 
 # --- Cards -------------------------------------------------------------------------------------------
@@ -164,7 +103,7 @@ class RefundInline(ReadOnlyTable):
 
 
 @admin.register(CardPayment)
-class CardPaymentAdmin(Acts, admin.ModelAdmin):
+class CardPaymentAdmin(OfMoney, admin.ModelAdmin):
     list_display = ["began_at", "dossier", "amount", "state", "trouble", "settled_at"]
     list_filter = ["state", ("trouble", admin.EmptyFieldListFilter), "began_at"]
     search_fields = ["dossier__number", "service_id"]
@@ -206,7 +145,7 @@ def look_at(event_pk: int, *, reason: str, by: Actor, at) -> None:
 
 
 @admin.register(PaymentEvent)
-class PaymentEventAdmin(Acts, admin.ModelAdmin):
+class PaymentEventAdmin(OfMoney, admin.ModelAdmin):
     list_display = ["received_at", "kind", "subject", "outcome", "note", "times", "handled_at", "looked_at"]
     list_filter = ["outcome", "kind", ("handled_at", admin.EmptyFieldListFilter), "received_at"]
     search_fields = ["event_id", "subject"]
@@ -236,7 +175,7 @@ def retry(refund_id, *, reason: str, by: Actor, at) -> None:
 
 
 @admin.register(Refund)
-class RefundAdmin(Acts, admin.ModelAdmin):
+class RefundAdmin(OfMoney, admin.ModelAdmin):
     list_display = ["due_at", "dossier", "amount", "way", "state", "trouble", "sent_at"]
     list_filter = ["state", "way", "due_at"]
     search_fields = ["dossier__number", "payment_reference", "service_id"]
@@ -291,7 +230,7 @@ class WaitingFilter(admin.SimpleListFilter):
 
 
 @admin.register(BankTransfer)
-class BankTransferAdmin(Acts, admin.ModelAdmin):
+class BankTransferAdmin(OfMoney, admin.ModelAdmin):
     list_display = ["booked_on", "amount", "text", "payer_name", "state", "note", "dossier"]
     list_filter = [WaitingFilter, "state", "booked_on"]
     search_fields = ["text", "payer_name", "bank_id", "dossier__number"]
@@ -366,7 +305,7 @@ class BankTransferAdmin(Acts, admin.ModelAdmin):
         form = StatementForm(request.POST or None, request.FILES or None)
         if request.method == "POST" and form.is_valid():
             try:
-                report = _import(form.cleaned_data["file"], by=_admin(request))
+                report = _import(form.cleaned_data["file"], by=admin_of(request))
             except reading.Unusable as refusal:
                 form.add_error("file", str(refusal))
             else:

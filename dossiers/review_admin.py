@@ -3,27 +3,20 @@
 The queue of what waits, with its age, stands among the decisions (portal.duty) and first in each list here.
 """
 
-from collections.abc import Callable
 from typing import Any
 
 from django import forms
-from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect
+from django.contrib import admin
 from django.template.defaultfilters import linebreaks_filter
-from django.urls import path, reverse
-from django.utils import timezone
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from accounts.actors import Actor, Role
-from accounts.permissions import NotAllowed
 from dossiers import reviews
+from dossiers.acts_admin import Acts
 from dossiers.models import ProviderFigures, Review, ReviewReport, ReviewText
 from dossiers.review_models import MARKS
-from ui.admin import ReadOnly, ReadOnlyTable, act_page, say
-from ui.refusals import Refused
+from ui.admin import ReadOnly, ReadOnlyTable
 
 
 class NothingToSay(forms.Form):
@@ -68,61 +61,29 @@ class OutcomeFilter(StateFilter):
     others = ReviewReport.Outcome.choices
 
 
-class Decided(ReadOnly):
-    """Pages on which one verb is chosen among two; each has an address of its own."""
+class Decided(Acts):
+    """One of two verbs is chosen for each; the next one waits in the list."""
 
-    # Act → (words of the button, what it does, the form, the verb).
-    acts: dict[str, tuple[Any, Any, type[forms.Form], Callable[..., Any]]]
-    change_form_template = "dossiers/agent/review_change.html"
-
-    def has_act_permission(self, request):
-        return request.user.has_perm(f"dossiers.change_{self.opts.model_name}")
+    # Act → what it does, in words.
+    EFFECTS: dict[str, Any]
 
     def is_waiting(self, row: Any) -> bool:
         raise NotImplementedError
 
-    def change_view(self, request, object_id, form_url="", extra_context=None):
-        row = self.get_object(request, object_id)
-        may_act = row is not None and self.is_waiting(row) and self.has_act_permission(request)
-        acts = [(self._address(act, row.pk), words) for act, (words, *_rest) in self.acts.items() if may_act]
-        return super().change_view(request, object_id, form_url, (extra_context or {}) | {"acts": acts})
-
-    def get_urls(self):
-        view = self.admin_site.admin_view
-        acts = [
-            path(f"<int:row_id>/{act}/", view(self.act), {"act": act}, name=self._name(act))
-            for act in self.acts
-        ]
-        return [*acts, *super().get_urls()]
-
-    def _name(self, act: str) -> str:
-        return f"dossiers_{self.opts.model_name}_{act}"
-
-    def _address(self, act: str, pk: int) -> str:
-        return reverse(f"admin:{self._name(act)}", args=[pk])
-
-    def act(self, request: HttpRequest, row_id: int, act: str) -> HttpResponse:
-        if not self.has_act_permission(request):
-            raise PermissionDenied
-        row = get_object_or_404(self.model, pk=row_id)
-        title, note, form_class, verb = self.acts[act]
-        form = form_class(request.POST or None)
-        if request.method == "POST":
-            form = form_class(request.POST)
-            if form.is_valid():
-                try:
-                    by = Actor(role=Role.ADMIN, user=request.user)
-                    verb(row.pk, by=by, at=timezone.now(), **form.cleaned_data)
-                except (Refused, NotAllowed) as refusal:
-                    say(form, refusal)
-                else:
-                    messages.success(request, _("C’est décidé, et les personnes concernées sont prévenues."))
-                    return redirect(f"admin:dossiers_{self.opts.model_name}_changelist")
-        back = reverse(f"admin:dossiers_{self.opts.model_name}_change", args=[row.pk])
-        return act_page(self, request, form, title=title, note=f"« {self.quoted(row)} » {note}", back=back)
-
     def quoted(self, row: Any) -> str:
         raise NotImplementedError
+
+    def possible(self, row: Any) -> list[str]:
+        return list(self.ACTS) if self.is_waiting(row) else []
+
+    def next_after(self, row: Any) -> str:
+        return reverse(f"admin:dossiers_{self.opts.model_name}_changelist")
+
+    def in_words(self, row: Any, act: str) -> str:
+        return f"« {self.quoted(row)} » {self.EFFECTS[act]}"
+
+
+DECIDED = gettext_lazy("C’est décidé, et les personnes concernées sont prévenues.")
 
 
 class ReviewTextInline(ReadOnlyTable):
@@ -154,26 +115,21 @@ class ReviewAdmin(ReadOnly, admin.ModelAdmin):
 class ReviewTextAdmin(Decided, admin.ModelAdmin):
     """« Texte d’un avis »: read, then published or refused for a motive of the list."""
 
-    acts = {
-        "publier": (
-            gettext_lazy("Publier ce texte"),
-            gettext_lazy("Tout le monde le lira. L’organisme est prévenu et peut y répondre."),
-            NothingToSay,
-            reviews.publish,
-        ),
-        "refuser": (
-            gettext_lazy("Ne pas publier ce texte"),
-            gettext_lazy("Son auteur lira le motif. Les notes comptent toujours."),
-            MotiveForm,
-            reviews.refuse,
-        ),
+    ACTS = {
+        "publier": (gettext_lazy("Publier ce texte"), NothingToSay, reviews.publish, DECIDED),
+        "refuser": (gettext_lazy("Ne pas publier ce texte"), MotiveForm, reviews.refuse, DECIDED),
+    }
+    EFFECTS = {
+        "publier": gettext_lazy("Tout le monde le lira. L’organisme est prévenu et peut y répondre."),
+        "refuser": gettext_lazy("Son auteur lira le motif. Les notes comptent toujours."),
     }
     list_display = ["at", "role", "offer", "excerpt", "state", "motive", "decided_by"]
     list_filter = [StateFilter, "role", "motive", "at"]
     search_fields = ["words", "review__dossier__number", "review__dossier__offer__title"]
     list_select_related = ["review__dossier__offer", "decided_by"]
     date_hierarchy = "at"
-    fields = ["offer", "role", "text", "at", "state", "motive", "decided_by", "decided_at"]
+    permission = "dossiers.change_reviewtext"
+    fields = ["offer", "role", "text", "at", "state", "motive", "decided_by", "decided_at", "acts"]
     readonly_fields = fields
 
     @admin.display(description=gettext_lazy("offre"), ordering="review__dossier__offer__title")
@@ -199,18 +155,14 @@ class ReviewTextAdmin(Decided, admin.ModelAdmin):
 class ReviewReportAdmin(Decided, admin.ModelAdmin):
     """« Avis signalé »: its text stays or goes, whatever the marks say."""
 
-    acts = {
-        "laisser": (
-            gettext_lazy("Laisser ce texte"),
-            gettext_lazy("Il reste affiché. L’organisme qui l’a signalé est prévenu."),
-            NothingToSay,
-            reviews.keep,
-        ),
-        "retirer": (
-            gettext_lazy("Retirer ce texte"),
-            gettext_lazy("Son auteur lira le motif, l’organisme est prévenu. Les notes comptent toujours."),
-            MotiveForm,
-            reviews.remove,
+    ACTS = {
+        "laisser": (gettext_lazy("Laisser ce texte"), NothingToSay, reviews.keep, DECIDED),
+        "retirer": (gettext_lazy("Retirer ce texte"), MotiveForm, reviews.remove, DECIDED),
+    }
+    EFFECTS = {
+        "laisser": gettext_lazy("Il reste affiché. L’organisme qui l’a signalé est prévenu."),
+        "retirer": gettext_lazy(
+            "Son auteur lira le motif, l’organisme est prévenu. Les notes comptent toujours."
         ),
     }
     list_display = ["at", "offer", "motive", "outcome", "decided_by", "decided_at"]
@@ -218,7 +170,19 @@ class ReviewReportAdmin(Decided, admin.ModelAdmin):
     search_fields = ["words", "text__words", "text__review__dossier__offer__title"]
     list_select_related = ["text__review__dossier__offer", "decided_by"]
     date_hierarchy = "at"
-    fields = ["offer", "reviewed", "motive", "words", "user", "at", "outcome", "decided_by", "decided_at"]
+    permission = "dossiers.change_reviewreport"
+    fields = [
+        "offer",
+        "reviewed",
+        "motive",
+        "words",
+        "user",
+        "at",
+        "outcome",
+        "decided_by",
+        "decided_at",
+        "acts",
+    ]
     readonly_fields = fields
 
     @admin.display(description=gettext_lazy("offre"), ordering="text__review__dossier__offer__title")

@@ -34,8 +34,11 @@ def a_review(name: str, *, is_answered: bool) -> Callable[[Stage], str]:
     return where
 
 
-def a_text(name: str) -> Callable[[Stage], str]:
-    return lambda stage: reverse(name, args=[ReviewText.objects.filter(state="waiting").earliest("pk").pk])
+def a_text(name: str, *act: str) -> Callable[[Stage], str]:
+    def where(stage: Stage) -> str:
+        return reverse(name, args=[ReviewText.objects.filter(state="waiting").earliest("pk").pk, *act])
+
+    return where
 
 
 def a_report(name: str) -> Callable[[Stage], str]:
@@ -106,7 +109,7 @@ SCENES = [
     Scene(
         "admin/review-text-refuse",
         ADMIN,
-        a_text("admin:dossiers_reviewtext_refuser"),
+        a_text("admin:dossiers_reviewtext_act", "refuser"),
         shows=("Motif, que l’auteur lira",),
     ),
     Scene(
