@@ -47,7 +47,7 @@ class Acts(ReadOnly):
             messages.error(request, _("Ce n’est plus possible : relisez ce qui est écrit ici."))
             return redirect(self._address(row))
         title, form_class, verb, said = self.ACTS[act]
-        form = form_class(request.POST or None, initial=self.initial(row, act))
+        form = form_class(request.POST if request.method == "POST" else None, initial=self.initial(row, act))
         if request.method == "POST" and form.is_valid():
             try:
                 verb(row.pk, by=admin_of(request), at=timezone.now(), **form.cleaned_data)

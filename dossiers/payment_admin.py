@@ -281,7 +281,7 @@ class BankTransferAdmin(OfMoney, admin.ModelAdmin):
             return {"sent_on": timezone.localdate()}
         return {"number": row.dossier.number} if act == "rattacher" and row.dossier else {}
 
-    def in_words(self, row):
+    def in_words(self, row, act):
         return f"{row} · {row.payer_name} · {row.text} · {row.note}"
 
     @admin.display(description=gettext_lazy("dossier"), ordering="dossier")
