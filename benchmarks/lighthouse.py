@@ -39,10 +39,10 @@ PERFORMANCE, ACCESSIBILITY, REQUESTS, KIBIBYTES = 95, 100, 10, 130
 CHROMIUM_FLAGS = "--headless=new --no-sandbox --disable-gpu --disable-background-networking --no-first-run"
 
 OFFERS = 3000
-"""Invented offers: enough for pages of results that are full, groups, counted choices and marks on the map."""
+"""Invented offers: enough for full pages of results, groups, counted choices and marks on the map."""
 BROWSERS = ("chromium", "chromium-browser", "chromium-headless-shell")
 
-# Who opens what. The address is found in the database: {dossier} is a proposal to validate, {offers} are four.
+# Who opens what. The address is found in the database: {dossier} is a proposal to validate, {offers} four ids.
 PAGES = {
     "home": ("", "/"),
     "search": ("", "/recherche?q=assistant+comptable"),

@@ -63,6 +63,8 @@ def search(request):
             ],
         }
         suggestion = getattr(results, "suggestion", "")
+        groups = getattr(results, "groups", ())
+        shown = sum(len(group.offers) for group in groups) if groups else len(results.page)
         context |= {
             "saving": saved_searches.of_page(form, request),
             "is_grouped": isinstance(results, Groups),
@@ -71,12 +73,13 @@ def search(request):
                 (_("Liste"), form.address_with(view=""), not form.is_on_a_map),
                 (_("Carte"), form.address_with(view=MAP), form.is_on_a_map),
             ],
-            "groups": [(group, form.address_of(group)) for group in getattr(results, "groups", ())],
+            "groups": [(group, form.address_of(group)) for group in groups],
+            "can_compare": shown > 1,
             "results": results,
             "chips": form.chips(),
             "wider": form.wider(getattr(results, "wider", {})),
             "suggestion_url": form.address_with(q=suggestion) if suggestion else "",
-            "other_towns": [(town, form.address_with(town=str(town))) for town in form.towns[1:6]],
+            "other_towns": [(town, form.address_with(town=str(town))) for town in form.other_towns],
         }
     return page_or_fragment(request, "catalog/public/search.html", "catalog/public/_results.html", context)
 

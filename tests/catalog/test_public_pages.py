@@ -449,7 +449,7 @@ def test_rhythms_languages_entry_level_and_vat_are_said(client):
         rhythms=["evening", "weekend"], languages=["fr", "en"], entry_level=4, vat_per_mille=200
     )
     page = offer_page(client, offer).content.decode()
-    assert "En soirée, le week-end" in page and "Français, Anglais" in page
+    assert "En soirée, le week-end" in page and "Français, anglais" in page
     assert "Niveau 4" in page and "baccalauréat" in page
     assert f"20\u00a0% de TVA, soit {french.euros(25_000)}" in page
 

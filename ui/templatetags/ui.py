@@ -69,6 +69,12 @@ def month(value: date | None) -> str:
 
 
 @register.filter
+def number(value: int) -> str:
+    """12345 → « 12 345 »."""
+    return french.number(value)
+
+
+@register.filter
 def tenths(value: int | None) -> str:
     """47 → « 4,7 »."""
     return "" if value is None else french.tenths(value)
