@@ -42,7 +42,7 @@ OFFERS = 3000
 """Invented offers: enough for full pages of results, groups, counted choices and marks on the map."""
 BROWSERS = ("chromium", "chromium-browser", "chromium-headless-shell")
 
-# Who opens what. The address is found in the database: {dossier} is a proposal to validate, {offers} four ids.
+# Who opens what. The address is found there: {dossier} is a proposal to validate, {offers} is four.
 PAGES = {
     "home": ("", "/"),
     "search": ("", "/recherche?q=assistant+comptable"),

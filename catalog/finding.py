@@ -15,7 +15,7 @@ from functools import lru_cache
 from django.db import connections, router
 
 from catalog import words
-from catalog.models import Certification
+from catalog.models import Certification, Word
 
 # A person's question has fewer; a pasted page has more.
 TEXT_MAX = 400
@@ -136,6 +136,21 @@ def understand(text: str) -> Asked:
                 factors.append(TYPO_WORTH)
         ideas.append(Idea(tuple(ways), tuple(factors)))
     return Asked(tuple(dict.fromkeys(numbers)), tuple(ideas), near)
+
+
+def read_as(text: str) -> str:
+    """The text with each mistyped word spelled as it was read; "" when all of them are known. Two queries."""
+    corrections = understand(text).corrections
+    if not corrections:
+        return ""
+    keys = [alike[0] for alike in corrections.values()]
+    spelled = dict(Word.objects.filter(key__in=keys).values_list("key", "spelling"))
+
+    def read(found: re.Match) -> str:
+        alike = corrections.get(words.fold(found[0]))
+        return spelled.get(alike[0], alike[0]) if alike else found[0]
+
+    return re.sub(r"\w+", read, text[:TEXT_MAX])
 
 
 def _numbers(found: re.Match) -> tuple[tuple[str, int], ...]:

@@ -8,7 +8,17 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 import rulebook
-from catalog import eligibility, facets, favourites, grouping, listing, mapping, offer_screen, saved_searches
+from catalog import (
+    eligibility,
+    facets,
+    favourites,
+    finding,
+    grouping,
+    listing,
+    mapping,
+    offer_screen,
+    saved_searches,
+)
 from catalog.forms import MAP, SearchForm, count_words
 from catalog.grouping import Groups
 from catalog.models import Offer
@@ -64,6 +74,7 @@ def search(request):
         }
         suggestion = getattr(results, "suggestion", "")
         groups = getattr(results, "groups", ())
+        read_as = finding.read_as(form.query.text) if groups else ""
         shown = sum(len(group.offers) for group in groups) if groups else len(results.page)
         context |= {
             "saving": saved_searches.of_page(form, request),
@@ -78,6 +89,8 @@ def search(request):
             "results": results,
             "chips": form.chips(),
             "wider": form.wider(getattr(results, "wider", {})),
+            "read_as": read_as,
+            "read_as_url": form.address_with(q=read_as) if read_as else "",
             "suggestion_url": form.address_with(q=suggestion) if suggestion else "",
             "other_towns": [(town, form.address_with(town=str(town))) for town in form.other_towns],
         }
