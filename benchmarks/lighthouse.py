@@ -47,6 +47,8 @@ PAGES = {
     "home": ("", "/"),
     "search": ("", "/recherche?q=assistant+comptable"),
     "list": ("", "/recherche?town=Lyon&radius=50"),
+    # With what each training costs them; what is somebody's travels as it is (ui.caches).
+    "list-mine": ("titulaire@exemple.invalid", "/recherche?town=Lyon&radius=50"),
     "map": ("", "/recherche?view=map"),
     "map-town": ("", "/recherche?view=map&town=Lyon&radius=50"),
     "compare": ("", "/comparer?{offers}"),

@@ -6,7 +6,7 @@ nearest that somebody did.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from difflib import SequenceMatcher
@@ -90,12 +90,11 @@ class Asked:
 
 def find_certifications(text: str, *, on: date, limit: int = 10) -> list[Found]:
     """Those that answer `text`, best first, with what replaces them; none for a text without a word."""
-    return _with_successors(in_order(text, on=on)[:limit], on=on)[:limit]
+    return _with_successors(in_order(understand(text), on=on)[:limit], on=on)[:limit]
 
 
-def in_order(text: str, *, on: date) -> list[Found]:
-    """Those that answer `text`, best first, CANDIDATES_MAX and no more than their numbers besides."""
-    asked = understand(text)
+def in_order(asked: Asked, *, on: date) -> list[Found]:
+    """Those that answer, best first, CANDIDATES_MAX and no more than their numbers besides."""
     found = _of_numbers(asked.numbers, on=on)
     if asked.ideas:
         known = {one.code for one in found}
@@ -138,9 +137,8 @@ def understand(text: str) -> Asked:
     return Asked(tuple(dict.fromkeys(numbers)), tuple(ideas), near)
 
 
-def read_as(text: str) -> str:
-    """The text with each mistyped word spelled as it was read; "" when all of them are known. Two queries."""
-    corrections = understand(text).corrections
+def read_as(text: str, corrections: Mapping[str, Sequence[str]]) -> str:
+    """The text, each mistyped word spelled as it was read (`Asked.corrections`); "" when all are known."""
     if not corrections:
         return ""
     keys = [alike[0] for alike in corrections.values()]

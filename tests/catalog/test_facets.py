@@ -17,6 +17,7 @@ from tests.factories.catalog import (
     in_days,
     today,
 )
+from ui import french
 
 pytestmark = pytest.mark.django_db
 
@@ -203,6 +204,16 @@ def test_certifiers_of_the_answers_are_listed_the_most_present_first(rules):
     ]
     found = facets.count(SearchQuery(certifier="35600000000048"), on=today(), rules=rules).certifiers
     assert len(found) == 2, "the others stay at hand"
+
+
+def test_two_establishments_of_one_name_are_told_apart(client):
+    certified_by("CCI France", "11000007200014")
+    certified_by("CCI France", "35600000000048")
+    certified_by("École des métiers", "18750003800016")
+    page = client.get(reverse("search")).text
+    for number in ("110 000 072 00014", "356 000 000 00048"):
+        assert f"CCI France ({number.replace(' ', french.NO_BREAK)})" in page
+    assert "École des métiers <" in page
 
 
 def test_a_certifier_is_a_link_of_the_page_then_a_chip(client):

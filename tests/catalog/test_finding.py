@@ -65,10 +65,12 @@ def test_a_mistyped_word_is_read_as_the_nearest_that_exists(find):
 def test_what_was_read_for_a_mistyped_word_is_told_as_the_catalogue_spells_it(find):
     certification(90, "Électricien du bâtiment")
     index()
-    assert finding.read_as("électritien du BATIMANT") == "electricien du batiment"
+    text = "électritien du BATIMANT"
+    corrections = finding.understand(text).corrections
+    assert finding.read_as(text, corrections) == "electricien du batiment"
     Word.objects.create(key="electricien", spelling="électricien")
-    assert finding.read_as("électritien du BATIMANT") == "électricien du batiment"
-    assert finding.read_as("électricien") == finding.read_as("") == ""
+    assert finding.read_as(text, corrections) == "électricien du batiment"
+    assert finding.read_as("électricien", finding.understand("électricien").corrections) == ""
 
 
 def test_a_word_that_exists_is_never_corrected(find):
