@@ -8,7 +8,7 @@ its words, so that asking again costs a line when nothing has changed.
 The portal keeps such a page too, for as long, from the second time that it is asked for: what many people ask
 at once is made once, and what one machine invents by the thousand leaves only a mark.
 
-Such a page travels compressed, to an eighth: on a slow telephone its words come first. It holds no secret
+Such a page travels compressed, to a sixth: on a slow telephone its words come first. It holds no secret
 that its size could give away (BREACH); what is somebody's does, beside words that others choose, and travels
 as it is.
 """
