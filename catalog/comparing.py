@@ -50,10 +50,12 @@ def compare(offers: Sequence[Offer]) -> tuple[list[Line], list[Line]]:
 
 
 def _told(offer: Offer) -> dict[str, str]:
-    """What people choose by, in the order in which they ask; the price is said apart, with what they pay."""
+    """What people choose by, in the order in which they ask.
+
+    Who gives it stands under its title; the price is said apart, with what they pay.
+    """
     certification = offer.certification
     return {
-        _("Organisme"): offer.provider.organisation.name,
         _("Ce qu’elle prépare"): (
             f"{certification.title} ({certification.code})"
             if certification
@@ -80,9 +82,9 @@ def _told(offer: Offer) -> dict[str, str]:
         ),
         _("Prix d’une heure"): french.euros(round(offer.price_cents / offer.hours)) if offer.hours else "–",
         _("Rythme"): (
-            ", ".join(str(Offer.Rhythm(rhythm).label) for rhythm in offer.rhythms) or _("Non précisé")
+            french.listed([str(Offer.Rhythm(rhythm).label) for rhythm in offer.rhythms]) or _("Non précisé")
         ),
-        _("Langue de la formation"): (", ".join(languages.names_of(offer.languages)) or _("Non précisée")),
+        _("Langue de la formation"): languages.listed(offer.languages) or _("Non précisée"),
         _("Niveau demandé à l’entrée"): levels.entry_level_words(offer.entry_level) or _("Non précisé"),
         _("Avis des stagiaires"): _reviewed(offer),
         _("Prérequis"): (

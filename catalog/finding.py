@@ -6,7 +6,7 @@ nearest that somebody did.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from difflib import SequenceMatcher
@@ -15,7 +15,7 @@ from functools import lru_cache
 from django.db import connections, router
 
 from catalog import words
-from catalog.models import Certification
+from catalog.models import Certification, Word
 
 # A person's question has fewer; a pasted page has more.
 TEXT_MAX = 400
@@ -90,12 +90,11 @@ class Asked:
 
 def find_certifications(text: str, *, on: date, limit: int = 10) -> list[Found]:
     """Those that answer `text`, best first, with what replaces them; none for a text without a word."""
-    return _with_successors(in_order(text, on=on)[:limit], on=on)[:limit]
+    return _with_successors(in_order(understand(text), on=on)[:limit], on=on)[:limit]
 
 
-def in_order(text: str, *, on: date) -> list[Found]:
-    """Those that answer `text`, best first, CANDIDATES_MAX and no more than their numbers besides."""
-    asked = understand(text)
+def in_order(asked: Asked, *, on: date) -> list[Found]:
+    """Those that answer, best first, CANDIDATES_MAX and no more than their numbers besides."""
     found = _of_numbers(asked.numbers, on=on)
     if asked.ideas:
         known = {one.code for one in found}
@@ -136,6 +135,20 @@ def understand(text: str) -> Asked:
                 factors.append(TYPO_WORTH)
         ideas.append(Idea(tuple(ways), tuple(factors)))
     return Asked(tuple(dict.fromkeys(numbers)), tuple(ideas), near)
+
+
+def read_as(text: str, corrections: Mapping[str, Sequence[str]]) -> str:
+    """The text, each mistyped word spelled as it was read (`Asked.corrections`); "" when all are known."""
+    if not corrections:
+        return ""
+    keys = [alike[0] for alike in corrections.values()]
+    spelled = dict(Word.objects.filter(key__in=keys).values_list("key", "spelling"))
+
+    def read(found: re.Match) -> str:
+        alike = corrections.get(words.fold(found[0]))
+        return spelled.get(alike[0], alike[0]) if alike else found[0]
+
+    return re.sub(r"\w+", read, text[:TEXT_MAX])
 
 
 def _numbers(found: re.Match) -> tuple[tuple[str, int], ...]:

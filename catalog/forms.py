@@ -6,7 +6,6 @@ from uuid import UUID
 from django import forms
 from django.http import QueryDict
 from django.urls import reverse_lazy
-from django.utils.formats import number_format
 from django.utils.functional import cached_property
 from django.utils.html import format_html
 from django.utils.text import format_lazy
@@ -16,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from catalog import importing, languages, levels
 from catalog.costs import ANYBODY, Costs
 from catalog.facets import ENTRY_LEVELS, LANGUAGES, RATINGS, RHYTHMS, Count, Facets
+from catalog.geography import name_key
 from catalog.grouping import Group
 from catalog.imports import offers, reading
 from catalog.listing import Shown
@@ -54,7 +54,7 @@ OWN_LEVELS = {
 
 def count_words(count: Count) -> str:
     """« 1 204 », « ≈ 12 000 »."""
-    number = number_format(count.number, force_grouping=True)
+    number = french.number(count.number)
     return f"{count.sign}{french.NO_BREAK}{number}" if count.sign else number
 
 
@@ -153,7 +153,7 @@ class SearchForm(forms.Form):
     starts_by = day_field(
         label=_("Commencer au plus tard le"),
         required=False,
-        help_text=_("Les entrées à tout moment en sont."),
+        help_text=_("Les formations où l’on entre à tout moment comptent aussi."),
     )
     cost_max = forms.IntegerField(
         label=_("Ce que vous payez, au plus, en euros"),
@@ -387,6 +387,13 @@ class SearchForm(forms.Form):
                 choices.append((value, label))
             self.fields[name].choices = choices
         return places
+
+    @property
+    def other_towns(self) -> list[Town]:
+        """Where else the words may mean; nowhere when they are the whole name of one town only."""
+        key = name_key(self.cleaned_data["town"])
+        bear_it = [town for town in self.towns if name_key(town.name) == key]
+        return (bear_it or self.towns)[1:6]
 
     @property
     def has_more_open(self) -> bool:

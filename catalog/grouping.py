@@ -5,7 +5,7 @@ stands once, in the order of `finding`, with its nearest or cheapest offers, one
 one click away. What no certification says (a skills review, a driving licence) is gathered by its kind.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 
@@ -90,13 +90,15 @@ class Group:
 @dataclass(frozen=True, slots=True)
 class Groups:
     """One page of groups, of all `keys`. `is_capped`: more certifications answer than CERTIFICATIONS_MAX, or
-    more than OTHERS_MAX by the words of their offers alone."""
+    more than OTHERS_MAX by the words of their offers alone. `corrections`: mistyped words and how they
+    were read."""
 
     page: Page
     keys: list[Key]
     groups: list[Group]
     earliest_start: date
     is_capped: bool
+    corrections: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @property
     def total(self) -> int:
@@ -110,7 +112,8 @@ def is_asked(query: SearchQuery) -> bool:
 
 def find(query: SearchQuery, *, on: date, rules: Rules, page: int | str = 1) -> Groups:
     """The page of groups that answers. A page out of range gives the nearest one."""
-    found_keys, is_capped = keys(query, on=on, rules=rules)
+    asked = finding.understand(query.text)
+    found_keys, is_capped = keys(query, asked, on=on, rules=rules)
     found = Paginator(found_keys, PAGE_SIZE).get_page(page)
     return Groups(
         found,
@@ -118,13 +121,14 @@ def find(query: SearchQuery, *, on: date, rules: Rules, page: int | str = 1) -> 
         _groups(list(found), query, on=on, rules=rules),
         workdays.earliest_start(on, rules.earliest_start_days),
         is_capped,
+        asked.corrections,
     )
 
 
 # --- Which groups, in which order -----------------------------------------------------------------
 
 
-def keys(query: SearchQuery, *, on: date, rules: Rules) -> tuple[list[Key], bool]:
+def keys(query: SearchQuery, asked: finding.Asked, *, on: date, rules: Rules) -> tuple[list[Key], bool]:
     """(the groups, whether there are more). Kinds that bear the very name asked for; certifications as their
     words answer; then, unless there are more of these than are shown, what only the words of an offer or of
     its organisation say, the most offered first."""
@@ -134,7 +138,7 @@ def keys(query: SearchQuery, *, on: date, rules: Rules) -> tuple[list[Key], bool
         for kind in _kinds_named(query.text)
         if search.exists(filtered.filter(kind=kind, certification=None))
     ]
-    named = [found.code for found in finding.in_order(query.text, on=on) if found.status != "ended"]
+    named = [found.code for found in finding.in_order(asked, on=on) if found.status != "ended"]
     certified = [Key(certification=code) for code in _taught(named, filtered)]
     is_capped = len(certified) > CERTIFICATIONS_MAX
     # A word of so many certifications is in the texts of too many offers to say anything.

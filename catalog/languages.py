@@ -9,6 +9,8 @@ from collections.abc import Iterable
 from django.conf import global_settings
 from django.utils.translation import gettext as _
 
+from ui import french
+
 # Django knows Chinese by its scripts only; a training is not given in a script.
 _NAMES = {code: name for code, name in global_settings.LANGUAGES if len(code) == 2}
 CHINESE = "zh"
@@ -23,8 +25,10 @@ def name_of(code: str) -> str:
     return _(_NAMES[code]) if code in _NAMES else code.upper()
 
 
-def names_of(codes: Iterable[str]) -> list[str]:
-    return [name_of(code) for code in codes]
+def listed(codes: Iterable[str]) -> str:
+    """« Français, anglais »: a name takes a capital in English only. "" for no code."""
+    names = [name_of(code) for code in codes]
+    return ", ".join(names) if french.is_english() else french.listed(names)
 
 
 def choices(codes: Iterable[str]) -> list[tuple[str, str]]:

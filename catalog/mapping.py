@@ -7,7 +7,7 @@ Around a town: its neighbourhood, drawn with the towns there are. Without one: t
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from django.db import connections, router
@@ -26,12 +26,18 @@ MARKS_MAX = 80
 SIDE = 600
 """Of the square of a neighbourhood, in units of the drawing."""
 NEIGHBOURS_MAX = 1_500
-LABELS_MAX = 10
-SMALLEST, LARGEST = 9.0, 34.0
+LABELS_MAX = 8
+"""Names of marks on a drawing; of towns without an answer, as many."""
+SMALLEST, LARGEST = 8.0, 32.0
+COUNTED_FROM, COUNTED_ON_PHONES_FROM = 14.0, 24.0
+"""The radius from which a mark has room for its number; the others say theirs in the list."""
 # A mark on the drawing of a territory, which has its own unit; those overseas are shown small.
-TERRITORY, ISLAND = 0.32, 1.1
-# A name needs so much room around it, across and down.
-LABEL_WIDTH, LABEL_HEIGHT = 130, 22
+TERRITORY, ISLAND = 0.28, 1.1
+# What a name takes, in units of a neighbourhood (static/css/portal.css): a letter across, a line down.
+LETTER, LINE = 12.0, 26.0
+QUIET_LETTER = 9.0
+# The same on the drawing of the mainland, which is smaller and whose words are drawn larger.
+TERRITORY_LETTER, TERRITORY_LINE = 5.0, 11.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +53,21 @@ class Mark:
     x: float
     y: float
     r: float
-    label: bool = False
+    label_y: float | None = None
 
     @property
-    def label_y(self) -> float:
-        return self.y + self.r + 16
+    def short_name(self) -> str:
+        """« Lyon » for « Lyon (69) »: the number of the department is in the list."""
+        return self.name.partition(" (")[0]
+
+    @property
+    def has_room(self) -> bool:
+        """For its number."""
+        return self.r >= COUNTED_FROM
+
+    @property
+    def has_room_on_phones(self) -> bool:
+        return self.r >= COUNTED_ON_PHONES_FROM
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +143,9 @@ def _territories(found: Sequence[tuple[str, int, int]]) -> list[Sheet]:
         )
         sheets.setdefault(drawing, []).append(mark)
     names = {maps.MAINLAND: _("France métropolitaine")}
+    if maps.MAINLAND in sheets:
+        marks = sheets[maps.MAINLAND]
+        _name(marks, side=maps.SIDE, letter=TERRITORY_LETTER, line=TERRITORY_LINE)
     return [
         Sheet(names.get(drawing) or marks[0].name, drawing, marks=tuple(marks))
         for drawing, marks in sorted(sheets.items(), key=lambda pair: (pair[0] != maps.MAINLAND, pair[0]))
@@ -166,29 +185,23 @@ def _neighbourhood(found: Sequence[tuple[str, int, int]], query: SearchQuery) ->
     inside = [each for each in drawn if 0 <= each[1] <= SIDE and 0 <= each[2] <= SIDE]
     towns = Town.objects.in_bulk([code for code, _count, _price in found])
     most = max((count for _code, count, _price in found), default=1)
-    marks: list[Mark] = []
-    labelled: list[tuple[float, float]] = []
+    marks = []
     for code, count, price in found:
         town = towns[code]
         x, y = on_sheet(town.point)
-        r = round(_radius(count, most), 1)
-        hidden = any(math.hypot(x - mark.x, y + r + 16 - mark.y) < mark.r + LABEL_HEIGHT for mark in marks)
-        has_room = len(labelled) < LABELS_MAX and not hidden and _is_free(x, y + r + 16, labelled)
-        if has_room:
-            labelled.append((x, y + r + 16))
-        marks.append(Mark(town.name, str(town), 5, count, price, x, y, r, label=has_room))
-    taken = {mark.name for mark in marks}
-    names = []
+        marks.append(Mark(town.name, str(town), 5, count, price, x, y, round(_radius(count, most), 1)))
+    taken = _name(marks, side=SIDE, letter=LETTER, line=LINE)
+    # Where nobody teaches, the names of the largest towns say where one is: they give way to all the rest.
+    taken += [_box_of_mark(mark) for mark in marks]
+    known = {mark.name for mark in marks}
+    names: list[tuple[str, float, float]] = []
     for town, x, y in inside:
-        covered = any(
-            abs(x - mark.x) < mark.r + LABEL_WIDTH / 2 and abs(y - 6 - mark.y) < mark.r + LABEL_HEIGHT
-            for mark in marks
-        )
-        if town.name in taken or covered or len(labelled) >= 2 * LABELS_MAX:
+        if town.name in known or len(names) == LABELS_MAX:
             continue
-        if _is_free(x, y - 6, labelled):
+        box = _box_of_name(town.name, x, y - 6, letter=QUIET_LETTER, line=LINE)
+        if _is_within(box, SIDE) and not any(_common(box, other) for other in taken):
             names.append((town.name, x, y - 6))
-            labelled.append((x, y - 6))
+            taken.append(box)
     return [
         Sheet(
             _("%(km)s km autour de %(town)s") % {"km": query.radius_km, "town": query.town},
@@ -206,9 +219,57 @@ def _radius(count: int, most: int) -> float:
     return SMALLEST + (LARGEST - SMALLEST) * math.sqrt(count / most)
 
 
-def _is_free(x: float, y: float, taken: Sequence[tuple[float, float]]) -> bool:
-    return (
-        LABEL_WIDTH / 2 < x < SIDE - LABEL_WIDTH / 2
-        and LABEL_HEIGHT < y < SIDE - LABEL_HEIGHT
-        and all(abs(x - a) > LABEL_WIDTH or abs(y - b) > LABEL_HEIGHT for a, b in taken)
-    )
+# --- Names on a drawing: boxes (left, top, right, bottom) that must not cover each other --------------------
+
+Box = tuple[float, float, float, float]
+
+
+def _name(marks: list[Mark], *, side: int, letter: float, line: float) -> list[Box]:
+    """Gives the marks with the most answers their names, under them or above, and tells the room these take.
+
+    A name is never laid over another, nor over other marks for more than half of what its own takes.
+    """
+    taken: list[Box] = []
+    discs = [_box_of_mark(mark) for mark in marks]
+    for number, mark in enumerate(marks):
+        if len(taken) == LABELS_MAX:
+            break
+        under, above = mark.y + mark.r + line * 0.8, mark.y - mark.r - line * 0.2
+        boxes = [
+            _box_of_name(mark.short_name, mark.x, foot, letter=letter, line=line) for foot in (under, above)
+        ]
+        others = discs[:number] + discs[number + 1 :]
+        free = [
+            (sum(_common(box, other) for other in others), -foot, box)
+            for foot, box in zip((under, above), boxes, strict=True)
+            if _is_within(box, side) and not any(_common(box, other) for other in taken)
+        ]
+        if not free:
+            continue
+        hidden, foot, box = min(free)
+        # The three that answer most are named whatever lies there: a map without them says nothing.
+        if number >= 3 and hidden > (2 * mark.r) ** 2 / 2:
+            continue
+        marks[number] = replace(mark, label_y=round(-foot, 1))
+        taken.append(box)
+    return taken
+
+
+def _box_of_mark(mark: Mark) -> Box:
+    return mark.x - mark.r, mark.y - mark.r, mark.x + mark.r, mark.y + mark.r
+
+
+def _box_of_name(name: str, x: float, foot: float, *, letter: float, line: float) -> Box:
+    half = len(name) * letter / 2
+    return x - half, foot - line * 0.8, x + half, foot + line * 0.25
+
+
+def _common(one: Box, other: Box) -> float:
+    """The surface that both cover."""
+    across = min(one[2], other[2]) - max(one[0], other[0])
+    down = min(one[3], other[3]) - max(one[1], other[1])
+    return max(across, 0) * max(down, 0)
+
+
+def _is_within(box: Box, side: int) -> bool:
+    return box[0] >= 0 and box[1] >= 0 and box[2] <= side and box[3] <= side

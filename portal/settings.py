@@ -97,6 +97,7 @@ MIDDLEWARE = [
     "csp.middleware.CSPMiddleware",
     "portal.middleware.RequestMiddleware",
     "portal.refusals.MaintenanceMiddleware",
+    "ui.caches.CompressedPagesMiddleware",
     "ui.caches.KeptPagesMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",

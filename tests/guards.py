@@ -6,6 +6,7 @@ its fault in tests/house/test_guards.py.
 """
 
 import functools
+import gzip
 import random
 import re
 import sys
@@ -102,7 +103,7 @@ def _guarded_response(original, self, request):
             response = original(self, request)
     else:
         response = original(self, request)
-    if _is_page_of_ours(request, response) and (faults := page_faults(response.text)):
+    if _is_page_of_ours(request, response) and (faults := page_faults(_words_of(response))):
         raise Fault(f"{request.path}: " + "; ".join(faults))
     return response
 
@@ -113,6 +114,11 @@ def _is_page_of_ours(request, response):
     return (
         not response.streaming and not is_admin and response.get("Content-Type", "").startswith("text/html")
     )
+
+
+def _words_of(response) -> str:
+    is_packed = response.get("Content-Encoding") == "gzip"
+    return gzip.decompress(response.content).decode() if is_packed else response.text
 
 
 def page_faults(html: str) -> list[str]:

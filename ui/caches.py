@@ -7,6 +7,10 @@ its words, so that asking again costs a line when nothing has changed.
 
 The portal keeps such a page too, for as long, from the second time that it is asked for: what many people ask
 at once is made once, and what one machine invents by the thousand leaves only a mark.
+
+Such a page travels compressed, to a sixth: on a slow telephone its words come first. It holds no secret
+that its size could give away (BREACH); what is somebody's does, beside words that others choose, and travels
+as it is.
 """
 
 import hashlib
@@ -19,6 +23,7 @@ from typing import Any
 from django.conf import settings
 from django.core.cache import cache
 from django.http import HttpRequest, HttpResponse
+from django.middleware.gzip import GZipMiddleware
 from django.utils import translation
 from django.utils.cache import (
     get_conditional_response,
@@ -66,12 +71,27 @@ class KeptPagesMiddleware:
         seconds = getattr(response, "kept_seconds", None)
         if seconds is None or not _is_the_same_for_all(request, response):
             return response
-        patch_vary_headers(response, ["Accept-Language", "Cookie"])
+        patch_vary_headers(response, ["Accept-Encoding", "Accept-Language", "Cookie"])
         patch_cache_control(response, public=True, max_age=seconds)
         set_response_etag(response)
+        # Compressed or not, they are the same words: the mark says no more than that (RFC 9110, 8.8.1).
+        response["ETag"] = f"W/{response['ETag']}"
+        response.is_for_all = True
         if place and len(response.content) <= LARGEST:
             cache.set(place, _packed(response) if known else ASKED, seconds)
         return get_conditional_response(request, etag=response["ETag"], response=response)
+
+
+class CompressedPagesMiddleware(GZipMiddleware):
+    """Outside KeptPagesMiddleware: compresses what it let be kept, and nothing else."""
+
+    # No secret, so no length to hide: the same page is the same bytes.
+    max_random_bytes = 0
+
+    def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
+        if not getattr(response, "is_for_all", False):
+            return response
+        return super().process_response(request, response)
 
 
 def _is_the_same_for_all(request: HttpRequest, response: HttpResponse) -> bool:
@@ -118,6 +138,7 @@ def _again(known: tuple[float, dict[str, str], bytes]) -> HttpResponse:
     response = HttpResponse(zlib.decompress(content), headers=headers)
     # How long ago it was made counts in how long a browser keeps it.
     response["Age"] = str(max(round(time.time() - kept_at), 0))
+    response.is_for_all = True
     return response
 
 

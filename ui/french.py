@@ -6,12 +6,13 @@ Spaces inside a number, before « € », around « h » and between a day and i
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache, partial
 from zoneinfo import ZoneInfo
 
 from django.utils import dateformat, translation
+from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -24,12 +25,12 @@ _BEFORE_CLOSING = re.compile(" (?=[:;?!»%€])")
 _AFTER_OPENING = re.compile("(?<=«) ")
 
 
-def _is_english() -> bool:
+def is_english() -> bool:
     return (translation.get_language() or "fr").startswith("en")
 
 
 def _date(day: date, pattern: str) -> str:
-    return _dated(day, pattern, "en" if _is_english() else "fr")
+    return _dated(day, pattern, "en" if is_english() else "fr")
 
 
 @lru_cache(maxsize=4_096)
@@ -50,12 +51,12 @@ def euros(cents: int) -> str:
 
     TypeError: an amount is a whole number of cents, never a float.
     """
-    return _euros(cents, _is_english())
+    return _euros(cents, is_english())
 
 
 def euros_writer() -> Callable[[int], str]:
     """`euros` in the language of now; for a million amounts, asking which it is costs more than writing."""
-    return partial(_euros, is_english=_is_english())
+    return partial(_euros, is_english=is_english())
 
 
 def _euros(cents: int, is_english: bool) -> str:
@@ -79,7 +80,7 @@ def unbroken(words: str) -> str:
 
 def short_day(day: date) -> str:
     """« 12 mai 2026 », « 1er mai 2026 ». A moment is read in Paris first."""
-    number = "j" if _is_english() or _day_of(day).day > 1 else r"j\e\r"
+    number = "j" if is_english() or _day_of(day).day > 1 else r"j\e\r"
     return _date(_day_of(day), f"{number}{NO_BREAK}F Y")
 
 
@@ -100,7 +101,7 @@ def month(day: date) -> str:
 def hour(instant: datetime) -> str:
     """« 16 h 20 »; « 8 h » on the hour; 16:20 in English."""
     local = _in_paris(instant)
-    if _is_english():
+    if is_english():
         return f"{local:%H:%M}"
     minutes = f"{NO_BREAK}{local.minute:02}" if local.minute else ""
     return f"{local.hour}{NO_BREAK}h{minutes}"
@@ -108,7 +109,7 @@ def hour(instant: datetime) -> str:
 
 def moment(instant: datetime) -> str:
     """« mardi 12 mai 2026 à 14 h 05 », in Paris."""
-    if _is_english():
+    if is_english():
         return f"{day(instant)} at {hour(instant)}"
     return f"{day(instant)} à{NO_BREAK}{hour(instant)}"
 
@@ -122,7 +123,7 @@ def last_minute(too_late: datetime) -> str:
     if (local.hour, local.minute, local.second, local.microsecond) != (0, 0, 0, 0):
         return moment(too_late)
     last_day = (too_late - AN_INSTANT).astimezone(PARIS).date()
-    return f"11:59 pm on {day(last_day)}" if _is_english() else f"{day(last_day)} à{NO_BREAK}minuit"
+    return f"11:59 pm on {day(last_day)}" if is_english() else f"{day(last_day)} à{NO_BREAK}minuit"
 
 
 def left(too_late: datetime, at: datetime) -> str:
@@ -180,8 +181,18 @@ def siret(number: str) -> str:
     return NO_BREAK.join([number[:3], number[3:6], number[6:9], number[9:]])
 
 
+def listed(words: Sequence[str]) -> str:
+    """« En journée, en semaine »: the first word keeps its capital."""
+    return ", ".join([*words[:1], *(each[:1].lower() + each[1:] for each in words[1:])])
+
+
+def number(count: int) -> str:
+    """« 12 345 »."""
+    return number_format(count, force_grouping=True)
+
+
 def decimal_mark() -> str:
-    return "." if _is_english() else ","
+    return "." if is_english() else ","
 
 
 def tenths(number: int) -> str:

@@ -60,14 +60,13 @@ def kilometres(metres: float | None) -> str:
 @register.filter
 def rhythm_words(offer: Offer) -> str:
     """« En soirée, le week-end »; "" where nothing is said."""
-    said = [str(Offer.Rhythm(rhythm).label) for rhythm in offer.rhythms]
-    return ", ".join([*said[:1], *(words[:1].lower() + words[1:] for words in said[1:])])
+    return french.listed([str(Offer.Rhythm(rhythm).label) for rhythm in offer.rhythms])
 
 
 @register.filter
 def language_words(offer: Offer) -> str:
-    """« Français, Anglais »; "" where nothing is said."""
-    return ", ".join(languages.names_of(offer.languages))
+    """« Français, anglais »; "" where nothing is said."""
+    return languages.listed(offer.languages)
 
 
 @register.filter

@@ -61,7 +61,7 @@ def pages() -> dict[Step, Page]:
         ),
         Step.PRICE: Page(
             _("Prix"),
-            _("Combien cela coûte-t-il ?"),
+            _("Combien coûte la formation ?"),
             _("C’est le montant que la personne validera. Ce qui s’y ajoute se dit à part."),
         ),
         Step.SESSIONS: Page(

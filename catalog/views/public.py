@@ -1,5 +1,7 @@
 """The catalogue, open to everyone."""
 
+from collections.abc import Iterable
+
 from django.contrib.auth.decorators import login_not_required
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
@@ -8,7 +10,17 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 import rulebook
-from catalog import eligibility, facets, favourites, grouping, listing, mapping, offer_screen, saved_searches
+from catalog import (
+    eligibility,
+    facets,
+    favourites,
+    finding,
+    grouping,
+    listing,
+    mapping,
+    offer_screen,
+    saved_searches,
+)
 from catalog.forms import MAP, SearchForm, count_words
 from catalog.grouping import Groups
 from catalog.models import Offer
@@ -16,6 +28,7 @@ from catalog.search import Results, Sort, find_towns
 from catalog.search import search as find_offers
 from catalog.views.limits import in_time, limited
 from rulebook import workdays
+from ui import french
 from ui.caches import kept
 from ui.htmx import page_or_fragment
 from ui.replica import from_replica
@@ -57,12 +70,19 @@ def search(request):
         context |= {
             "counts": form.show_counts(counted),
             "certifiers": [
-                (each.name, count_words(each.count), form.address_with(certifier=each.siret))
+                (
+                    _told_apart(each, counted.certifiers),
+                    count_words(each.count),
+                    form.address_with(certifier=each.siret),
+                )
                 for each in counted.certifiers
                 if each.siret != form.query.certifier
             ],
         }
         suggestion = getattr(results, "suggestion", "")
+        groups = getattr(results, "groups", ())
+        read_as = finding.read_as(form.query.text, getattr(results, "corrections", {}))
+        shown = sum(len(group.offers) for group in groups) if groups else len(results.page)
         context |= {
             "saving": saved_searches.of_page(form, request),
             "is_grouped": isinstance(results, Groups),
@@ -71,14 +91,23 @@ def search(request):
                 (_("Liste"), form.address_with(view=""), not form.is_on_a_map),
                 (_("Carte"), form.address_with(view=MAP), form.is_on_a_map),
             ],
-            "groups": [(group, form.address_of(group)) for group in getattr(results, "groups", ())],
+            "groups": [(group, form.address_of(group)) for group in groups],
+            "can_compare": shown > 1,
             "results": results,
             "chips": form.chips(),
             "wider": form.wider(getattr(results, "wider", {})),
+            "read_as": read_as,
+            "read_as_url": form.address_with(q=read_as) if read_as else "",
             "suggestion_url": form.address_with(q=suggestion) if suggestion else "",
-            "other_towns": [(town, form.address_with(town=str(town))) for town in form.towns[1:6]],
+            "other_towns": [(town, form.address_with(town=str(town))) for town in form.other_towns],
         }
     return page_or_fragment(request, "catalog/public/search.html", "catalog/public/_results.html", context)
+
+
+def _told_apart(certifier: facets.Certifier, others: Iterable[facets.Certifier]) -> str:
+    """Two establishments of one name are two choices: the number says which is which."""
+    is_alone = sum(each.name == certifier.name for each in others) == 1
+    return certifier.name if is_alone else f"{certifier.name} ({french.siret(certifier.siret)})"
 
 
 @login_not_required

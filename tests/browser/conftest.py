@@ -19,6 +19,7 @@ FOCUSED = """() => {
     words: [it.textContent, ...labels, it.getAttribute("aria-label") || ""].join(" "),
     tag: it.tagName,
     name: it.getAttribute("name") || "",
+    place: [...document.querySelectorAll("*")].indexOf(it),
     // The parts of a date field (day, month, calendar) show their own focus, out of our sight.
     seen: it.type === "date" || style.outlineStyle !== "none" || style.boxShadow !== "none",
   };
@@ -92,6 +93,24 @@ class Sitter:
     def unfold(self, words: str) -> None:
         self.reach(words, tag="SUMMARY")
         self.page.keyboard.press("Enter")
+
+    def walk_through(self) -> list[str]:
+        """Tab through the whole page: each stop is seen, in the order of the page, and none holds back."""
+        stops: list[tuple[int, str]] = []
+        self.page.evaluate("document.activeElement.blur()")
+        for _number in range(MOST_TABS):
+            self.page.keyboard.press("Tab")
+            focused = self.page.evaluate(FOCUSED)
+            if focused["tag"] == "BODY":
+                break
+            said = plain(focused["words"])
+            assert focused["seen"], f"nothing shows that « {said} » has the focus on {self.page.url}"
+            stops.append((focused["place"], said))
+        else:
+            raise AssertionError(f"no way out of {self.page.url}: {stops[-5:]}")
+        places = [place for place, _said in stops]
+        assert places == sorted(places), f"{self.page.url} jumps: {stops}"
+        return [said for _place, said in stops]
 
     def has_focus(self) -> str:
         """What has the focus now, by the words that name it."""

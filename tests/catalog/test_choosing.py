@@ -120,6 +120,13 @@ def test_results_are_ticked_and_sent_to_the_comparison(client, two):
     assert f'name="offre" value="{two[0].pk}"' in shown
 
 
+def test_a_single_answer_offers_nothing_to_compare(client, two):
+    for asked in ({"q": "comptabilité", "mode": "distance"}, {"mode": "distance"}):
+        shown = client.get(reverse("search"), asked).text
+        assert two[1].title in shown
+        assert 'name="offre"' not in shown and "Comparer les formations" not in shown
+
+
 # --- Kept for later -----------------------------------------------------------------------------------
 
 

@@ -17,6 +17,7 @@ from tests.factories.catalog import (
     in_days,
     today,
 )
+from ui import french
 
 pytestmark = pytest.mark.django_db
 
@@ -205,6 +206,16 @@ def test_certifiers_of_the_answers_are_listed_the_most_present_first(rules):
     assert len(found) == 2, "the others stay at hand"
 
 
+def test_two_establishments_of_one_name_are_told_apart(client):
+    certified_by("CCI France", "11000007200014")
+    certified_by("CCI France", "35600000000048")
+    certified_by("École des métiers", "18750003800016")
+    page = client.get(reverse("search")).text
+    for number in ("110 000 072 00014", "356 000 000 00048"):
+        assert f"CCI France ({number.replace(' ', french.NO_BREAK)})" in page
+    assert "École des métiers <" in page
+
+
 def test_a_certifier_is_a_link_of_the_page_then_a_chip(client):
     certified_by("Ministère du travail", "11000007200014", 2)
     certified_by("École des métiers", "35600000000048")
@@ -341,4 +352,4 @@ def test_a_refresh_locks_no_row_that_has_not_changed():
 def test_zero_is_asked_too_and_can_be_taken_back(client, asked, name):
     OfferFactory(title="Soudure", price_cents=100, entry_level=4)
     page = client.get(reverse("search"), asked).content.decode()
-    assert "Ou demandez moins" in page and name in page[page.index("Ou demandez moins") :][:400]
+    assert "Demandez moins" in page and name in page[page.index("Demandez moins") :][:400]

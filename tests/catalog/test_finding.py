@@ -5,7 +5,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from catalog import finding, words
-from catalog.models import CertificationStatement, RegisterWord, Succession, SynonymGroup
+from catalog.models import CertificationStatement, RegisterWord, Succession, SynonymGroup, Word
 from tests.factories.catalog import CertificationFactory, TermFactory, in_days, today
 
 pytestmark = pytest.mark.django_db
@@ -60,6 +60,17 @@ def test_a_mistyped_word_is_read_as_the_nearest_that_exists(find):
     assert find("electritien batimant") == ["RNCP90"]
     RegisterWord.objects.all().delete()
     assert find("electritien", fresh=False) == [], "without the words it would not be found"
+
+
+def test_what_was_read_for_a_mistyped_word_is_told_as_the_catalogue_spells_it(find):
+    certification(90, "Électricien du bâtiment")
+    index()
+    text = "électritien du BATIMANT"
+    corrections = finding.understand(text).corrections
+    assert finding.read_as(text, corrections) == "electricien du batiment"
+    Word.objects.create(key="electricien", spelling="électricien")
+    assert finding.read_as(text, corrections) == "électricien du batiment"
+    assert finding.read_as("électricien", finding.understand("électricien").corrections) == ""
 
 
 def test_a_word_that_exists_is_never_corrected(find):

@@ -2,8 +2,10 @@
 
 import pytest
 from django.urls import reverse
+from lxml import html
 
 from catalog import grouping, words
+from catalog.models import Offer
 from catalog.search import SearchQuery, Sort
 from tests.factories.catalog import (
     CertificationFactory,
@@ -13,6 +15,7 @@ from tests.factories.catalog import (
     TownFactory,
     today,
 )
+from ui import french
 
 pytestmark = pytest.mark.django_db
 
@@ -217,6 +220,37 @@ def test_the_page_leads_from_a_group_to_all_its_offers(client):
     ).content.decode()
     assert "5 formations" in listed
     assert f"{offers[0].certification_id}" in listed
+
+
+def test_where_the_group_says_the_title_a_card_begins_with_who_gives_it(client):
+    """« Soudeur », then two cards of two organisations; another title than the group's stays on its card."""
+    same, other = certified("Soudeur", 2)
+    Offer.objects.filter(pk=same.pk).update(title="SOUDEUR")
+    Offer.objects.filter(pk=other.pk).update(title="Souder en six mois")
+    words.reindex()
+    found = html.document_fromstring(client.get(reverse("search"), {"q": "soudeur"}).text)
+    titles = {card.find(".//h4").text_content() for card in found.iter("article")}
+    assert titles == {f"{same.provider.organisation.name}{french.NO_BREAK}: SOUDEUR", "Souder en six mois"}
+    said = {card.find(".//h4").text_content(): card.text_content() for card in found.iter("article")}
+    assert other.provider.organisation.name in said["Souder en six mois"]
+
+
+def test_a_mistyped_word_is_told_on_the_page_and_only_then(client):
+    certified("Soudeur", 2)
+    words.reindex()
+    words.refresh()
+    page = client.get(reverse("search"), {"q": "soudeurr", "mode": "on_site"}).text
+    assert 'href="/recherche?q=soudeur&amp;mode=on_site">soudeur</a>' in page and "Mot inconnu" in page
+    assert "Mot inconnu" not in client.get(reverse("search"), {"q": "soudeur"}).text
+
+
+def test_the_button_of_the_filters_never_promises_a_round_number(client, monkeypatch):
+    monkeypatch.setattr(grouping, "CERTIFICATIONS_MAX", 1)
+    certified("Soudeur à l’arc")
+    certified("Soudeur au gaz")
+    words.reindex()
+    page = client.get(reverse("search"), {"q": "soudeur"}).text
+    assert "Voir plus de 1 réponses" in page and "Plus de 1 réponses" in page
 
 
 def test_a_certification_that_is_no_number_is_refused_in_words(client):

@@ -105,12 +105,58 @@ def test_names_never_cover_one_another(draw, rules):
         )
         OfferFactory(town=town)
     [sheet] = draw(town=centre, radius_km=20).sheets
-    told = [(mark.x, mark.label_y) for mark in sheet.marks if mark.label]
-    told += [(x, y) for _name, x, y in sheet.names]
+    told = boxes_of(sheet)
     assert told
-    for number, (x, y) in enumerate(told):
-        for a, b in told[:number]:
-            assert abs(x - a) > mapping.LABEL_WIDTH or abs(y - b) > mapping.LABEL_HEIGHT
+    for number, box in enumerate(told):
+        for other in told[:number]:
+            assert not mapping._common(box, other)
+
+
+def boxes_of(sheet):
+    """What the names on a neighbourhood take."""
+    named = [(mark.short_name, mark.x, mark.label_y) for mark in sheet.marks if mark.label_y is not None]
+    sizes = {"letter": mapping.LETTER, "line": mapping.LINE}
+    quiet = {"letter": mapping.QUIET_LETTER, "line": mapping.LINE}
+    return [mapping._box_of_name(*each, **sizes) for each in named] + [
+        mapping._box_of_name(*each, **quiet) for each in sheet.names
+    ]
+
+
+def test_names_of_towns_without_an_answer_give_way_to_marks(draw):
+    """Two towns at the same place: who teaches is seen, the other keeps silent."""
+    centre = TownFactory(code="69123", name="Lyon", latitude=45.75, longitude=4.85)
+    TownFactory(code="69001", name="Silence", latitude=45.75, longitude=4.85, population=900_000)
+    TownFactory(code="69002", name="Ailleurs", latitude=45.68, longitude=4.95, population=100)
+    OfferFactory(town=centre)
+    [sheet] = draw(town=centre, radius_km=20).sheets
+    assert [name for name, _x, _y in sheet.names] == ["Ailleurs"]
+
+
+def test_the_places_with_the_most_answers_are_named_first_and_inside_the_drawing(draw, rules):
+    centre = TownFactory(code="69123", name="Lyon", latitude=45.75, longitude=4.85)
+    for number in range(1, 5):
+        town = TownFactory(
+            code=f"69{number:03}",
+            name=f"Saint-Symphorien {number}",
+            latitude=45.75 + 0.17 * number / 4,
+            longitude=4.85,
+        )
+        OfferFactory.create_batch(number, town=town)
+    [sheet] = draw(town=centre, radius_km=20).sheets
+    named = [mark.count for mark in sheet.marks if mark.label_y is not None]
+    assert named[:3] == [4, 3, 2]
+    for left, top, right, foot in boxes_of(sheet):
+        assert left >= 0 and right <= mapping.SIDE and top >= 0 and foot <= mapping.SIDE
+
+
+def test_the_largest_places_of_the_mainland_bear_their_names(draw, towns):
+    OfferFactory.create_batch(2, town=towns["Brest"])
+    OfferFactory(town=towns["Lyon"])
+    [sheet] = draw().sheets
+    assert [(mark.short_name, mark.label_y is not None) for mark in sheet.marks] == [
+        ("Brest", True),
+        ("Lyon", True),
+    ]
 
 
 @pytest.mark.parametrize("asked", [{}, {"town": "Lyon"}])

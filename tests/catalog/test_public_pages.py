@@ -114,6 +114,14 @@ def test_a_mistyped_town_is_put_right(look):
     assert "Pensiez-vous à Villeurbanne (69)" in look(town="Vileurbane")
 
 
+def test_the_whole_name_of_one_town_asks_nothing(look):
+    TownFactory()
+    TownFactory(code="27377", name="Lyons-la-Forêt", population=700)
+    page = look(town="lyon")
+    assert "30 km autour de Lyon (69)" in page and "Vous pensiez à une autre commune" not in page
+    assert "Lyons-la-Forêt (27)" in look(town="lyo"), "the beginning of a name may mean any of them"
+
+
 def test_a_name_of_several_towns_takes_the_biggest_and_shows_the_others(look):
     TownFactory(code="93066", name="Saint-Denis", population=112_000)
     TownFactory(code="97411", name="Saint-Denis", population=153_000, latitude=-20.88, longitude=55.45)
@@ -449,7 +457,7 @@ def test_rhythms_languages_entry_level_and_vat_are_said(client):
         rhythms=["evening", "weekend"], languages=["fr", "en"], entry_level=4, vat_per_mille=200
     )
     page = offer_page(client, offer).content.decode()
-    assert "En soirée, le week-end" in page and "Français, Anglais" in page
+    assert "En soirée, le week-end" in page and "Français, anglais" in page
     assert "Niveau 4" in page and "baccalauréat" in page
     assert f"20\u00a0% de TVA, soit {french.euros(25_000)}" in page
 

@@ -84,6 +84,12 @@ SCENES = [
         shows=("2 points sont à corriger",),
         status=422,
     ),
+    Scene(
+        "holder/favourites",
+        DREAMING,
+        page("favourites"),
+        shows=("Comparer les formations cochées", "Plus ouverte aux inscriptions"),
+    ),
     Scene("holder/favourites-none", NEWCOMER, page("favourites"), shows=("Aucun favori",)),
     Scene("holder/searches", DREAMING, page("saved_searches"), shows=("Alerte chaque jour",)),
     Scene(

@@ -10,11 +10,26 @@ from tests.scenes import VISITOR, Scene, fill, page, send
 from tests.scenes.stage import NEWCOMER
 
 
-def compared(stage) -> str:
-    """Four offers side by side, open to all."""
-    rules = rulebook.on(today())
-    found = Offer.objects.open_on(today(), rules).order_by("title", "pk")[:4]
-    return reverse("compare") + "?" + "&".join(f"offre={offer.pk}" for offer in found)
+def compared(count: int):
+    """So many offers side by side, open to all."""
+
+    def where(stage) -> str:
+        rules = rulebook.on(today())
+        found = Offer.objects.open_on(today(), rules).order_by("title", "pk")[:count]
+        return reverse("compare") + "?" + "&".join(f"offre={offer.pk}" for offer in found)
+
+    return where
+
+
+def tick_two(shown) -> None:
+    """The bar of the comparison comes into sight."""
+    for number in range(2):
+        shown.locator("[name=offre]").nth(number).check()
+
+
+def unfold_the_filters(shown) -> None:
+    """Those that fewer people ask: on a narrow screen they are in the sheet."""
+    shown.locator(".filters__folded > summary").click()
 
 
 def stop_link(stage) -> str:
@@ -38,6 +53,32 @@ SCENES = [
     Scene("public/search", VISITOR, page("search"), shows=("formation",)),
     Scene("public/search-results", VISITOR, page("search", "q=comptabilité"), shows=("RNCP",)),
     Scene("public/search-nothing", VISITOR, page("search", "q=zzzyx")),
+    Scene(
+        "public/search-mistyped",
+        VISITOR,
+        page("search", "q=comtabilité"),
+        shows=("Mot inconnu : nous avons lu comptabilité.",),
+    ),
+    Scene(
+        "public/search-certification",
+        VISITOR,
+        page("search", "certification=RNCP37674&sort=price"),
+        shows=("RNCP37674", "Trier par"),
+    ),
+    Scene(
+        "public/search-unfolded",
+        VISITOR,
+        page("search", "q=comptabilité"),
+        then=unfold_the_filters,
+        shows=("Langue de la formation", "Avis des personnes formées"),
+    ),
+    Scene(
+        "public/search-ticked",
+        VISITOR,
+        page("search"),
+        then=tick_two,
+        shows=("Comparer les formations cochées",),
+    ),
     Scene(
         "public/search-filtered",
         VISITOR,
@@ -86,7 +127,8 @@ SCENES = [
         lambda stage: reverse("offer", args=[stage.offer(action_number="LICES-03").pk]),
         shows=("Créer mon dossier d’inscription",),
     ),
-    Scene("public/compare", VISITOR, compared, shows=("Pareil pour toutes", "Prix d’une heure")),
+    Scene("public/compare-two", VISITOR, compared(2), shows=("Prix d’une heure",)),
+    Scene("public/compare", VISITOR, compared(4), shows=("Pareil pour toutes", "Prix d’une heure")),
     Scene("public/compare-none", VISITOR, page("compare"), shows=("Aucune formation à comparer",)),
     Scene("public/simulator", VISITOR, page("rights_simulator"), shows=("Calculer", "Bon à savoir")),
     Scene(

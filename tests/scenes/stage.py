@@ -9,6 +9,7 @@ from django.db import transaction
 from django.db.backends.postgresql.psycopg_any import DateRange
 from django.utils import timezone
 
+import rulebook
 from accounts import freezing, teams
 from accounts.actors import SYSTEM, Actor, Role
 from accounts.listing import roles_of
@@ -293,6 +294,10 @@ def _dreamer() -> None:
         ),
     ):
         saved_searches.keep(query, name=name, alert=alert, user=user, at=at)
+    today = workdays.paris_day(at)
+    for offer in Offer.objects.open_on(today, rulebook.on(today)).order_by("title", "pk")[:2]:
+        favourites.keep(offer, user=user, at=at)
+    favourites.keep(OfferFactory(title="Dorure sur cuir", is_published=False), user=user, at=at)
 
 
 def _funded_people() -> None:

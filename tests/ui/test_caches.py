@@ -1,5 +1,6 @@
 """Public pages that caches may keep, and those that they must not."""
 
+import gzip
 from uuid import uuid4
 
 import pytest
@@ -120,6 +121,38 @@ def test_what_is_not_found_is_not_kept(client):
     assert "ETag" not in answer and "public" not in answer.get("Cache-Control", "")
 
 
+# --- How such a page travels --------------------------------------------------------------------------
+
+COMPRESSED = {"Accept-Encoding": "gzip, deflate"}
+
+
+def test_a_visitors_page_travels_compressed_and_reads_the_same(client, address):
+    plain, packed = client.get(address), client.get(address, headers=COMPRESSED)
+    assert "Accept-Encoding" in plain["Vary"] and "Accept-Encoding" in packed["Vary"]
+    assert "Content-Encoding" not in plain
+    if len(plain.content) < 200:  # the suggestions of an empty catalogue: a line is sent as it is
+        assert packed.content == plain.content
+        return
+    assert packed["Content-Encoding"] == "gzip"
+    assert len(packed.content) < len(plain.content) / 2
+    assert packed["Content-Length"] == str(len(packed.content))
+    assert gzip.decompress(packed.content) == plain.content
+    assert packed["ETag"] == plain["ETag"]
+    again = client.get(address, headers=COMPRESSED | {"If-None-Match": packed["ETag"]})
+    assert (again.status_code, again.content, again["ETag"]) == (304, b"", packed["ETag"])
+
+
+def test_what_somebody_signed_in_sees_travels_as_it_is(holder_client, address):
+    """Beside what they own stand words that others chose: its size must not tell one from the other."""
+    answer = holder_client.get(address, headers=COMPRESSED)
+    assert "Content-Encoding" not in answer
+
+
+def test_a_form_with_its_secret_travels_as_it_is(client):
+    answer = client.get(reverse("account_login"), headers=COMPRESSED)
+    assert "csrfmiddlewaretoken" in answer.text and "Content-Encoding" not in answer
+
+
 # --- The middleware, shown to hold back what is somebody's --------------------------------------------
 
 
@@ -197,6 +230,8 @@ def test_a_page_is_kept_from_the_second_time_on_and_says_its_age(client, offer, 
     assert third["Age"] == "0" and "Age" not in second
     assert "Content-Security-Policy" in third and "X-Frame-Options" in third
     assert client.get(address, headers={"If-None-Match": first["ETag"]}).status_code == 304
+    packed = client.get(address, headers=COMPRESSED)
+    assert packed["Age"] == "0" and gzip.decompress(packed.content) == first.content
 
 
 @pytest.mark.parametrize(

@@ -69,6 +69,12 @@ def month(value: date | None) -> str:
 
 
 @register.filter
+def number(value: int) -> str:
+    """12345 → « 12 345 »."""
+    return french.number(value)
+
+
+@register.filter
 def tenths(value: int | None) -> str:
     """47 → « 4,7 »."""
     return "" if value is None else french.tenths(value)
@@ -128,7 +134,7 @@ def icon(name: str, label: str = "") -> SafeString:
         raise template.TemplateSyntaxError(f"no icon is called {name!r}")
     voice = format_html('role="img" aria-label="{}"', label) if label else mark_safe('aria-hidden="true"')
     return format_html(
-        '<svg class="icon" {} focusable="false"><use href="{}#{}"></use></svg>',
+        '<svg class="icon" {}><use href="{}#{}"></use></svg>',
         voice,
         static("img/icons.svg"),
         name,
