@@ -501,7 +501,7 @@ def test_rhythms_languages_and_entry_level_are_written_by_hand(member_client, dr
     assert draft.languages == ["en", "fr", "pl"]
     assert draft.entry_level == 4
     page = page_of(member_client, "provider_offer", draft.pk)
-    assert "En soirée, le week-end" in page and "Anglais, Français, Polonais" in page
+    assert "En soirée, le week-end" in page and "Anglais, français, polonais" in page
     assert "baccalauréat" in page
     form = page_of(member_client, "provider_offer_step", draft.pk, "lieu")
     assert re.search(r'value="pl"[^>]*checked', form) and re.search(r'value="evening"[^>]*checked', form)
