@@ -35,7 +35,7 @@ class ActivationFailed(Exception):
 
     message = _(
         "Nous n’avons pas pu activer de compte avec ces informations. Vérifiez votre nom, vos prénoms "
-        "et votre date de naissance : ils sont écrits comme sur votre pièce d’identité."
+        "et votre date de naissance : ils sont écrits comme sur votre pièce d’identité."
     )
 
 

@@ -44,7 +44,7 @@ class AccountAdapter(DefaultAccountAdapter):
         "account_inactive": _("Ce compte est fermé. Écrivez-nous pour en connaître la raison."),
         "same_as_current": _("Cette adresse est déjà la vôtre."),
         "duplicate_email": _("Cette adresse est déjà la vôtre."),
-        "too_long": _("Cette adresse est trop longue : 254 signes au plus."),
+        "too_long": _("Cette adresse est trop longue : 254 signes au plus."),
         "rate_limited": _("Trop de demandes à la suite. Attendez quelques minutes, puis essayez de nouveau."),
         "invalid_password_reset": _("Ce lien ne peut plus servir. Demandez-en un nouveau."),
     }

@@ -94,7 +94,7 @@ ACTIONS = {
     "unarchive": gettext_lazy("Offre sortie des archives"),
     "ticket_answer": gettext_lazy("Réponse à une demande d’aide"),
     "ticket_close": gettext_lazy("Demande d’aide close"),
-    "ticket_move": gettext_lazy("Demande d’aide : autre sujet"),
+    "ticket_move": gettext_lazy("Demande d’aide : autre sujet"),
     "withhold": gettext_lazy("Offre retenue"),
     "card_payment_given_back": gettext_lazy("Paiement mis de côté, à rembourser"),
     "payment_event_looked_at": gettext_lazy("Évènement de paiement regardé"),
@@ -107,19 +107,19 @@ ACTIONS = {
     "transfers_imported": gettext_lazy("Relevé de virements importé"),
     "ticket_open": gettext_lazy("Demande d’aide envoyée"),
     "ticket_reopen": gettext_lazy("Demande d’aide rouverte"),
-    "ticket_reply": gettext_lazy("Demande d’aide : nouveau message"),
+    "ticket_reply": gettext_lazy("Demande d’aide : nouveau message"),
     "ticket_take": gettext_lazy("Demande d’aide prise en charge"),
 }
 # What every page of the administration writes of itself (portal.looks): « holder_viewed ».
 LOOKS = (
-    (re.compile(r"(\w+)_history_viewed"), gettext_lazy("Historique consulté : %s")),
-    (re.compile(r"(\w+)_viewed"), gettext_lazy("Fiche consultée : %s")),
-    (re.compile(r"(\w+)_listed"), gettext_lazy("Liste consultée : %s")),
-    (re.compile(r"(\w+)_suggested"), gettext_lazy("Recherche : %s")),
-    (re.compile(r"(\w+)_add_posted"), gettext_lazy("Ajout envoyé : %s")),
-    (re.compile(r"(\w+)_change_posted"), gettext_lazy("Modification envoyée : %s")),
-    (re.compile(r"(\w+)_delete_posted"), gettext_lazy("Suppression envoyée : %s")),
-    (re.compile(r"(\w+)_changelist_posted"), gettext_lazy("Action sur une liste : %s")),
+    (re.compile(r"(\w+)_history_viewed"), gettext_lazy("Historique consulté : %s")),
+    (re.compile(r"(\w+)_viewed"), gettext_lazy("Fiche consultée : %s")),
+    (re.compile(r"(\w+)_listed"), gettext_lazy("Liste consultée : %s")),
+    (re.compile(r"(\w+)_suggested"), gettext_lazy("Recherche : %s")),
+    (re.compile(r"(\w+)_add_posted"), gettext_lazy("Ajout envoyé : %s")),
+    (re.compile(r"(\w+)_change_posted"), gettext_lazy("Modification envoyée : %s")),
+    (re.compile(r"(\w+)_delete_posted"), gettext_lazy("Suppression envoyée : %s")),
+    (re.compile(r"(\w+)_changelist_posted"), gettext_lazy("Action sur une liste : %s")),
 )
 # Acts that have a page of their own there keep the word of its address: « holder_freeze_posted ».
 ACT = re.compile(r"(\w+)_([a-z]+)_posted")
@@ -181,7 +181,7 @@ def action_in_words(action: str) -> str:
         if (found := pattern.fullmatch(action)) and (model := _models().get(found[1])):
             return str(words) % model._meta.verbose_name
     if (found := ACT.fullmatch(action)) and (model := _models().get(found[1])):
-        words = _("Formulaire envoyé (%(act)s) : %(name)s")
+        words = _("Formulaire envoyé (%(act)s) : %(name)s")
         return words % {"act": found[2], "name": model._meta.verbose_name}
     return action
 

@@ -45,7 +45,7 @@ def check(text: str, *, birth_date: datetime.date | None = None, sex: str = "") 
         register.validate(number)
     except InvalidChecksum:
         raise NirRefused(
-            _("Ce numéro comporte une erreur : ses deux derniers chiffres, la clé, ne correspondent pas.")
+            _("Ce numéro comporte une erreur : ses deux derniers chiffres, la clé, ne correspondent pas.")
         ) from None
     except (ValidationError, ValueError):
         raise NirRefused(_("Le numéro ne contient que des chiffres, sauf 2A ou 2B pour la Corse.")) from None

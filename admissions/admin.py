@@ -243,7 +243,7 @@ class JoinRequestAdmin(Acts, ReadOnly, admin.ModelAdmin):
         at = timezone.now()
         words = french.last_minute(asked.due_at)
         if asked.due_at <= at:
-            return format_html("<strong>{}</strong>", _("En retard : %(due)s") % {"due": words})
+            return format_html("<strong>{}</strong>", _("En retard : %(due)s") % {"due": words})
         return f"{words} · {french.left(asked.due_at, at)}"
 
     @admin.display(description=gettext_lazy("autres demandes pour ce SIRET"))
@@ -295,7 +295,7 @@ class JoinRequestAdmin(Acts, ReadOnly, admin.ModelAdmin):
             CompletionForm,
             workflow.ask_completion,
             title=_("Demander un complément"),
-            effect=_("Le demandeur est prévenu. Il corrige et envoie de nouveau ; nos délais attendent."),
+            effect=_("Le demandeur est prévenu. Il corrige et envoie de nouveau ; nos délais attendent."),
         )
 
     def receivable(self, request: HttpRequest, pk: UUID) -> HttpResponse:
@@ -542,7 +542,7 @@ class MeasureAdmin(Acts, ReadOnly, admin.ModelAdmin):
                 _("Annoncer une suspension"),
                 _(
                     "Ses responsables lisent vos motifs et ont un délai pour répondre. Ses offres restent "
-                    "visibles ; vous déciderez ensuite."
+                    "visibles ; vous déciderez ensuite."
                 ),
             ),
             "suspend_at_once": (
@@ -550,7 +550,7 @@ class MeasureAdmin(Acts, ReadOnly, admin.ModelAdmin):
                 _("Suspendre en urgence"),
                 _(
                     "Ses offres ferment tout de suite. Dites dans les motifs pourquoi cela ne peut pas "
-                    "attendre. L’organisme pourra répondre ; vous confirmerez ou lèverez ensuite."
+                    "attendre. L’organisme pourra répondre ; vous confirmerez ou lèverez ensuite."
                 ),
             ),
         }[verb]

@@ -222,7 +222,7 @@ def _document_gaps(asked: JoinRequest, held: Counter[str], *, on: date, rules: R
             Gap(
                 Page.DOCUMENTS,
                 "extract_issued_on",
-                _("Cet extrait a plus de %(count)s mois : joignez-en un délivré depuis le %(day)s.")
+                _("Cet extrait a plus de %(count)s mois : joignez-en un délivré depuis le %(day)s.")
                 % {"count": rules.admission_extract_months, "day": french.short_day(oldest)},
             )
         )

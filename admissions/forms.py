@@ -121,7 +121,7 @@ class ActivityForm(PageForm):
         required=False,
     )
     has_no_report = forms.BooleanField(
-        label=_("Aucun bilan n’est encore dû : notre déclaration est trop récente"), required=False
+        label=_("Aucun bilan n’est encore dû : notre déclaration est trop récente"), required=False
     )
 
     def clean_activity_number(self):
@@ -203,11 +203,11 @@ class ManagerForm(PageForm):
     manager_position = line(
         _("Sa fonction"),
         name="manager_position",
-        hint=_("Par exemple : gérante, directeur, présidente."),
+        hint=_("Par exemple : gérante, directeur, présidente."),
         autocomplete="organization-title",
     )
     is_legal_representative = forms.TypedChoiceField(
-        label=_("Cette personne est-elle le représentant légal ?"),
+        label=_("Cette personne est-elle le représentant légal ?"),
         choices=[
             ("oui", _("Oui, elle représente l’organisme devant la loi")),
             ("non", _("Non, elle a reçu une délégation signée")),
@@ -266,7 +266,7 @@ class SendForm(forms.Form):
 
 
 class GiveUpForm(forms.Form):
-    words = WordsField(label=_("Pourquoi ?"), rows=2, max_length=1000, required=False)
+    words = WordsField(label=_("Pourquoi ?"), rows=2, max_length=1000, required=False)
 
 
 class AnswerForm(forms.Form):
@@ -332,7 +332,7 @@ class RefuseForm(forms.Form):
     )
     words = WordsField(
         label=_("Explication"),
-        help_text=_("Ce texte est envoyé au demandeur : dites les faits, et ce qu’il peut corriger."),
+        help_text=_("Ce texte est envoyé au demandeur : dites les faits, et ce qu’il peut corriger."),
         rows=5,
         max_length=guards.WORDS_MAX,
         required=False,
@@ -351,7 +351,7 @@ class MeasureForm(forms.Form):
 
     words = WordsField(
         label=_("Motifs"),
-        help_text=_("Ce texte est envoyé à l’organisme : dites les faits, les règles et ce qui est attendu."),
+        help_text=_("Ce texte est envoyé à l’organisme : dites les faits, les règles et ce qui est attendu."),
         rows=6,
         max_length=guards.WORDS_MAX,
         required=False,
@@ -361,12 +361,12 @@ class MeasureForm(forms.Form):
 class SuspensionForm(MeasureForm):
     ends_on = day_field(
         label=_("Dernier jour de la suspension (facultatif)"),
-        help_text=_("Elle prend fin d’elle-même après ce jour. Vide : jusqu’à ce que vous la leviez."),
+        help_text=_("Elle prend fin d’elle-même après ce jour. Vide : jusqu’à ce que vous la leviez."),
         required=False,
     )
 
 
 class DecisionForm(SuspensionForm):
     is_urgent = forms.BooleanField(
-        label=_("Suspension urgente : n’attend pas la réponse de l’organisme"), required=False
+        label=_("Suspension urgente : n’attend pas la réponse de l’organisme"), required=False
     )

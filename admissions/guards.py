@@ -28,7 +28,7 @@ def check_move(asked: JoinRequest, verb: str) -> None:
     """The request is in a state from which this verb can be done."""
     if asked.state not in MOVES[verb].sources:
         raise Refused(
-            _("Cette demande a changé d’état : « %(state)s ». Cette action n’est plus possible.")
+            _("Cette demande a changé d’état : « %(state)s ». Cette action n’est plus possible.")
             % {"state": State(asked.state).label}
         )
 
@@ -36,7 +36,7 @@ def check_move(asked: JoinRequest, verb: str) -> None:
 def check_editable(asked: JoinRequest) -> None:
     if asked.state not in EDITABLE:
         raise Refused(
-            _("Cette demande est envoyée : elle ne se modifie plus. Son état est « %(state)s ».")
+            _("Cette demande est envoyée : elle ne se modifie plus. Son état est « %(state)s ».")
             % {"state": State(asked.state).label}
         )
 
@@ -44,7 +44,7 @@ def check_editable(asked: JoinRequest) -> None:
 def check_measure_move(measure: Measure, verb: str) -> None:
     if measure.state not in MEASURE_MOVES[verb].sources:
         raise Refused(
-            _("Cette mesure a changé d’état : « %(state)s ». Cette action n’est plus possible.")
+            _("Cette mesure a changé d’état : « %(state)s ». Cette action n’est plus possible.")
             % {"state": MeasureState(measure.state).label}
         )
 
@@ -98,7 +98,7 @@ def check_complete(asked: JoinRequest, documents: Iterable[Document], *, on: dat
     if missing:
         first = missing[0]
         raise Refused(
-            _("Votre demande n’est pas complète. Page « %(page)s » : %(why)s")
+            _("Votre demande n’est pas complète. Page « %(page)s » : %(why)s")
             % {"page": first.page.label, "why": first.sentence}
         )
 
@@ -111,10 +111,10 @@ def check_declared(declares: bool) -> None:
 def check_words(words: str, *, missing: str = "") -> None:
     """Something is said, and not a novel. `missing`: the sentence when nothing is."""
     if not words.strip():
-        sentence = missing or _("Écrivez pourquoi : ce texte sera lu par l’autre partie.")
+        sentence = missing or _("Écrivez pourquoi : ce texte sera lu par l’autre partie.")
         raise Refused(sentence, field="words")
     if len(words) > WORDS_MAX:
-        raise Refused(_("Raccourcissez ce texte : %s signes au plus.") % WORDS_MAX, field="words")
+        raise Refused(_("Raccourcissez ce texte : %s signes au plus.") % WORDS_MAX, field="words")
 
 
 def check_answers_today(measure: Measure, *, at: datetime) -> None:
@@ -135,7 +135,7 @@ def check_could_answer(measure: Measure, *, has_answered: bool, at: datetime) ->
         raise Refused(
             _(
                 "L’organisme peut répondre jusqu’au %(due)s et n’a pas encore répondu. Attendez sa réponse "
-                "ou la fin de ce délai. En cas de danger immédiat, cochez « suspension urgente »."
+                "ou la fin de ce délai. En cas de danger immédiat, cochez « suspension urgente »."
             )
             % {"due": french.last_minute(measure.answer_due_at)}
         )

@@ -126,10 +126,10 @@ class JoinRequest(models.Model):
     has_no_report = models.BooleanField(_("pas encore de bilan à rendre"), default=False)
     last_report_on = models.DateField(_("dernier bilan pédagogique et financier"), null=True, blank=True)
     # Qualiopi
-    qualiopi_training = models.BooleanField(_("Qualiopi : actions de formation"), default=False)
-    qualiopi_skills_review = models.BooleanField(_("Qualiopi : bilans de compétences"), default=False)
-    qualiopi_vae = models.BooleanField(_("Qualiopi : VAE"), default=False)
-    qualiopi_apprenticeship = models.BooleanField(_("Qualiopi : apprentissage"), default=False)
+    qualiopi_training = models.BooleanField(_("Qualiopi : actions de formation"), default=False)
+    qualiopi_skills_review = models.BooleanField(_("Qualiopi : bilans de compétences"), default=False)
+    qualiopi_vae = models.BooleanField(_("Qualiopi : VAE"), default=False)
+    qualiopi_apprenticeship = models.BooleanField(_("Qualiopi : apprentissage"), default=False)
     certificate_number = models.CharField(_("numéro du certificat"), max_length=60, blank=True)
     certifier = models.CharField(_("organisme certificateur"), max_length=150, blank=True)
     certified_from = models.DateField(_("certificat valable depuis"), null=True, blank=True)
@@ -310,7 +310,7 @@ class Measure(models.Model):
         _("réponse, échéance"), null=True, blank=True, help_text=_("Premier instant trop tardif.")
     )
     ends_on = models.DateField(
-        _("dernier jour de la suspension"), null=True, blank=True, help_text=_("Vide : sans date de fin.")
+        _("dernier jour de la suspension"), null=True, blank=True, help_text=_("Vide : sans date de fin.")
     )
 
     class Meta:

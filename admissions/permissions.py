@@ -80,5 +80,5 @@ def check_measure(verb: str, actor: Actor, measure: Measure | None = None) -> Si
     if side is None or is_foreign:
         raise NotAllowed(_("Seules les personnes responsables de l’organisme ou l’administration font cela."))
     if side == Side.ADMIN and measure is not None and is_of(measure.provider_id, actor):
-        raise NotAllowed(_("Vous faites partie de cet organisme : une autre personne décide."))
+        raise NotAllowed(_("Vous faites partie de cet organisme : une autre personne décide."))
     return side

@@ -128,7 +128,7 @@ def remarks(asked: JoinRequest, *, on: date, rules: Rules) -> list[Remark]:
                 found.append(
                     Remark(
                         f"qualiopi_{kind}",
-                        _("La liste publique ne donne pas cette catégorie à ce SIRET : %(kind)s.")
+                        _("La liste publique ne donne pas cette catégorie à ce SIRET : %(kind)s.")
                         % {"kind": label},
                     )
                 )

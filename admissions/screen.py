@@ -170,13 +170,13 @@ def _sentence(asked: JoinRequest, *, at: datetime) -> str:
     due = french.last_minute(asked.due_at) if asked.due_at else ""
     if asked.due_at is not None and asked.due_at <= at:
         return _(
-            "Nous devions vous répondre avant le %(due)s. Nous sommes en retard : votre demande reste à "
+            "Nous devions vous répondre avant le %(due)s. Nous sommes en retard : votre demande reste à "
             "l’examen, et l’administration en est prévenue."
         ) % {"due": due}
     return {
         State.DRAFT: _("Ce brouillon n’est pas encore envoyé. Tout ce que vous écrivez est gardé."),
         State.SENT: _("Nous vérifions que votre demande est complète."),
-        State.COMPLETION_ASKED: _("Il manque quelque chose : complétez, puis envoyez de nouveau."),
+        State.COMPLETION_ASKED: _("Il manque quelque chose : complétez, puis envoyez de nouveau."),
         State.RECEIVABLE: _("Votre demande est complète. Nous examinons son contenu."),
         State.ADMITTED: _("Votre organisme est référencé. Vous en êtes responsable sur ce portail."),
         State.REFUSED: _("Votre demande est refusée. Voici pourquoi, et ce que vous pouvez faire."),
@@ -194,7 +194,7 @@ def _timeline(asked: JoinRequest, steps: list[JoinStep], *, at: datetime) -> lis
         is_bad_end = step.verb in {"refuse", "withdraw"}
         line.append(("lost" if is_bad_end else "done", title, step.at, step.words))
     until = {
-        State.SENT: (_("Vérification : votre demande est-elle complète ?"), asked.receivable_due_at),
+        State.SENT: (_("Vérification : votre demande est-elle complète ?"), asked.receivable_due_at),
         State.RECEIVABLE: (_("Examen du contenu, puis décision"), asked.decision_due_at),
     }.get(asked.state)
     if until:
@@ -202,7 +202,7 @@ def _timeline(asked: JoinRequest, steps: list[JoinStep], *, at: datetime) -> lis
         words = _("au plus tard le %(due)s") % {"due": french.last_minute(due_at)}
         line.append(("now", title, None, words))
     if asked.state in EDITABLE:
-        line.append(("now", _("À vous : complétez et envoyez"), None, ""))
+        line.append(("now", _("À vous : complétez et envoyez"), None, ""))
     if asked.state == State.SENT and asked.decision_due_at:
         words = _("au plus tard le %(due)s") % {"due": french.last_minute(asked.decision_due_at)}
         line.append(("next", _("Décision"), None, words))
@@ -320,7 +320,7 @@ def _measure_sentence(measure: Measure, *, at: datetime) -> str:
             }
         case MeasureState.SUSPENDED if measure.is_urgent:
             return _(
-                "Les offres sont fermées. L’organisme peut répondre jusqu’au %(due)s ; la suspension sera "
+                "Les offres sont fermées. L’organisme peut répondre jusqu’au %(due)s ; la suspension sera "
                 "ensuite confirmée ou levée."
             ) % {"due": due}
         case MeasureState.SUSPENDED if measure.ends_on:

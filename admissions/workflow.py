@@ -65,7 +65,7 @@ def again(join_request_id: UUID, *, by: Actor, at: datetime, request_id: UUID) -
         if done:
             return done
         if old.state not in {State.REFUSED, State.WITHDRAWN}:
-            raise Refused(_("Cette demande n’est pas terminée : il n’y a rien à recommencer."))
+            raise Refused(_("Cette demande n’est pas terminée : il n’y a rien à recommencer."))
         guards.check_siret_free(old.siret)
         guards.check_open_count(old.author_id)
         answers = {field: getattr(old, field) for field in ALL_FIELDS}
@@ -97,7 +97,7 @@ def discard(join_request_id: UUID, *, by: Actor) -> None:
         if not by.is_system:
             permissions.check_author(asked, by)
         if asked.state != State.DRAFT:
-            raise Refused(_("Cette demande a été envoyée : retirez-la plutôt."))
+            raise Refused(_("Cette demande a été envoyée : retirez-la plutôt."))
         documents.remove_all(asked)
         asked.delete()
 

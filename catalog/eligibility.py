@@ -139,7 +139,7 @@ def refusals(facts: OfferFacts, *, on: date, rules: Rules) -> list[Reason]:
     if not facts.is_provider_active:
         reasons.append(
             Reason(
-                Code.PROVIDER_SUSPENDED, _("L’organisme est suspendu : ses offres ne sont plus proposées.")
+                Code.PROVIDER_SUSPENDED, _("L’organisme est suspendu : ses offres ne sont plus proposées.")
             )
         )
     reasons += _activity_refusals(facts, on=on, rules=rules)
@@ -218,7 +218,7 @@ def _certification_refusals(certification: CertificationFacts | None, *, on: dat
         return [
             Reason(
                 Code.CERTIFICATION_UNDATED,
-                _("La certification %(code)s n’a pas de date de fin au répertoire : elle n’est pas active.")
+                _("La certification %(code)s n’a pas de date de fin au répertoire : elle n’est pas active.")
                 % words,
             )
         ]
@@ -226,7 +226,7 @@ def _certification_refusals(certification: CertificationFacts | None, *, on: dat
         return [
             Reason(
                 Code.CERTIFICATION_ENDED,
-                _("La certification %(code)s n’est plus active : son enregistrement a pris fin le %(day)s.")
+                _("La certification %(code)s n’est plus active : son enregistrement a pris fin le %(day)s.")
                 % {**words, "day": french.short_day(certification.registered_until)},
             )
         ]
@@ -251,7 +251,7 @@ def _entitlement_refusals(
             Reason(
                 Code.NOT_ENTITLED,
                 _(
-                    "L’organisme n’est pas habilité pour la certification %(code)s : son SIRET ne figure"
+                    "L’organisme n’est pas habilité pour la certification %(code)s : son SIRET ne figure"
                     " ni parmi les certificateurs ni parmi les partenaires."
                 )
                 % words,
@@ -295,7 +295,7 @@ def _portal_code_refusals(facts: OfferFacts, *, rules: Rules) -> list[Reason]:
         reasons.append(
             Reason(
                 Code.PORTAL_CODE_UNKNOWN,
-                _("Le code « %(code)s » n’est pas un code d’action du portail.")
+                _("Le code « %(code)s » n’est pas un code d’action du portail.")
                 % {"code": facts.portal_code},
             )
         )
@@ -303,7 +303,7 @@ def _portal_code_refusals(facts: OfferFacts, *, rules: Rules) -> list[Reason]:
         reasons.append(
             Reason(
                 Code.PORTAL_CODE_OF_ANOTHER_KIND,
-                _("Le code « %(code)s » désigne une autre nature d’action.") % {"code": facts.portal_code},
+                _("Le code « %(code)s » désigne une autre nature d’action.") % {"code": facts.portal_code},
             )
         )
     if facts.kind in rules.approved_school_kinds:

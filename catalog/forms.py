@@ -130,7 +130,7 @@ class SearchForm(forms.Form):
         error_messages={
             "invalid": _("Écrivez le prix en chiffres, sans centimes, par exemple 1500."),
             "min_value": _("Le prix ne peut pas être négatif."),
-            "max_value": _("Indiquez un prix de 100 000 € au plus."),
+            "max_value": _("Indiquez un prix de 100 000 € au plus."),
         },
         widget=forms.TextInput(attrs={"inputmode": "numeric"}),
     )
@@ -164,7 +164,7 @@ class SearchForm(forms.Form):
         error_messages={
             "invalid": _("Écrivez le montant en chiffres, sans centimes, par exemple 150."),
             "min_value": _("Le montant ne peut pas être négatif."),
-            "max_value": _("Indiquez un montant de 100 000 € au plus."),
+            "max_value": _("Indiquez un montant de 100 000 € au plus."),
         },
         widget=forms.TextInput(attrs={"inputmode": "numeric"}),
     )
@@ -515,7 +515,7 @@ class WishForm(forms.Form):
         error_messages={
             "invalid": _("Écrivez la somme en chiffres, sans centimes, par exemple 200."),
             "min_value": _("La somme ne peut pas être négative."),
-            "max_value": _("Indiquez une somme de 100 000 € au plus."),
+            "max_value": _("Indiquez une somme de 100 000 € au plus."),
         },
         widget=forms.TextInput(attrs={"inputmode": "numeric"}),
     )

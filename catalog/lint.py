@@ -303,12 +303,12 @@ def _price_remarks(offer: Offer, *, on: date, rules: Rules) -> list[Remark]:
     if is_elsewhere:
         sentence = (
             _(
-                "Vérifiez le prix : %(price)s. C’est plus du double du prix courant sur le portail national,"
+                "Vérifiez le prix : %(price)s. C’est plus du double du prix courant sur le portail national,"
                 " %(middle)s chez %(count)s organismes."
             )
             if offer.price_cents > middle
             else _(
-                "Vérifiez le prix : %(price)s. C’est moins de la moitié du prix courant sur le portail"
+                "Vérifiez le prix : %(price)s. C’est moins de la moitié du prix courant sur le portail"
                 " national, %(middle)s chez %(count)s organismes."
             )
         )

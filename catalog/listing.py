@@ -94,7 +94,7 @@ def _obstacle(session: Session, earliest: date, rules: Rules) -> str:
         return _("L’organisme a suspendu les inscriptions à cette session.")
     if session.starts_on and session.starts_on < earliest:
         return _(
-            "Trop tôt : il faut %(count)s jours ouvrés entre la réponse de l’organisme et le début."
+            "Trop tôt : il faut %(count)s jours ouvrés entre la réponse de l’organisme et le début."
             " S’il répond aujourd’hui, vous pouvez commencer à partir du %(day)s."
         ) % {"count": rules.earliest_start_days, "day": french.day(earliest)}
     return ""

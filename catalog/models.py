@@ -151,7 +151,7 @@ class Certification(models.Model):
         choices=Source,
         default=Source.XML,
         db_default=Source.XML,
-        help_text=_("La première qui la connaît : export XML, export CSV, Certif Info, kit apprentissage."),
+        help_text=_("La première qui la connaît : export XML, export CSV, Certif Info, kit apprentissage."),
     )
     nsf_codes = ArrayField(
         models.CharField(max_length=5), default=list, blank=True, verbose_name=_("codes NSF")
@@ -168,7 +168,7 @@ class Certification(models.Model):
     digest = models.CharField(
         max_length=64,
         editable=False,
-        help_text=_("Empreinte de la fiche importée : une fiche inchangée n’est pas réécrite."),
+        help_text=_("Empreinte de la fiche importée : une fiche inchangée n’est pas réécrite."),
     )
     imported_at = models.DateTimeField(_("importée le"))
 
@@ -493,10 +493,10 @@ class Provider(models.Model):
     address = models.CharField(_("adresse"), max_length=255, blank=True)
     postal_code = models.CharField(_("code postal"), max_length=5, blank=True)
     town_name = models.CharField(_("ville"), max_length=100, blank=True)
-    qualiopi_training = models.BooleanField(_("Qualiopi : actions de formation"), default=False)
-    qualiopi_skills_review = models.BooleanField(_("Qualiopi : bilans de compétences"), default=False)
-    qualiopi_vae = models.BooleanField(_("Qualiopi : VAE"), default=False)
-    qualiopi_apprenticeship = models.BooleanField(_("Qualiopi : apprentissage"), default=False)
+    qualiopi_training = models.BooleanField(_("Qualiopi : actions de formation"), default=False)
+    qualiopi_skills_review = models.BooleanField(_("Qualiopi : bilans de compétences"), default=False)
+    qualiopi_vae = models.BooleanField(_("Qualiopi : VAE"), default=False)
+    qualiopi_apprenticeship = models.BooleanField(_("Qualiopi : apprentissage"), default=False)
     is_approved_driving_school = models.BooleanField(_("auto-école agréée"), default=False)
     # What the public list says of the yearly report (bilan pédagogique et financier); empty: it says nothing.
     last_report_on = models.DateField(_("dernier bilan transmis le"), null=True, blank=True)
@@ -707,7 +707,7 @@ class Offer(models.Model):
         db_default=[],
         blank=True,
         verbose_name=_("rythmes"),
-        help_text=_("Vide : non précisés."),
+        help_text=_("Vide : non précisés."),
     )
     languages = ArrayField(
         models.CharField(max_length=2),
@@ -715,20 +715,20 @@ class Offer(models.Model):
         db_default=[],
         blank=True,
         verbose_name=_("langues de la formation"),
-        help_text=_("Codes ISO 639-1, en minuscules. Vide : non précisées."),
+        help_text=_("Codes ISO 639-1, en minuscules. Vide : non précisées."),
     )
     entry_level = models.PositiveSmallIntegerField(
         _("niveau à l’entrée"),
         null=True,
         blank=True,
-        help_text=_("Du cadre européen, 3 à 8 ; 0 : aucun niveau demandé. Vide : non précisé."),
+        help_text=_("Du cadre européen, 3 à 8 ; 0 : aucun niveau demandé. Vide : non précisé."),
     )
     rating_tenths = models.PositiveSmallIntegerField(
         _("note moyenne, en dixièmes"),
         null=True,
         blank=True,
         editable=False,
-        help_text=_("De 10 à 50, des avis publiés. Vide : trop peu d’avis."),
+        help_text=_("De 10 à 50, des avis publiés. Vide : trop peu d’avis."),
     )
     reviews_count = models.PositiveIntegerField(_("avis publiés"), default=0, db_default=0, editable=False)
     price_cents = models.PositiveBigIntegerField(_("prix TTC en centimes"))
@@ -746,7 +746,7 @@ class Offer(models.Model):
         verbose_name=_("commune"),
     )
     point = PointField(
-        null=True, blank=True, help_text=_("Lieu, en mètres ; vide à distance."), verbose_name=_("position")
+        null=True, blank=True, help_text=_("Lieu, en mètres ; vide à distance."), verbose_name=_("position")
     )
     url = models.URLField(_("page de l’organisme"), max_length=500, blank=True)
     contact_email = models.EmailField(_("contact"), blank=True)
@@ -939,11 +939,11 @@ class OfferIndex(models.Model):
     )
     is_permanent = models.BooleanField(_("entrée à tout moment"))
     closes_on = models.DateField(
-        _("fermée le"), help_text=_("Premier jour où une date déjà connue la ferme ; au plus loin : aucune.")
+        _("fermée le"), help_text=_("Premier jour où une date déjà connue la ferme ; au plus loin : aucune.")
     )
     draw = models.PositiveSmallIntegerField(
         _("tirage"),
-        help_text=_("De 0 à 1023, toujours le même : un échantillon est fait de ceux qui ont tiré peu."),
+        help_text=_("De 0 à 1023, toujours le même : un échantillon est fait de ceux qui ont tiré peu."),
     )
     point = PointField(null=True, blank=True, verbose_name=_("position"))
 
@@ -1330,7 +1330,7 @@ class Session(models.Model):
     )
     is_guaranteed = models.BooleanField(_("garantie"), default=False)
     places = models.PositiveSmallIntegerField(
-        _("places"), null=True, blank=True, help_text=_("Taille du groupe ; vide : non précisée.")
+        _("places"), null=True, blank=True, help_text=_("Taille du groupe ; vide : non précisée.")
     )
     details = models.TextField(_("modalités particulières"), blank=True)
 
@@ -1449,7 +1449,7 @@ class CatalogueImport(models.Model):
 
     class State(models.TextChoices):
         TO_CHECK = "to_check", _("Vérification en cours")
-        CHECKED = "checked", _("Vérifié : à vous de décider")
+        CHECKED = "checked", _("Vérifié : à vous de décider")
         TO_APPLY = "to_apply", _("Application en cours")
         APPLIED = "applied", _("Appliqué")
         TO_UNDO = "to_undo", _("Annulation en cours")
@@ -1479,11 +1479,11 @@ class CatalogueImport(models.Model):
         max_length=20,
         blank=True,
         db_default="",
-        help_text=_("Par qui l’a envoyé ; vide : celui que le fichier annonce."),
+        help_text=_("Par qui l’a envoyé ; vide : celui que le fichier annonce."),
     )
     state = models.CharField(_("état"), max_length=10, choices=State, default=State.TO_CHECK)
     attempts = models.PositiveSmallIntegerField(
-        _("essais"), default=0, help_text=_("De l’étape demandée : un fichier qui tue le worker est laissé.")
+        _("essais"), default=0, help_text=_("De l’étape demandée : un fichier qui tue le worker est laissé.")
     )
     sent_at = models.DateTimeField(_("envoyé le"))
     asked_at = models.DateTimeField(_("étape demandée le"))

@@ -220,7 +220,7 @@ class PlaceForm(OfferForm):
     """How, where and how long."""
 
     mode = forms.ChoiceField(
-        label=_("Comment la formation se suit-elle ?"),
+        label=_("Comment la formation se suit-elle ?"),
         choices=Offer.Mode,
         widget=forms.RadioSelect,
         error_messages={
@@ -353,7 +353,7 @@ def _which_town(text: str) -> str:
     return words
 
 
-VAT_RATES = [(0, _("Exonérée (0 %)")), (55, _("5,5 %")), (200, _("20 %"))]
+VAT_RATES = [(0, _("Exonérée (0 %)")), (55, _("5,5 %")), (200, _("20 %"))]
 
 
 class PriceForm(OfferForm):
@@ -456,7 +456,7 @@ class SessionForm(forms.Form):
     DATES, ANY_TIME = "dates", "any_time"
 
     entry = forms.ChoiceField(
-        label=_("Quand peut-on commencer ?"),
+        label=_("Quand peut-on commencer ?"),
         choices=[(DATES, _("À des dates fixées")), (ANY_TIME, _("À tout moment"))],
         widget=forms.RadioSelect,
         error_messages={

@@ -178,7 +178,7 @@ def withhold(offer_id: UUID, *, by: Actor, at: datetime, reason: str) -> Offer:
     offer = _lock_for_admin(offer_id, by=by)
     reason = reason.strip()
     if not reason:
-        raise Refused(_("Dites pourquoi : l’organisme le lira."), field="reason")
+        raise Refused(_("Dites pourquoi : l’organisme le lira."), field="reason")
     if offer.is_draft:
         raise Refused(_("C’est un brouillon, que personne d’autre ne voit."))
     if reason[-1] not in ".!?":

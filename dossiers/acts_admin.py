@@ -44,7 +44,7 @@ class Acts(ReadOnly):
             raise PermissionDenied
         row = get_object_or_404(self.get_queryset(request), pk=self.model._meta.pk.to_python(pk))
         if act not in self.possible(row):
-            messages.error(request, _("Ce n’est plus possible : relisez ce qui est écrit ici."))
+            messages.error(request, _("Ce n’est plus possible : relisez ce qui est écrit ici."))
             return redirect(self._address(row))
         title, form_class, verb, said = self.ACTS[act]
         form = form_class(request.POST if request.method == "POST" else None, initial=self.initial(row, act))

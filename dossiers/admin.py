@@ -152,7 +152,7 @@ class GrantForm(forms.Form):
     amount = EurosField(
         label=gettext_lazy("Montant accordé"),
         required=False,
-        help_text=gettext_lazy("Vide : tout ce qui est demandé."),
+        help_text=gettext_lazy("Vide : tout ce qui est demandé."),
     )
 
 
@@ -199,7 +199,7 @@ class ReliefForm(forms.Form):
         min_value=0,
         max_value=relief.EXTRA_DAYS_MAX,
         initial=2,
-        help_text=gettext_lazy("Pour une prolongation ; sans effet pour un rétablissement."),
+        help_text=gettext_lazy("Pour une prolongation ; sans effet pour un rétablissement."),
     )
     reason = forms.CharField(
         label=gettext_lazy("Raison"),
@@ -380,7 +380,7 @@ class DossierAdmin(ReadOnly, admin.ModelAdmin):
         if dossier.state == State.AWAITING_PAYMENT:
             to_pay = french.euros(workflow.remainder_line(dossier).amount_cents)
         title = _("Virement pour le dossier %(number)s") % {"number": dossier.number}
-        return self._form_page(request, form, title=title, help_text=_("Reste à payer : %s") % to_pay)
+        return self._form_page(request, form, title=title, help_text=_("Reste à payer : %s") % to_pay)
 
     @admin.action(description=gettext_lazy("Proposer une remise de délai"), permissions=["act"])
     def propose_relief(self, request, queryset):
@@ -571,7 +571,7 @@ class ClaimAdmin(ReadOnly, admin.ModelAdmin):
             "grant": (_("Reconnaître la force majeure"), _("Tout est rendu au titulaire et aux financeurs.")),
             "reject": (
                 _("Ne pas reconnaître la force majeure"),
-                _("Le dossier est réglé comme une annulation tardive : les droits sont perdus."),
+                _("Le dossier est réglé comme une annulation tardive : les droits sont perdus."),
             ),
         }[act]
         back = reverse("admin:dossiers_claim_change", args=[claim.pk])

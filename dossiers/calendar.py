@@ -149,14 +149,14 @@ def _deadline(dossier: Dossier, kind: ClockKind) -> Entry:
         ClockKind.ABSENCE: _("Dernière heure pour expliquer une absence"),
     }
     titles = {
-        ClockKind.PROVIDER_ANSWER: _("Réponse attendue de l’organisme : %(training)s"),
-        ClockKind.PREREQUISITES: _("Fin de l’examen des prérequis : %(training)s"),
-        ClockKind.HOLDER_ANSWER: _("Dernière heure pour valider : %(training)s"),
-        ClockKind.FUNDER_ANSWER: _("Réponse attendue du financeur : %(training)s"),
-        ClockKind.PAYMENT: _("Dernière heure pour payer : %(training)s"),
-        ClockKind.WITHDRAWAL: _("Fin de l’annulation sans frais : %(training)s"),
+        ClockKind.PROVIDER_ANSWER: _("Réponse attendue de l’organisme : %(training)s"),
+        ClockKind.PREREQUISITES: _("Fin de l’examen des prérequis : %(training)s"),
+        ClockKind.HOLDER_ANSWER: _("Dernière heure pour valider : %(training)s"),
+        ClockKind.FUNDER_ANSWER: _("Réponse attendue du financeur : %(training)s"),
+        ClockKind.PAYMENT: _("Dernière heure pour payer : %(training)s"),
+        ClockKind.WITHDRAWAL: _("Fin de l’annulation sans frais : %(training)s"),
         ClockKind.POSTPONEMENT: _("Dernière heure pour répondre à un report : %(training)s"),
-        ClockKind.ABSENCE: _("Dernière heure pour expliquer une absence : %(training)s"),
+        ClockKind.ABSENCE: _("Dernière heure pour expliquer une absence : %(training)s"),
     }
     texts = {
         ClockKind.PROVIDER_ANSWER: _(
@@ -182,7 +182,7 @@ def _deadline(dossier: Dossier, kind: ClockKind) -> Entry:
             "Sans réponse, l’inscription est défaite et tout vous est rendu."
         ),
         ClockKind.ABSENCE: _(
-            "%(organisation)s déclare votre absence au premier jour. Une force majeure ? "
+            "%(organisation)s déclare votre absence au premier jour. Une force majeure ? "
             "Dites-le jusqu’au %(due)s. Sans explication, vos droits réservés seront perdus."
         ),
     }
@@ -221,10 +221,10 @@ def _days(dossier: Dossier) -> list[Entry]:
         "place": _place(dossier),
         "is_certain": is_certain,
     }
-    first = _("Premier jour : %(training)s") % names
+    first = _("Premier jour : %(training)s") % names
     if ends_on is None or ends_on == starts_on:
         return [Entry(kind=STARTS, label=_("Premier jour"), title=first, day=starts_on, **same)]
-    last = _("Dernier jour : %(training)s") % names
+    last = _("Dernier jour : %(training)s") % names
     return [
         Entry(kind=STARTS, label=_("Premier jour"), title=first, day=starts_on, **same),
         Entry(kind=ENDS, label=_("Dernier jour"), title=last, day=ends_on, **same),
@@ -259,7 +259,7 @@ def _of_organisation(actor: Actor, dossiers: list[Dossier]) -> list[Entry]:
             kind=ClockKind.PROVIDER_ANSWER,
             about=f"{actor.organisation_id}-{due_at:%Y%m%dT%H%M}",
             label=_("Demandes à répondre"),
-            title=_("Demandes à répondre : %(count)s") % {"count": count},
+            title=_("Demandes à répondre : %(count)s") % {"count": count},
             text=_("Répondez jusqu’au %(due)s. Ensuite, ces demandes seront sans suite.")
             % {"due": french.last_minute(due_at)},
             day=workdays.paris_day(due_at - timedelta(microseconds=1)),
@@ -274,8 +274,8 @@ def _of_organisation(actor: Actor, dossiers: list[Dossier]) -> list[Entry]:
             kind=STARTS,
             about=f"{offer_id}-{day:%Y%m%d}",
             label=_("Premier jour"),
-            title=_("Premier jour : %(training)s") % {"training": title},
-            text=_("Inscriptions confirmées : %(count)s.") % {"count": count},
+            title=_("Premier jour : %(training)s") % {"training": title},
+            text=_("Inscriptions confirmées : %(count)s.") % {"count": count},
             day=day,
             **same,
         )

@@ -135,7 +135,7 @@ def _steps(holder: HolderProfile, facts: dict) -> list[Step]:
     return [
         Step(
             title=_("Activer mon compte"),
-            text=_("C’est fait : vos droits sont à vous, et à vous seul."),
+            text=_("C’est fait : vos droits sont à vous, et à vous seul."),
             label=_("Voir mon profil"),
             url=reverse("profile"),
             is_done=True,
@@ -148,11 +148,11 @@ def _steps(holder: HolderProfile, facts: dict) -> list[Step]:
             is_done=bool(holder.diploma and (holder.phone or holder.postal_code)),
         ),
         Step(
-            title=_("Handicap : savoir ce qui change"),
+            title=_("Handicap : savoir ce qui change"),
             text=_(
                 "Vous avez une reconnaissance de travailleur handicapé, ou une autre situation de "
-                "l’obligation d’emploi ? Vos droits annuels peuvent être majorés. Cette déclaration n’est "
-                "pas encore reçue sur ce portail ; votre situation, elle, se corrige dans votre profil."
+                "l’obligation d’emploi ? Vos droits annuels peuvent être majorés. Cette déclaration n’est "
+                "pas encore reçue sur ce portail ; votre situation, elle, se corrige dans votre profil."
             ),
             label=_("J’ai lu, voir mon profil"),
             code="obligation-emploi",
@@ -191,7 +191,7 @@ def _steps(holder: HolderProfile, facts: dict) -> list[Step]:
         ),
         Step(
             title=_("Suivre ma formation"),
-            text=_("Mettez les dates et les délais dans votre agenda : ils se tiennent à jour seuls."),
+            text=_("Mettez les dates et les délais dans votre agenda : ils se tiennent à jour seuls."),
             label=_("Ouvrir mon agenda"),
             url=reverse("calendar"),
             is_done=facts["has_enrolled"] and facts["follows"],

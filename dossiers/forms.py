@@ -21,14 +21,14 @@ class RequestForm(forms.Form):
     """What the holder tells the organisation. A session with permanent entry asks for a wished start."""
 
     project = WordsField(
-        label=_("Pourquoi cette formation ?"),
+        label=_("Pourquoi cette formation ?"),
         help_text=_("Votre projet en quelques phrases. L’organisme le lira. 2 000 caractères au plus."),
         max_length=2000,
         required=False,
         rows=6,
     )
     wished_start = day_field(
-        label=_("Quand aimeriez-vous commencer ?"),
+        label=_("Quand aimeriez-vous commencer ?"),
         help_text=_("L’organisme pourra vous proposer une autre date."),
         required=False,
     )
@@ -71,7 +71,7 @@ class ProposalForm(forms.Form):
     starts_on = day_field(label=_("Premier jour"))
     ends_on = day_field(label=_("Dernier jour"))
     change_reason = WordsField(
-        label=_("Si le prix ou les dates changent : pourquoi ?"),
+        label=_("Si le prix ou les dates changent : pourquoi ?"),
         help_text=_("Le titulaire lira cette explication."),
         required=False,
         max_length=1000,
@@ -86,7 +86,7 @@ class RefusalForm(forms.Form):
         label=_("Motif du refus"),
         choices=[("", _("Choisissez un motif")), *Motive.choices],
         help_text=_("Le titulaire lira ce motif."),
-        error_messages={"required": _("Choisissez le motif : il sera dit au titulaire.")},
+        error_messages={"required": _("Choisissez le motif : il sera dit au titulaire.")},
     )
     words = WordsField(
         label=_("Votre explication"),
@@ -100,7 +100,7 @@ class RefusalForm(forms.Form):
 class ReasonForm(forms.Form):
     """A refusal or a cancellation, in words for the other side."""
 
-    reason = WordsField(label=_("Pourquoi ?"), max_length=1000, required=False, rows=3)
+    reason = WordsField(label=_("Pourquoi ?"), max_length=1000, required=False, rows=3)
 
 
 class FunderForm(forms.Form):
@@ -143,8 +143,8 @@ class ClaimForm(forms.Form):
     """What kept a holder away, and its proof."""
 
     words = WordsField(
-        label=_("Qu’est-il arrivé ?"),
-        help_text=_("En quelques phrases : quoi, quand, et pourquoi vous ne pouviez pas venir."),
+        label=_("Qu’est-il arrivé ?"),
+        help_text=_("En quelques phrases : quoi, quand, et pourquoi vous ne pouviez pas venir."),
         max_length=2000,
         rows=6,
         error_messages={"required": _("Dites ce qui est arrivé.")},
@@ -156,7 +156,7 @@ class ContestForm(forms.Form):
     """What a holder does not agree with in a declared completion."""
 
     words = WordsField(
-        label=_("Qu’est-ce qui n’est pas exact ?"),
+        label=_("Qu’est-ce qui n’est pas exact ?"),
         help_text=_("Par exemple les jours de votre présence. L’organisme le lira."),
         max_length=2000,
         rows=4,
@@ -275,7 +275,7 @@ class ExitForm(forms.Form):
         label=_("Dernier jour suivi"), error_messages={"required": _("Donnez le dernier jour suivi.")}
     )
     exit_reason = forms.ChoiceField(
-        label=_("Pourquoi la formation s’arrête-t-elle ?"),
+        label=_("Pourquoi la formation s’arrête-t-elle ?"),
         choices=ExitReason.choices,
         widget=forms.RadioSelect,
         error_messages={"required": _("Dites pourquoi la formation s’arrête.")},
@@ -294,7 +294,7 @@ class HoursField(NumberField):
             return None
         minutes = hours * 60
         if minutes % QUARTER_MINUTES:
-            raise forms.ValidationError(_("Comptez par quarts d’heure : 17,25 pour 17 h 15."), code="quarter")
+            raise forms.ValidationError(_("Comptez par quarts d’heure : 17,25 pour 17 h 15."), code="quarter")
         return int(minutes)
 
     @staticmethod
@@ -318,7 +318,7 @@ class CompletionForm(forms.Form):
         error_messages={"required": _("Donnez la durée suivie.")},
     )
     cause = forms.ChoiceField(
-        label=_("Tout a-t-il été suivi ?"),
+        label=_("Tout a-t-il été suivi ?"),
         choices=CompletionCause.choices,
         initial=CompletionCause.COMPLETE,
         widget=forms.RadioSelect,

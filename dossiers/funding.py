@@ -299,7 +299,7 @@ def _state_line(amount_cents: int) -> Line:
         STATE_TOP_UP_ID,
         _("Abondement numérique de l’État"),
         amount_cents,
-        _("Activé par vous : il complète ce que vos droits ne paient pas."),
+        _("Activé par vous : il complète ce que vos droits ne paient pas."),
         STATE_TOP_UP,
     )
 
@@ -325,7 +325,7 @@ def _exemption(status: str, exempting: Sequence[Purse], rules: Rules) -> str:
     if status in rules.participation_exempt_statuses:
         return _("Votre situation vous dispense de la participation obligatoire.")
     if exempting:
-        return _("« %(purse)s » vous dispense de la participation obligatoire.") % {
+        return _("« %(purse)s » vous dispense de la participation obligatoire.") % {
             "purse": exempting[0].label
         }
     return ""
@@ -339,7 +339,7 @@ def _reason(purse: Purse, exempting: Sequence[Purse], cofunders: Sequence[Purse]
     if purse in cofunders:
         said.append(_("Un tiers doit payer une part de ce permis."))
     if not purse.conditions.is_free:
-        said.append(_("Réservé à ce type de formation : utilisé avant ce qui est libre."))
+        said.append(_("Réservé à ce type de formation : utilisé avant ce qui est libre."))
     if purse.expires_on:
         said.append(_("À utiliser avant le %(day)s.") % {"day": f"{purse.expires_on:%d/%m/%Y}"})
     if spending.is_ceiled and spending.ceiling is not None and purse.kind in spending.rules.ceiling_purses:

@@ -35,7 +35,7 @@ def check_move(dossier: Dossier, verb: str) -> None:
     """The dossier is in a state from which this verb can be done."""
     if dossier.state not in MOVES[verb].sources:
         raise Refused(
-            _("Ce dossier a changé d’état : « %(state)s ». Cette action n’est plus possible.")
+            _("Ce dossier a changé d’état : « %(state)s ». Cette action n’est plus possible.")
             % {"state": State(dossier.state).label}
         )
 
@@ -56,7 +56,7 @@ def check_due(due_at: datetime | None, *, at: datetime) -> None:
     """This first too-late instant has not come; None: no clock runs."""
     if due_at and due_at <= at:
         raise Refused(
-            _("Le délai est dépassé : il fallait répondre avant %(due)s. Ce dossier est sans suite.")
+            _("Le délai est dépassé : il fallait répondre avant %(due)s. Ce dossier est sans suite.")
             % {"due": french.last_minute(due_at)}
         )
 
@@ -75,7 +75,7 @@ def check_offer_open(dossier: Dossier, *, on: date, rules: Rules) -> None:
 def check_no_reason(reasons: Sequence[eligibility.Reason]) -> None:
     if reasons:
         raise Refused(
-            _("Cette offre n’est plus ouverte aux inscriptions : %(why)s") % {"why": reasons[0].sentence}
+            _("Cette offre n’est plus ouverte aux inscriptions : %(why)s") % {"why": reasons[0].sentence}
         )
 
 
@@ -175,7 +175,7 @@ def check_funder_in_time(dossier: Dossier, *, at: datetime) -> None:
     ).first()
     if clock is not None and clock.due_at <= at:
         raise Refused(
-            _("Le délai du financeur est dépassé depuis le %(due)s : son silence a tout accordé.")
+            _("Le délai du financeur est dépassé depuis le %(due)s : son silence a tout accordé.")
             % {"due": french.last_minute(clock.due_at)}
         )
 
@@ -185,7 +185,7 @@ def check_not_counted_absent(dossier: Dossier, *, at: datetime) -> None:
     clock = Deadline.objects.filter(dossier=dossier, kind=ClockKind.ABSENCE, closed_at__isnull=True).first()
     if clock is not None and clock.due_at <= at:
         raise Refused(
-            _("Le délai est dépassé depuis le %(due)s : l’absence est réglée.")
+            _("Le délai est dépassé depuis le %(due)s : l’absence est réglée.")
             % {"due": french.last_minute(clock.due_at)}
         )
 
@@ -193,7 +193,7 @@ def check_not_counted_absent(dossier: Dossier, *, at: datetime) -> None:
 def check_prerequisites(dossier: Dossier) -> None:
     """There is something to check before the organisation says yes or no."""
     if not dossier.offer.has_prerequisites:
-        raise Refused(_("Cette formation n’a pas de prérequis à examiner : répondez à la demande."))
+        raise Refused(_("Cette formation n’a pas de prérequis à examiner : répondez à la demande."))
 
 
 def check_funder_may_be_asked(
@@ -208,15 +208,15 @@ def check_funder_may_be_asked(
         on, rules.funder_request_days_before
     ):
         raise Refused(
-            _("Trop tard : cette aide se demande au moins %s jours ouvrés avant le premier jour.")
+            _("Trop tard : cette aide se demande au moins %s jours ouvrés avant le premier jour.")
             % rules.funder_request_days_before
         )
     most = min(missing_cents, rules.funder_top_up_max_cents)
     if not 0 < amount_cents <= most:
         raise Refused(
-            _("Demandez de 0,01 € à %(most)s : ce qui manque, au plus.") % {"most": french.euros(most)}
+            _("Demandez de 0,01 € à %(most)s : ce qui manque, au plus.") % {"most": french.euros(most)}
             if most
-            else _("Vos droits suffisent : il ne manque rien à demander."),
+            else _("Vos droits suffisent : il ne manque rien à demander."),
             field="amount",
         )
 
@@ -244,7 +244,7 @@ def check_earliest_start(starts_on: date, *, on: date, rules: Rules, field: str 
     earliest = workdays.earliest_start(on, rules.earliest_start_days)
     if starts_on < earliest:
         raise Refused(
-            _("La formation ne peut pas commencer avant %(day)s : la loi laisse %(count)s jours ouvrés.")
+            _("La formation ne peut pas commencer avant %(day)s : la loi laisse %(count)s jours ouvrés.")
             % {"day": french.day(earliest), "count": rules.earliest_start_days},
             field=field,
         )
@@ -261,7 +261,7 @@ def check_dates(starts_on: date, ends_on: date, *, on: date) -> None:
 def check_year(day: date, *, on: date, field: str) -> None:
     if day.year > on.year + FURTHEST_YEARS:
         raise Refused(
-            _("Cette date est dans plus de %s ans : vérifiez l’année.") % FURTHEST_YEARS, field=field
+            _("Cette date est dans plus de %s ans : vérifiez l’année.") % FURTHEST_YEARS, field=field
         )
 
 
@@ -313,7 +313,7 @@ def check_draft_count(dossier: Dossier) -> None:
     """A limit against abuse, not a right to count to the last one: nothing is locked."""
     if Dossier.objects.filter(holder=dossier.holder, state=State.DRAFT).count() >= DRAFTS_MAX:
         raise Refused(
-            _("Vous avez déjà %s brouillons. Envoyez-en ou supprimez-en dans « Mes dossiers ».") % DRAFTS_MAX
+            _("Vous avez déjà %s brouillons. Envoyez-en ou supprimez-en dans « Mes dossiers ».") % DRAFTS_MAX
         )
 
 
@@ -328,8 +328,8 @@ def check_withdrawal(dossier: Dossier, *, at: datetime) -> None:
         due = french.last_minute(dossier.free_until) if dossier.free_until else ""
         raise Refused(
             _(
-                "L’annulation sans frais n’est plus possible : elle l’était jusqu’au %(due)s. "
-                "Rechargez la page : elle dit ce qu’une annulation vous coûterait."
+                "L’annulation sans frais n’est plus possible : elle l’était jusqu’au %(due)s. "
+                "Rechargez la page : elle dit ce qu’une annulation vous coûterait."
             )
             % {"due": due}
         )
@@ -339,7 +339,7 @@ def check_no_longer_free(dossier: Dossier, *, at: datetime) -> None:
     """`free_until` is over: before it, a cancellation costs nothing and needs no excuse."""
     if dossier.free_until is not None and at < dossier.free_until:
         raise Refused(
-            _("Jusqu’au %(due)s, l’annulation est sans frais : rétractez-vous, tout vous sera rendu.")
+            _("Jusqu’au %(due)s, l’annulation est sans frais : rétractez-vous, tout vous sera rendu.")
             % {"due": french.last_minute(dossier.free_until)}
         )
 
@@ -367,7 +367,7 @@ def check_entry(dossier: Dossier, entered_on: date, *, on: date) -> None:
 def check_first_day_is_over(dossier: Dossier, *, on: date) -> None:
     """Somebody may still come on the first day: only the day after can they be said to be absent."""
     if dossier.starts_on is None or on <= dossier.starts_on:
-        raise Refused(_("Attendez la fin du premier jour : la personne peut encore venir."))
+        raise Refused(_("Attendez la fin du premier jour : la personne peut encore venir."))
 
 
 def check_exit(dossier: Dossier, exited_on: date, *, on: date) -> None:
@@ -388,14 +388,14 @@ def check_hours(total_minutes: int, done_minutes: int) -> None:
     """What was done is between nothing and the whole, and the whole is something."""
     if not 0 < total_minutes <= LONGEST_MINUTES:
         raise Refused(
-            _("Donnez la durée prévue : de 15 minutes à %s heures.") % (LONGEST_MINUTES // 60),
+            _("Donnez la durée prévue : de 15 minutes à %s heures.") % (LONGEST_MINUTES // 60),
             field="total_hours",
         )
     if done_minutes < 0:
         raise Refused(_("La durée suivie ne peut pas être négative."), field="done_hours")
     if done_minutes > total_minutes:
         raise Refused(
-            _("La durée suivie dépasse la durée prévue : le taux de réalisation serait de plus de 100 %."),
+            _("La durée suivie dépasse la durée prévue : le taux de réalisation serait de plus de 100 %."),
             field="done_hours",
         )
 
@@ -407,9 +407,9 @@ def check_completion(
     check_hours(total_minutes, done_minutes)
     is_complete = cause == CompletionCause.COMPLETE
     if is_complete and done_minutes < total_minutes:
-        raise Refused(_("Tout n’a pas été suivi : dites pourquoi."), field="cause")
+        raise Refused(_("Tout n’a pas été suivi : dites pourquoi."), field="cause")
     if not is_complete and done_minutes == total_minutes:
-        raise Refused(_("Tout a été suivi : il n’y a pas de cause à donner."), field="cause")
+        raise Refused(_("Tout a été suivi : il n’y a pas de cause à donner."), field="cause")
     if force_majeure and cause != CompletionCause.LEFT:
         raise Refused(
             _("La force majeure n’excuse que le départ ou l’absence de la personne."), field="force_majeure"
@@ -436,13 +436,13 @@ def check_not_validated(dossier: Dossier, *, at: datetime) -> None:
         dossier=dossier, kind=ClockKind.VALIDATION, closed_at__isnull=True
     ).first()
     if clock is None or clock.due_at <= at:
-        raise Refused(_("Le délai pour contester est dépassé : le service fait est validé."))
+        raise Refused(_("Le délai pour contester est dépassé : le service fait est validé."))
 
 
 def check_evidence_count(files: int, *, field: str = "evidence") -> None:
     """Force majeure is proved, by a few files."""
     if not files:
-        raise Refused(_("Joignez un justificatif : une photo nette suffit."), field=field)
+        raise Refused(_("Joignez un justificatif : une photo nette suffit."), field=field)
     if files > EVIDENCE_MAX:
         raise Refused(_("Joignez %s fichiers au plus.") % EVIDENCE_MAX, field=field)
 
@@ -452,9 +452,9 @@ def check_not_started(dossier: Dossier, *, on: date) -> None:
     if dossier.state == State.POSTPONED:
         return
     if dossier.starts_on is not None and on >= dossier.starts_on:
-        raise Refused(_("La formation a commencé : cette action n’est plus possible."))
+        raise Refused(_("La formation a commencé : cette action n’est plus possible."))
 
 
 def check_reason(reason: str, *, field: str = "reason") -> None:
     if not reason.strip():
-        raise Refused(_("Donnez une raison : elle sera dite à l’autre personne."), field=field)
+        raise Refused(_("Donnez une raison : elle sera dite à l’autre personne."), field=field)

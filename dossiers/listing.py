@@ -195,9 +195,9 @@ def has_ended(line: FundingLine, *, at: datetime) -> bool:
 
 def _title(move: Transition) -> str:
     if move.verb == "withdraw":
-        return _("Rétractation du titulaire : tout lui est rendu")
+        return _("Rétractation du titulaire : tout lui est rendu")
     if move.verb == "confirm_payment":
-        return _("Paiement reçu : inscription confirmée")
+        return _("Paiement reçu : inscription confirmée")
     if move.verb == "postpone":
         days = {name: french.day(date.fromisoformat(move.details[name])) for name in ("starts_on", "ends_on")}
         return _("Report proposé : du %(starts_on)s au %(ends_on)s") % days

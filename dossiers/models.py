@@ -334,7 +334,7 @@ class FundingLine(models.Model):
         "dossiers.Dossier", on_delete=models.PROTECT, related_name="funding_lines", verbose_name=_("dossier")
     )
     round = models.PositiveSmallIntegerField(
-        _("tour"), default=1, help_text=_("Un dossier rétabli réserve à nouveau : tour suivant.")
+        _("tour"), default=1, help_text=_("Un dossier rétabli réserve à nouveau : tour suivant.")
     )
     position = models.PositiveSmallIntegerField(_("ordre"))
     kind = models.CharField(_("nature"), max_length=10, choices=Kind)
@@ -395,7 +395,7 @@ class Payment(models.Model):
         _("référence"),
         max_length=100,
         unique=True,
-        help_text=_("Celle de la banque : une référence ne sert qu’une fois."),
+        help_text=_("Celle de la banque : une référence ne sert qu’une fois."),
     )
     amount_cents = models.PositiveBigIntegerField(_("montant"))
     outcome = models.CharField(_("issue"), max_length=10, choices=Outcome)
@@ -659,7 +659,7 @@ class Relief(models.Model):
         EXTEND = "extend", _("Prolonger des délais en cours")
         REINSTATE = "reinstate", _("Rétablir des dossiers sans suite")
         ANNUL_ENTRY = "annul_entry", _("Annuler des entrées déclarées par erreur")
-        CALL_OFF = "call_off", _("Tout rendre : l’organisme ne peut plus agir, ou s’est trompé")
+        CALL_OFF = "call_off", _("Tout rendre : l’organisme ne peut plus agir, ou s’est trompé")
 
     kind = models.CharField(_("nature"), max_length=20, choices=Kind)
     dossiers = models.ManyToManyField("dossiers.Dossier", related_name="reliefs", verbose_name=_("dossiers"))

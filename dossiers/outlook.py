@@ -187,12 +187,12 @@ def note(line: FundingLine, *, at: datetime, is_late: bool = False) -> str:
     if line.source is None:
         return _("Remboursé sur le compte qui a payé.")
     if listing.is_of_the_state(line):
-        return _("Retourne à l’État : cet abondement n’était que pour cette formation.")
+        return _("Retourne à l’État : cet abondement n’était que pour cette formation.")
     if is_late:
-        return _("Retourne à son financeur : cette aide n’était que pour cette formation.")
+        return _("Retourne à son financeur : cette aide n’était que pour cette formation.")
     if line.source.expires_on is not None and listing.has_ended(line, at=at):
         return _(
-            "Utilisable jusqu’au %(day)s seulement : cette somme retourne à son financeur, "
+            "Utilisable jusqu’au %(day)s seulement : cette somme retourne à son financeur, "
             "et ne pourra plus servir."
         ) % {"day": french.short_day(line.source.expires_on)}
     return ""

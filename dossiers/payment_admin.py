@@ -63,7 +63,7 @@ class StatementForm(forms.Form):
         help_text=gettext_lazy(
             "camt.053 (XML), ou CSV en UTF-8 séparé par des points-virgules, avec les colonnes "
             "date, montant, libellé et, si la banque les donne, numéro, payeur, iban. "
-            "20 Mo au plus. Le même relevé peut être importé deux fois : chaque virement compte une fois."
+            "20 Mo au plus. Le même relevé peut être importé deux fois : chaque virement compte une fois."
         ),
     )
 
@@ -161,7 +161,7 @@ class PaymentEventAdmin(OfMoney, admin.ModelAdmin):
             gettext_lazy("Dire que c’est regardé"),
             ReasonForm,
             look_at,
-            gettext_lazy("C’est noté : cet évènement n’attend plus personne."),
+            gettext_lazy("C’est noté : cet évènement n’attend plus personne."),
         )
     }
 
@@ -249,7 +249,7 @@ class BankTransferAdmin(OfMoney, admin.ModelAdmin):
             gettext_lazy("Rattacher à un dossier"),
             AttachForm,
             transfers.attach,
-            gettext_lazy("Le virement est rattaché : l’inscription est confirmée."),
+            gettext_lazy("Le virement est rattaché : l’inscription est confirmée."),
         ),
         "a-renvoyer": (
             gettext_lazy("Le renvoyer à qui a payé"),
@@ -335,7 +335,7 @@ def _tell(request: HttpRequest, report: transfers.Report) -> None:
     states = BankTransfer.State
     waiting = report.by_state[states.NEAR] + report.by_state[states.UNKNOWN]
     said = _(
-        "%(new)s virements nouveaux : %(matched)s confirment une inscription, "
+        "%(new)s virements nouveaux : %(matched)s confirment une inscription, "
         "%(waiting)s attendent une décision. %(known)s étaient déjà connus."
     )
     numbers = {
@@ -346,7 +346,7 @@ def _tell(request: HttpRequest, report: transfers.Report) -> None:
     }
     messages.success(request, said % numbers)
     for line, why in report.refused[:REFUSED_SHOWN]:
-        messages.warning(request, _("Ligne %(line)s : %(why)s") % {"line": line, "why": why})
+        messages.warning(request, _("Ligne %(line)s : %(why)s") % {"line": line, "why": why})
     if (more := len(report.refused) - REFUSED_SHOWN) > 0:
         messages.warning(
             request,

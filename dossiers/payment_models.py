@@ -308,7 +308,7 @@ class BankTransfer(models.Model):
         _("numéro à la banque"),
         max_length=100,
         unique=True,
-        help_text=_("Celui de la banque, sinon une empreinte de la ligne : importé deux fois, compté une."),
+        help_text=_("Celui de la banque, sinon une empreinte de la ligne : importé deux fois, compté une."),
     )
     amount_cents = models.PositiveBigIntegerField(_("montant"))
     booked_on = models.DateField(_("jour de valeur"))

@@ -84,10 +84,10 @@ def begin_card(
         log.warning("card payment %s not made: %s", payment.pk, error.message)
         _give_up(payment.pk, at=at)
         raise Refused(
-            _("Le service de paiement ne répond pas. Rien n’a été débité : réessayez, ou payez par virement.")
+            _("Le service de paiement ne répond pas. Rien n’a été débité : réessayez, ou payez par virement.")
         ) from None
     if not _write_number(payment.pk, made, at=at):
-        raise Refused(_("Cet essai a été abandonné. Rien n’a été débité : recommencez."))
+        raise Refused(_("Cet essai a été abandonné. Rien n’a été débité : recommencez."))
     try:
         answer = payment_service.confirm(made.service_id)
     except CardRefused as refusal:
@@ -182,7 +182,7 @@ def _came_in(
     if told.currency != CURRENCY or told.amount_cents != payment.amount_cents:
         return _set_aside(
             payment,
-            _("Reçu %(received)s (%(currency)s) au lieu de %(wanted)s : rien n’a bougé.")
+            _("Reçu %(received)s (%(currency)s) au lieu de %(wanted)s : rien n’a bougé.")
             % {
                 "received": french.euros(told.amount_cents),
                 "currency": told.currency[:3].upper(),
@@ -612,7 +612,7 @@ def _postpone_event(event_id: int, *, at: datetime) -> None:
     fields = ["tries", "next_try_at"]
     if event.tries >= TRIES_MAX:
         event.outcome, event.handled_at = End.SET_ASIDE, at
-        event.note = _("Essayé %(count)s fois sans succès : voir les journaux.") % {"count": event.tries}
+        event.note = _("Essayé %(count)s fois sans succès : voir les journaux.") % {"count": event.tries}
         fields += ["outcome", "handled_at", "note"]
     event.save(update_fields=fields)
 

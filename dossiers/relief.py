@@ -41,7 +41,7 @@ def propose(
     if not found:
         raise Refused(_("Choisissez au moins un dossier."), field="dossiers")
     if not reason.strip():
-        raise Refused(_("Donnez la raison : elle sera dite aux personnes concernées."), field="reason")
+        raise Refused(_("Donnez la raison : elle sera dite aux personnes concernées."), field="reason")
     if kind == Relief.Kind.EXTEND and not 1 <= extra_days <= EXTRA_DAYS_MAX:
         raise Refused(
             _("Une prolongation ajoute de 1 à %(max)s jours ouvrés.") % {"max": EXTRA_DAYS_MAX},

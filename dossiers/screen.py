@@ -404,7 +404,7 @@ def sentence(dossier: Dossier, *, due_at: datetime | None, is_overdue: bool, at:
     names = {"organisation": organisation, "holder": holder, "due": due}
     names |= {name: french.day(day) if day else "" for name, day in days.items()}
     if is_overdue:
-        return _("Le délai est dépassé depuis le %(due)s : ce dossier est sans suite.") % names
+        return _("Le délai est dépassé depuis le %(due)s : ce dossier est sans suite.") % names
     sentences = {
         State.DRAFT: _("Ce brouillon n’est pas encore envoyé à %(organisation)s."),
         State.REQUESTED: _("%(organisation)s doit répondre à cette demande au plus tard le %(due)s."),
@@ -436,7 +436,7 @@ def sentence(dossier: Dossier, *, due_at: datetime | None, is_overdue: bool, at:
         if due_at and at < due_at
         else _("%(holder)s n’a pas expliqué l’absence à temps : elle compte comme une annulation tardive."),
         State.CLAIMED: _(
-            "%(holder)s invoque une force majeure. Le portail décide ; rien n’est perdu d’ici là."
+            "%(holder)s invoque une force majeure. Le portail décide ; rien n’est perdu d’ici là."
         ),
         State.IN_TRAINING: _("%(holder)s est en formation depuis le %(entered)s.")
         if dossier.ends_on is None or dossier.ends_on > workdays.paris_day(at)
@@ -448,7 +448,7 @@ def sentence(dossier: Dossier, *, due_at: datetime | None, is_overdue: bool, at:
             "%(organisation)s a dit ce qui a été suivi. Sans contestation, ce sera validé après le %(due)s."
         )
         if due_at
-        else _("Le service fait est contrôlé par le portail : rien n’est réglé avant sa conclusion."),
+        else _("Le service fait est contrôlé par le portail : rien n’est réglé avant sa conclusion."),
         State.COMPLETION_VALIDATED: _("Ce qui a été suivi est validé. Ce dossier est clos."),
         State.NO_SHOW: _("%(holder)s n’était pas là au premier jour. Ce dossier est clos."),
         State.CANCELLED_BY_FUNDER: _("Un financeur a annulé. Tout ce qui était réservé a été rendu."),
@@ -458,7 +458,7 @@ def sentence(dossier: Dossier, *, due_at: datetime | None, is_overdue: bool, at:
         State.CANCELLED_BY_PROVIDER: _(
             "Annulée du fait de l’organisme (%(organisation)s). Tout ce qui était réservé a été rendu."
         ),
-        State.CLOSED_BY_PLATFORM: _("Le portail a clos ce dossier : la formation n’est plus ouverte."),
+        State.CLOSED_BY_PLATFORM: _("Le portail a clos ce dossier : la formation n’est plus ouverte."),
     }
     if state == State.LAPSED:
         silent = holder if dossier.silent_party == "holder" else organisation
@@ -511,11 +511,11 @@ def _certification_note(dossier: Dossier, *, on: date) -> str:
         return ""
     if dossier.state in TAUGHT:
         return _(
-            "La certification %(code)s n’est plus proposée aujourd’hui. Obtenue, elle reste valable : son"
+            "La certification %(code)s n’est plus proposée aujourd’hui. Obtenue, elle reste valable : son"
             " arrêt n’enlève rien à ceux qui l’ont."
         ) % {"code": certification.pk}
     note = _(
-        "La certification %(code)s n’accepte plus de nouvelle inscription. Celle-ci est confirmée : elle"
+        "La certification %(code)s n’accepte plus de nouvelle inscription. Celle-ci est confirmée : elle"
         " continue jusqu’au bout."
     ) % {"code": certification.pk}
     if certification.delivered_until and certification.delivered_until >= on:
@@ -575,9 +575,9 @@ def coming_steps(dossier: Dossier, *, at: datetime) -> list[str]:
     # Dates that are being moved are nobody's next step.
     starts_on, ends_on = (None, None) if state == State.POSTPONED else _days(dossier)
     if starts_on and starts_on >= today:
-        titles.append(_("Premier jour de la formation : %(day)s") % {"day": french.day(starts_on)})
+        titles.append(_("Premier jour de la formation : %(day)s") % {"day": french.day(starts_on)})
     if ends_on and ends_on >= today and ends_on != starts_on:
-        titles.append(_("Dernier jour de la formation : %(day)s") % {"day": french.day(ends_on)})
+        titles.append(_("Dernier jour de la formation : %(day)s") % {"day": french.day(ends_on)})
     if state in (State.ACCEPTED, State.IN_TRAINING):
         titles.append(_("L’organisme dit ce qui a été suivi"))
     return titles

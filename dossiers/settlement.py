@@ -124,7 +124,7 @@ def _all_back(order: Order, _completion: int | None, _rules: Rules) -> Settlemen
     """Everything where it came from; nothing to the organisation."""
     return Settlement(
         tuple(Share(line, returned=line.cents) for line in order.lines),
-        _("Tout revient : les droits au compte, les aides à leurs financeurs, le paiement à sa carte."),
+        _("Tout revient : les droits au compte, les aides à leurs financeurs, le paiement à sa carte."),
     )
 
 
@@ -147,7 +147,7 @@ def _too_late(order: Order, _completion: int | None, rules: Rules) -> Settlement
             for line, gone, part in zip(order.lines, is_lost, parts, strict=True)
         ),
         _(
-            "Annulation tardive ou absence : les droits sont perdus, les aides données pour cette formation "
+            "Annulation tardive ou absence : les droits sont perdus, les aides données pour cette formation "
             "reviennent à leurs financeurs, ce qui a été payé reste en avoir sur le compte."
         ),
     )
@@ -164,9 +164,9 @@ def _by_bands(order: Order, completion: int | None, rules: Rules) -> Settlement:
             Share(line, forfeited=line.cents - part, provider=part)
             for line, part in zip(order.lines, parts, strict=True)
         ),
-        _("Réalisé à %(rate)s %% : l’organisme reçoit tout le prix.") % {"rate": rate}
+        _("Réalisé à %(rate)s %% : l’organisme reçoit tout le prix.") % {"rate": rate}
         if owed == WHOLE
-        else _("Réalisé à %(rate)s %% : l’organisme reçoit %(owed)s %% du prix, le reste est perdu.")
+        else _("Réalisé à %(rate)s %% : l’organisme reçoit %(owed)s %% du prix, le reste est perdu.")
         % {"rate": rate, "owed": owed},
     )
 
@@ -181,7 +181,7 @@ def _pro_rata(order: Order, completion: int | None, _rules: Rules) -> Settlement
             Share(line, returned=part, provider=line.cents - part)
             for line, part in zip(order.lines, parts, strict=True)
         ),
-        _("Réalisé à %(rate)s %% : l’organisme reçoit ce qui a été fait, le reste revient.") % {"rate": rate},
+        _("Réalisé à %(rate)s %% : l’organisme reçoit ce qui a été fait, le reste revient.") % {"rate": rate},
     )
 
 
@@ -191,7 +191,7 @@ def _complete(order: Order, completion: int | None, _rules: Rules) -> Settlement
         raise ValueError(f"what is complete is done at {WHOLE} %, not {completion}")
     return Settlement(
         tuple(Share(line, provider=line.cents) for line in order.lines),
-        _("Formation suivie en entier : l’organisme reçoit le prix."),
+        _("Formation suivie en entier : l’organisme reçoit le prix."),
     )
 
 

@@ -28,13 +28,13 @@ class State(models.TextChoices):
     ENDED = "ended", _("Formation terminée")
     COMPLETION_DECLARED = "completion_declared", _("Service fait en vérification")
     COMPLETION_VALIDATED = "completion_validated", _("Clos")
-    NO_SHOW = "no_show", _("Close : absence au premier jour")
+    NO_SHOW = "no_show", _("Close : absence au premier jour")
     REFUSED_BY_PROVIDER = "refused_by_provider", _("Refusée par l’organisme")
     REFUSED_BY_HOLDER = "refused_by_holder", _("Refusée par le titulaire")
     CANCELLED_BY_HOLDER = "cancelled_by_holder", _("Annulée par le titulaire")
     CANCELLED_BY_PROVIDER = "cancelled_by_provider", _("Annulée par l’organisme")
     CANCELLED_BY_FUNDER = "cancelled_by_funder", _("Annulée par le financeur")
-    LAPSED = "lapsed", _("Sans suite : délai dépassé")
+    LAPSED = "lapsed", _("Sans suite : délai dépassé")
     CLOSED_BY_PLATFORM = "closed_by_platform", _("Close par le portail")
 
 

@@ -266,7 +266,7 @@ def correct_completion(
         guards.check_move(dossier, "correct_completion")
         guards.check_reason(reason)
         if not Control.objects.filter(dossier=dossier, released_at__isnull=True).exists():
-            raise Refused(_("Ouvrez d’abord un contrôle : il suspend la validation."))
+            raise Refused(_("Ouvrez d’abord un contrôle : il suspend la validation."))
         guards.check_completion(
             total_minutes=total_minutes,
             done_minutes=done_minutes,
@@ -309,7 +309,7 @@ def validate(dossier_id: UUID, *, by: Actor, at: datetime, request_id: UUID) -> 
             return dossier
         guards.check_move(dossier, "validate")
         if Control.objects.filter(dossier=dossier, released_at__isnull=True).exists():
-            raise Refused(_("Un contrôle est en cours : la validation attend sa conclusion."))
+            raise Refused(_("Un contrôle est en cours : la validation attend sa conclusion."))
         if by.is_system:
             moves.check_over(dossier, ClockKind.VALIDATION, at=at)
         else:

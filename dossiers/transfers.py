@@ -127,7 +127,7 @@ def _read_csv(source: Source, on_refusal) -> Iterator[Line]:
     for number, row in reading.csv_rows(source, max_bytes=FILE_BYTES_MAX):
         row = {name.lower(): cell for name, cell in row.items()}
         if missing := [name for name in ("date", "montant", "libellé") if name not in row]:
-            raise Unusable(_("La colonne « %(name)s » manque.") % {"name": missing[0]}, line=1)
+            raise Unusable(_("La colonne « %(name)s » manque.") % {"name": missing[0]}, line=1)
         try:
             booked_on = values.french_date(row["date"])
             if booked_on is None:
@@ -167,7 +167,7 @@ def _iso_day(text: str) -> date:
     try:
         return date.fromisoformat(text[:10])
     except ValueError:
-        raise Wrong(_("« %(text)s » n’est pas une date.") % {"text": values.short(text)}) from None
+        raise Wrong(_("« %(text)s » n’est pas une date.") % {"text": values.short(text)}) from None
 
 
 # --- Importing ---------------------------------------------------------------------------------------
@@ -269,7 +269,7 @@ def match(line: Line) -> Guess:
         )
     ]
     if len(named) == 1:
-        return Guess(S.NEAR, named[0], _("Sans référence : le montant et le nom correspondent."))
+        return Guess(S.NEAR, named[0], _("Sans référence : le montant et le nom correspondent."))
     return Guess(S.UNKNOWN, None, _("Aucune référence de dossier n’est reconnue."))
 
 
@@ -471,7 +471,7 @@ def _undecided(transfer_id: int) -> BankTransfer:
     transfer = BankTransfer.objects.select_for_update(of=("self",)).get(pk=transfer_id)
     if transfer.state not in BankTransfer.WAITING:
         raise Refused(
-            _("Ce virement est déjà décidé : « %(state)s ».") % {"state": transfer.get_state_display()}
+            _("Ce virement est déjà décidé : « %(state)s ».") % {"state": transfer.get_state_display()}
         )
     return transfer
 

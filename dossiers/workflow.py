@@ -333,7 +333,7 @@ def activate_top_up(dossier_id: UUID, *, by: Actor, at: datetime, request_id: UU
         if not plan.state_top_up_cents:
             raise Refused(
                 _(
-                    "L’État n’ajoute rien pour cette formation : vos droits suffisent, "
+                    "L’État n’ajoute rien pour cette formation : vos droits suffisent, "
                     "ou elle n’est pas concernée."
                 )
             )
@@ -408,7 +408,7 @@ def grant_top_up(
         amount = asked if amount_cents is None else amount_cents
         if not 0 < amount <= asked:
             raise Refused(
-                _("Accordez de 0,01 € à %s, ce qui est demandé.") % french.euros(asked), field="amount"
+                _("Accordez de 0,01 € à %s, ce qui est demandé.") % french.euros(asked), field="amount"
             )
         credit = ledger.credit(
             holder=dossier.holder,
@@ -721,7 +721,7 @@ def lapse(dossier_id: UUID, *, by: Actor, at: datetime, request_id: UUID) -> Dos
             and CardPayment.objects.filter(dossier=dossier, state__in=CardPayment.LIVE).exists()
         ):
             # The bank may have said yes in time: the next run asks again, once the try has its end.
-            raise Refused(_("Un paiement par carte est en cours : sa réponse décidera."))
+            raise Refused(_("Un paiement par carte est en cours : sa réponse décidera."))
         moves.release(dossier, by=by, at=at)
         dossier.silent_party = SILENT_PARTY[kind]
         dossier.save(update_fields=["silent_party"])
@@ -814,7 +814,7 @@ def remove_from_list(dossier_id: UUID, *, by: Actor, at: datetime) -> Dossier:
         dossier = moves.lock(dossier_id)
         permissions.check_holder(dossier, by)
         if dossier.state in CLOCK_OF or dossier.state == State.DRAFT:
-            raise Refused(_("Ce dossier est en cours : il reste dans votre liste."))
+            raise Refused(_("Ce dossier est en cours : il reste dans votre liste."))
         if dossier.removed_from_list_at is None:
             dossier.removed_from_list_at = at
             dossier.save(update_fields=["removed_from_list_at"])
@@ -973,7 +973,7 @@ def _reserve(dossier: Dossier, plan: funding.Plan, *, by: Actor, at: datetime) -
         )
     except ledger.LedgerError as error:
         # A purse spent elsewhere, or a dotation that has expired since the page was shown.
-        raise Refused(_("Vos droits ne suffisent plus : votre solde a changé. Rechargez la page.")) from error
+        raise Refused(_("Vos droits ne suffisent plus : votre solde a changé. Rechargez la page.")) from error
     ways = {line: (line.pocket_id, pocket_id) for line, pocket_id in zip(owned, reserved, strict=True)}
     for line in plan.lines:
         if line.kind == funding.STATE_TOP_UP:

@@ -47,7 +47,7 @@ class Notice(models.Model):
     attempts = models.PositiveSmallIntegerField(_("essais"), default=0)
     last_error = models.CharField(_("dernière erreur"), max_length=500, blank=True)
     retried_at = models.DateTimeField(
-        _("relancé le"), null=True, blank=True, help_text=_("Par l’administration : le délai repart de là.")
+        _("relancé le"), null=True, blank=True, help_text=_("Par l’administration : le délai repart de là.")
     )
     delivered_at = models.DateTimeField(_("envoyé le"), null=True, blank=True)
     given_up_at = models.DateTimeField(_("abandonné le"), null=True, blank=True)

@@ -203,7 +203,7 @@ def _queued_tasks() -> int | None:
 def _notices(*, at: datetime) -> list[Figure]:
     waiting = figures.waiting_notices(at=at)
     is_late = waiting.is_late(at=at, patience=figures.OUTBOX_LATE)
-    since = _("Le plus ancien attend depuis : %(age)s.")
+    since = _("Le plus ancien attend depuis : %(age)s.")
     lost = Notice.objects.exclude(given_up_at=None).aggregate(count=Count("pk"))["count"]
     return [
         Figure(
@@ -263,7 +263,7 @@ def _register(kind: ImportRun.Kind, run: ImportRun | None, *, at: datetime) -> F
     age = at - run.started_at
     value = _ago(age.total_seconds())
     if run.error:
-        return Figure(title, value, address, _("Échec : lisez l’erreur."), Level.ALARM)
+        return Figure(title, value, address, _("Échec : lisez l’erreur."), Level.ALARM)
     if run.ended_at is None:
         is_stuck = age > FILE_LATE
         note = _("Commencé, pas fini.") if is_stuck else _("En cours.")

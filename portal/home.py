@@ -168,7 +168,7 @@ def _ideas(town: str) -> list[tuple[str, str]]:
     """(what the link says, where it leads): searches to begin with, near their town when it is known."""
     search, near = reverse("search"), {"town": town} if town else {}
     ideas = [
-        (_("Faire le point : un bilan de compétences"), {"q": _("bilan de compétences"), **near}),
+        (_("Faire le point : un bilan de compétences"), {"q": _("bilan de compétences"), **near}),
         (_("Faire reconnaître mon expérience (VAE)"), {"q": _("VAE")}),
         (_("Apprendre de chez moi, à distance"), {"mode": "distance"}),
     ]

@@ -70,7 +70,7 @@ def propose(
         _check_pocket(pocket, direction, amount, at=at)
         _check_not_oneself(pocket, by)
         if not reason.strip():
-            raise Refused(_("Donnez le motif : le titulaire le lira sur son relevé."), field="reason")
+            raise Refused(_("Donnez le motif : le titulaire le lira sur son relevé."), field="reason")
         adjustment = Adjustment.objects.create(
             pocket=pocket,
             direction=direction,
@@ -132,7 +132,7 @@ def reject(adjustment_id: int, *, reason: str, by: Actor, at: datetime) -> Adjus
             return adjustment
         _check_open(adjustment, at=at)
         if not reason.strip():
-            raise Refused(_("Dites pourquoi : la personne qui propose le lira."), field="reason")
+            raise Refused(_("Dites pourquoi : la personne qui propose le lira."), field="reason")
         _decide(adjustment, State.REJECTED, by=by, at=at, answer=reason.strip())
         _note(adjustment, "adjustment_rejected", by=by, at=at)
     return adjustment
@@ -205,7 +205,7 @@ def _check_not_oneself(pocket: Pocket, by: Actor) -> None:
 
 def _check_not_ended(pocket: Pocket, direction: Direction, *, at: datetime) -> None:
     if direction == Direction.UP and pocket.expires_on and pocket.expires_on < paris_day(at):
-        raise Refused(_("Cette poche n’est plus utilisable : ce qui y serait ajouté ne paierait rien."))
+        raise Refused(_("Cette poche n’est plus utilisable : ce qui y serait ajouté ne paierait rien."))
 
 
 def _check_open(adjustment: Adjustment, *, at: datetime) -> None:
@@ -219,7 +219,7 @@ def _check_open(adjustment: Adjustment, *, at: datetime) -> None:
 
 def _check_undecided(adjustment: Adjustment) -> None:
     if adjustment.state != State.PROPOSED:
-        raise Refused(_("Cette proposition est déjà décidée : %s.") % adjustment.get_state_display().lower())
+        raise Refused(_("Cette proposition est déjà décidée : %s.") % adjustment.get_state_display().lower())
 
 
 def _holder_of(adjustment: Adjustment) -> HolderProfile:

@@ -460,7 +460,7 @@ class AwardAdmin(ReadOnlyAdmin):
             request,
             form,
             title=_("Attribuer"),
-            note=_("Chaque droit a ses questions : choisissez-en un."),
+            note=_("Chaque droit a ses questions : choisissez-en un."),
         )
 
     def give_view(self, request, right):
@@ -509,7 +509,7 @@ class AwardAdmin(ReadOnlyAdmin):
             if done is not None:
                 messages.success(request, _("L’attribution est annulée par un contre-mouvement."))
                 return redirect("admin:rights_award_change", award.pk)
-        note = _("%(amount)s donnés à %(holder)s : « %(reason)s ». Sa référence ne servira plus.")
+        note = _("%(amount)s donnés à %(holder)s : « %(reason)s ». Sa référence ne servira plus.")
         return self._page(
             request,
             form,
@@ -701,7 +701,7 @@ class AdjustmentAdmin(ReadOnlyAdmin):
             else:
                 messages.success(request, _("C’est fait, et écrit dans le journal."))
                 return redirect("admin:rights_adjustment_change", adjustment.pk)
-        note = _("%(amount)s sur « %(pocket)s » de %(holder)s. Motif : « %(reason)s ». Proposée par %(who)s.")
+        note = _("%(amount)s sur « %(pocket)s » de %(holder)s. Motif : « %(reason)s ». Proposée par %(who)s.")
         return act_page(
             self,
             request,
@@ -807,7 +807,7 @@ class DeclarationRefusalForm(forms.Form):
     reason = forms.CharField(
         label=_("Motif"),
         max_length=Declaration._meta.get_field("reason").max_length,
-        help_text=_("Le titulaire le lira : dites ce qui manque, ou ce qui ne va pas."),
+        help_text=_("Le titulaire le lira : dites ce qui manque, ou ce qui ne va pas."),
     )
 
 
@@ -914,11 +914,11 @@ class DeclarationAdmin(OfAHolderAdmin):
                 return redirect("admin:rights_declaration_change", declaration.pk)
         note = (
             _(
-                "« %(kind)s » de %(holder)s, à partir de %(year)s. Les années déjà créditées sont corrigées "
+                "« %(kind)s » de %(holder)s, à partir de %(year)s. Les années déjà créditées sont corrigées "
                 "au prochain crédit."
             )
             if act == "confirm" or is_taken_back
-            else _("« %(kind)s » de %(holder)s, à partir de %(year)s. Aucun droit ne change.")
+            else _("« %(kind)s » de %(holder)s, à partir de %(year)s. Aucun droit ne change.")
         )
         return act_page(
             self,

@@ -79,7 +79,7 @@ class PointsForm(AwardForm):
 class WorkAccidentForm(AwardForm):
     title = _("Un accident du travail ou une maladie professionnelle")
     verb = staticmethod(awards.credit_work_accident)
-    rate_percent = forms.IntegerField(label=_("Taux d’incapacité permanente, en %"), min_value=0)
+    rate_percent = forms.IntegerField(label=_("Taux d’incapacité permanente, en %"), min_value=0)
     field_order = ["holder", "rate_percent", "reference", "on", "reason"]
 
 

@@ -90,7 +90,7 @@ def check_volunteering(
         raise AwardRefused(_("Cette durée ne tient pas dans une année."), field="quantity")
     if quantity < threshold:
         raise AwardRefused(
-            _("%(activity)s : il faut %(threshold)s dans l’année, et il y en a %(quantity)s.")
+            _("%(activity)s : il faut %(threshold)s dans l’année, et il y en a %(quantity)s.")
             % {"activity": activity.label, "threshold": threshold, "quantity": quantity},
             field="quantity",
         )
@@ -98,7 +98,7 @@ def check_volunteering(
         least = rules.volunteer_association_hours_min
         if in_one_association is None or in_one_association < least or in_one_association > quantity:
             raise AwardRefused(
-                _("Dites combien d’heures dans une même association : il en faut %s au moins.") % least,
+                _("Dites combien d’heures dans une même association : il en faut %s au moins.") % least,
                 field="in_one_association",
             )
 
@@ -131,7 +131,7 @@ def credit_volunteering(
         part = volunteering_part(held_cents=_volunteer_cents(holder), rules=rules)
         if not part.credit_cents:
             raise AwardRefused(
-                _("Le compte d’engagement est à son plafond, %s : rien ne s’ajoute.")
+                _("Le compte d’engagement est à son plafond, %s : rien ne s’ajoute.")
                 % french.euros(rules.volunteer_cap_cents)
             )
         formula = [
@@ -195,7 +195,7 @@ def credit_work_accident(
     rules = _rules(_past(on, at))
     if not rules.work_accident_rate_min <= rate_percent <= 100:
         raise AwardRefused(
-            _("Il faut une incapacité permanente d’au moins %s %%.") % rules.work_accident_rate_min,
+            _("Il faut une incapacité permanente d’au moins %s %%.") % rules.work_accident_rate_min,
             field="rate",
         )
     return _award(
@@ -331,7 +331,7 @@ def cancel(movement: Movement, *, reason: str, by: Actor, at: datetime.datetime)
     if movement.kind != MovementKind.CREDIT or movement.key.partition(":")[0] not in KEYS:
         raise AwardRefused(_("Ce mouvement n’est pas une attribution."))
     if not reason.strip():
-        raise AwardRefused(_("Donnez le motif : le titulaire le lira sur son relevé."), field="reason")
+        raise AwardRefused(_("Donnez le motif : le titulaire le lira sur son relevé."), field="reason")
     with transaction.atomic():
         return ledger.reverse(
             movement=movement, key=f"reverse:{movement.pk}", at=at, by=by, reason=reason.strip()
@@ -368,7 +368,7 @@ def convert(
         changes = find(held, on, rules, has_higher_cap)
         if not changes:
             raise AwardRefused(
-                _("Rien ne se convertit : il n’y a rien dans l’autre unité, ou les plafonds sont atteints."),
+                _("Rien ne se convertit : il n’y a rien dans l’autre unité, ou les plafonds sont atteints."),
                 field="to",
             )
         return ledger.convert(
@@ -553,7 +553,7 @@ def _judged(compute: Callable[[], Result]) -> Result:
     if not result.credit:
         cap = amount_in_words(result.cap, result.unit)
         raise AwardRefused(
-            _("Rien ne s’ajoute : le plafond de %s est atteint.") % cap
+            _("Rien ne s’ajoute : le plafond de %s est atteint.") % cap
             if result.lost
             else _("Zéro heure ne donne rien."),
             field="hours",

@@ -190,7 +190,7 @@ def check(situation: Situation) -> None:
     if worked is None:
         if situation.status in EMPLOYEES or situation.status in PUBLIC or situation.status in SELF_EMPLOYED:
             raise NotCreditable(
-                _("Il manque le temps travaillé ; pour cette situation : %s.")
+                _("Il manque le temps travaillé ; pour cette situation : %s.")
                 % _names(MEASURES[situation.status]),
                 about="worked",
             )
@@ -205,7 +205,7 @@ def check(situation: Situation) -> None:
         )
     if measure not in MEASURES[situation.status]:
         raise NotCreditable(
-            _("« %(status)s » ne se compte pas en %(measure)s, mais en : %(allowed)s.")
+            _("« %(status)s » ne se compte pas en %(measure)s, mais en : %(allowed)s.")
             % {
                 "status": situation.status.label,
                 "measure": measure.label,
@@ -222,7 +222,7 @@ def check(situation: Situation) -> None:
             about="absences",
         )
     if situation.agreed_cents < 0:
-        raise NotCreditable(_("Un accord ne peut pas donner moins de 0 €."), about="agreed_cents")
+        raise NotCreditable(_("Un accord ne peut pas donner moins de 0 €."), about="agreed_cents")
     if reference is None:
         return
     if measure not in (Measure.HOURS, Measure.DAYS):
@@ -247,7 +247,7 @@ def _check_amount(amount: Fraction | int, measure: Measure) -> None:
         raise NotCreditable(
             _("Une année ne compte pas plus de %s.") % quantity(MOST[measure], measure)
             if measure != Measure.PAY_CENTS
-            else _("Plus de %s : vérifiez que la rémunération est dans la bonne unité.")
+            else _("Plus de %s : vérifiez que la rémunération est dans la bonne unité.")
             % quantity(MOST[measure], measure),
             about="worked",
         )
@@ -277,12 +277,12 @@ def compute(
     words = words or Words()
     statuses = {situation.status for situation in situations}
     if account.is_closed or not statuses.isdisjoint(rules.statuses_closing_account):
-        reason = _("Compte fermé par la retraite à taux plein : les droits annuels ne sont plus alimentés")
+        reason = _("Compte fermé par la retraite à taux plein : les droits annuels ne sont plus alimentés")
         return _nothing(statuses, account, rules, reason)
     counted = [each for each in situations if each.status not in rules.statuses_without_credit]
     if not counted:
         names = ", ".join(sorted(str(status.label) for status in statuses))
-        return _nothing(statuses, account, rules, _("%s : cette situation n’alimente pas le compte") % names)
+        return _nothing(statuses, account, rules, _("%s : cette situation n’alimente pas le compte") % names)
     if (youngest := _too_young(statuses, account, rules)) is not None:
         reason = ngettext(
             "Avant %s an, le travail n’alimente pas le compte",
@@ -299,7 +299,7 @@ def compute(
     cap = max(due.cap for due in kept)
     lines = [*best.lines]
     if len(kept) < len(dues):
-        lines.append(Line(_("deux activités : l’unité est celle de la principale"), str(unit.label), " : "))
+        lines.append(Line(_("deux activités : l’unité est celle de la principale"), str(unit.label), " : "))
     if len(kept) > 1:
         lines.append(Line(_("plusieurs situations"), _("la plus favorable est retenue"), " : "))
     return _capped(best._replace(cap=cap, lines=lines), account, words)

@@ -139,7 +139,7 @@ def credit_year(
     `workers`, one computes while the database posts the lot of another: each has its own connection.
     """
     if year >= paris_day(at).year:
-        raise YearRefused(_("L’année %s n’est pas finie : elle se crédite à partir du 1er janvier.") % year)
+        raise YearRefused(_("L’année %s n’est pas finie : elle se crédite à partir du 1er janvier.") % year)
     try:
         rules = rulebook.crediting_on(datetime.date(year, 12, 31))
     except NoRuleInForce:
@@ -253,7 +253,7 @@ class _Run:
         self.usual_told: dict[str, _Told] = {}
         self.usual_results: dict[tuple[Any, ...], tuple[Result, str]] = {}
         self.reason = _("Droits acquis par le travail de %s") % year
-        self.reason_undone = _("Correction : la déclaration de %s a changé") % year
+        self.reason_undone = _("Correction : la déclaration de %s a changé") % year
 
     def credit(self, works: Sequence[Work]) -> Report:
         """Lock, compute, post. Inside one transaction."""
@@ -314,7 +314,7 @@ class _Run:
             missing = credit.amount - kept - purses[kind, str(work.unit)].balance
             if missing > 0:
                 words = amount_in_words(missing, str(work.unit))
-                raise _AlreadyUsed(_("%s déjà utilisés : la correction attend") % words)
+                raise _AlreadyUsed(_("%s déjà utilisés : la correction attend") % words)
         return _Outcome(work, result, then[result.unit], live, _as_json(result.formula))
 
     def _first(self, work: Work, told: _Told, balances: dict[str, int]) -> tuple[Result, str]:
@@ -492,7 +492,7 @@ def _cut_again(result: Result, room: int) -> Result:
     if not lost:
         return result
     words = amount_in_words(lost, result.unit)
-    line = Line(_("depuis, le plafond est atteint : perdu"), words, " ")
+    line = Line(_("depuis, le plafond est atteint : perdu"), words, " ")
     return Result(result.unit, annual, increase, result.lost + lost, result.cap, (*result.formula, line))
 
 

@@ -117,7 +117,7 @@ def declare(
         if done := Declaration.objects.filter(request_id=request_id, holder=holder).first():
             return done
         if not may_declare(kind, list(Declaration.objects.filter(holder=holder, kind=kind))):
-            raise Refused(_("Vous l’avez déjà déclaré : suivez-le dans la liste."))
+            raise Refused(_("Vous l’avez déjà déclaré : suivez-le dans la liste."))
         is_choice = kind in CHOICES
         declaration = Declaration.objects.create(
             holder=holder,
@@ -138,7 +138,7 @@ def declare(
 def check_count(kind: DeclarationKind, files: int) -> None:
     """Refused: too few files, or too many."""
     if kind in PROVED and not files:
-        raise Refused(_("Joignez un justificatif : une photo nette suffit."), field="proofs")
+        raise Refused(_("Joignez un justificatif : une photo nette suffit."), field="proofs")
     if files > PROOFS_MAX:
         raise Refused(_("Joignez %s fichiers au plus.") % PROOFS_MAX, field="proofs")
 
@@ -167,7 +167,7 @@ def end(declaration_id: int, *, until_year: int, by: Actor, at: datetime) -> Dec
         if declaration.until_year == until_year:
             return declaration
         if declaration.until_year is not None:
-            raise Refused(_("Sa dernière année est déjà dite : %s.") % declaration.until_year)
+            raise Refused(_("Sa dernière année est déjà dite : %s.") % declaration.until_year)
         if not declaration.from_year <= until_year <= paris_day(at).year:
             raise Refused(
                 _("La dernière année est comprise entre %(first)s et %(last)s.")
@@ -210,7 +210,7 @@ def refuse(declaration_id: int, *, reason: str, by: Actor, at: datetime) -> Decl
             return declaration
         _check_state(declaration, State.PROPOSED, State.CONFIRMED)
         if not reason.strip():
-            raise Refused(_("Dites pourquoi : le titulaire le lira."), field="reason")
+            raise Refused(_("Dites pourquoi : le titulaire le lira."), field="reason")
         was_confirmed = declaration.state == State.CONFIRMED
         _decide(declaration, State.REFUSED, by=by, at=at, reason=reason.strip())
         _note(declaration, "declaration_taken_back" if was_confirmed else "declaration_refused", by=by, at=at)
@@ -298,7 +298,7 @@ def _locked(declaration_id: int, *, by: Actor) -> Declaration:
 def _check_state(declaration: Declaration, *allowed: State) -> None:
     if declaration.state not in allowed:
         raise Refused(
-            _("Cette déclaration a changé d’état : « %s ». Cette action n’est plus possible.")
+            _("Cette déclaration a changé d’état : « %s ». Cette action n’est plus possible.")
             % declaration.get_state_display()
         )
 

@@ -114,7 +114,7 @@ def open_envelope(
     reference, funder_name = reference.strip(), funder_name.strip()
     if not REFERENCE.fullmatch(reference):
         raise DotationRefused(
-            _("La référence a de 1 à 40 lettres, chiffres, points ou tirets, sans espace : RH-2026."),
+            _("La référence a de 1 à 40 lettres, chiffres, points ou tirets, sans espace : RH-2026."),
             field="reference",
         )
     if not funder_name or len(funder_name) > ledger.LONGEST_LABEL or not funder_name.isprintable():
@@ -135,7 +135,7 @@ def open_envelope(
             same = (there.pocket.label, there.pocket.funder_kind, there.earmark_id, there.ends_on)
             if same != (funder_name, funder_kind, earmark.pk if earmark else None, ends_on):
                 raise DotationRefused(
-                    _("L’enveloppe « %s » existe déjà, avec d’autres conditions.") % reference,
+                    _("L’enveloppe « %s » existe déjà, avec d’autres conditions.") % reference,
                     field="reference",
                 )
             return there
@@ -161,7 +161,7 @@ def find_envelope(reference: str) -> Envelope:
     """DotationRefused: there is none."""
     found = Envelope.objects.select_related("pocket", "earmark").filter(reference=reference).first()
     if found is None:
-        raise DotationRefused(_("Il n’y a pas d’enveloppe « %s ».") % reference[:40], field="envelope")
+        raise DotationRefused(_("Il n’y a pas d’enveloppe « %s ».") % reference[:40], field="envelope")
     return found
 
 
@@ -239,7 +239,7 @@ def grant_lot(
                 if wish.amount > left:
                     raise DotationRefused(
                         _(
-                            "L’enveloppe « %(envelope)s » n’a plus assez : il faut %(wanted)s "
+                            "L’enveloppe « %(envelope)s » n’a plus assez : il faut %(wanted)s "
                             "et il reste %(left)s."
                         )
                         % {
@@ -279,7 +279,7 @@ def judge(
     _check_amount(wish.amount, field="amount", most=MOST_CENTS)
     if envelope.pocket.funder_kind not in sort.funders:
         raise DotationRefused(
-            _("Un financeur de cette sorte (%(funder)s) n’attribue pas : %(origin)s.")
+            _("Un financeur de cette sorte (%(funder)s) n’attribue pas : %(origin)s.")
             % {"funder": FunderKind(envelope.pocket.funder_kind).label, "origin": wish.origin.label},
             field="kind",
         )
@@ -290,19 +290,19 @@ def judge(
         conditions = reserved_for if conditions.is_free else conditions
         if not conditions.within(reserved_for):
             raise DotationRefused(
-                _("L’enveloppe est réservée à : %s. Cette attribution va plus loin.")
+                _("L’enveloppe est réservée à : %s. Cette attribution va plus loin.")
                 % ", ".join(reserved_for.words()),
                 field="certifications",
             )
     if sort.is_due and (wish.expires_on or not conditions.is_free):
         raise DotationRefused(
-            _("%s : la loi les doit sans condition ni date de fin.") % wish.origin.label, field="kind"
+            _("%s : la loi les doit sans condition ni date de fin.") % wish.origin.label, field="kind"
         )
     if is_again:
         return conditions
     if envelope.ends_on and envelope.ends_on < on:
         raise DotationRefused(
-            _("L’enveloppe « %(envelope)s » a pris fin le %(day)s.")
+            _("L’enveloppe « %(envelope)s » a pris fin le %(day)s.")
             % {"envelope": envelope.reference, "day": french.short_day(envelope.ends_on)},
             field="envelope",
         )
@@ -313,7 +313,7 @@ def judge(
         )
     if conditions.starts_until and conditions.starts_until < on:
         raise DotationRefused(
-            _("Le fléchage a pris fin le %s : plus aucune formation ne peut commencer à temps.")
+            _("Le fléchage a pris fin le %s : plus aucune formation ne peut commencer à temps.")
             % french.short_day(conditions.starts_until),
             field="starts_until",
         )
@@ -361,7 +361,7 @@ def _check_amount(amount: int, *, field: str, most: int) -> None:
         raise DotationRefused(_("Donnez un montant supérieur à zéro."), field=field)
     if amount > most:
         raise DotationRefused(
-            _("Plus de %s : vérifiez que le montant est en euros.") % french.euros(most), field=field
+            _("Plus de %s : vérifiez que le montant est en euros.") % french.euros(most), field=field
         )
 
 
@@ -370,7 +370,7 @@ def _check_amount_by_law(wish: Wish, rules: Rules) -> None:
     due = by_law.get(wish.origin)
     if due is not None and wish.amount != due:
         raise DotationRefused(
-            _("%(origin)s : la loi fixe le montant à %(due)s.")
+            _("%(origin)s : la loi fixe le montant à %(due)s.")
             % {"origin": wish.origin.label, "due": french.euros(due)},
             field="amount",
         )
@@ -382,7 +382,7 @@ def _check_same(done: Movement, wish: Wish, conditions: Conditions) -> None:
     was = (done.amount, purse.holder_id, purse.origin, purse.expires_on, there)
     if was != (wish.amount, wish.holder.pk, wish.origin, wish.expires_on, conditions):
         raise DotationRefused(
-            _("La référence « %(reference)s » a déjà servi, avec un autre contenu (%(amount)s).")
+            _("La référence « %(reference)s » a déjà servi, avec un autre contenu (%(amount)s).")
             % {"reference": wish.reference, "amount": amount_in_words(done.amount, purse.unit)},
             field="reference",
         )
@@ -407,7 +407,7 @@ def recall(
     """
     _check_may(by)
     if not reason.strip():
-        raise DotationRefused(_("Dites pourquoi : les titulaires le liront."), field="reason")
+        raise DotationRefused(_("Dites pourquoi : les titulaires le liront."), field="reason")
     due = [origin for origin, sort in SORTS.items() if sort.is_due]
     purses = Pocket.objects.filter(envelope=envelope, balance__gt=0).exclude(origin__in=due).order_by("id")
     if holder is not None:

@@ -41,7 +41,7 @@ class Conditions:
         A start that nobody knows yet is judged later.
         """
         if self.certifications and certification not in self.certifications:
-            return _("Réservé à : %s.") % ", ".join(self.certifications)
+            return _("Réservé à : %s.") % ", ".join(self.certifications)
         if self.levels and level not in self.levels:
             return _("Réservé aux certifications de niveau %s.") % _either(self.levels)
         if starts_on and self.starts_from and starts_on < self.starts_from:
@@ -94,11 +94,11 @@ def conditions(
     for code in certifications:
         if not CODE.fullmatch(code):
             raise EarmarkRefused(
-                _("« %s » n’est pas un code de certification (exemples : RNCP35809, RS6604).") % code[:40]
+                _("« %s » n’est pas un code de certification (exemples : RNCP35809, RS6604).") % code[:40]
             )
     for level in levels:
         if level not in LEVELS:
-            raise EarmarkRefused(_("« %s » n’est pas un niveau de certification, de 1 à 8.") % level)
+            raise EarmarkRefused(_("« %s » n’est pas un niveau de certification, de 1 à 8.") % level)
     if starts_from and starts_until and starts_until < starts_from:
         raise EarmarkRefused(_("La période réservée finit avant de commencer."))
     return Conditions(

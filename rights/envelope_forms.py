@@ -23,12 +23,12 @@ class ConditionsForm(forms.Form):
     certifications = forms.CharField(
         label=_("Réservé aux certifications"),
         required=False,
-        help_text=_("RNCP35809, RS6604… Vide : toutes."),
+        help_text=_("RNCP35809, RS6604… Vide : toutes."),
     )
     levels = forms.CharField(
         label=_("Réservé aux niveaux"),
         required=False,
-        help_text=_("De 1 à 8, par exemple 5, 6. Vide : tous."),
+        help_text=_("De 1 à 8, par exemple 5, 6. Vide : tous."),
     )
     starts_from = day_field(label=_("Formation commencée au plus tôt le"), required=False)
     starts_until = day_field(label=_("Formation commencée au plus tard le"), required=False)
@@ -79,7 +79,7 @@ class GrantForm(ConditionsForm):
         help_text=_("Celle du financeur. La même n’attribue qu’une fois."),
     )
     expires_on = day_field(
-        label=_("À utiliser jusqu’au"), required=False, help_text=_("Vide : sans date de fin.")
+        label=_("À utiliser jusqu’au"), required=False, help_text=_("Vide : sans date de fin.")
     )
     field_order = ["holder", "amount", "origin", "reference", "expires_on"]
 
@@ -98,7 +98,7 @@ class RecallForm(forms.Form):
         label=_("Titulaire"),
         max_length=64,
         required=False,
-        help_text=_("Référence de son compte. Vide : tous ceux de l’enveloppe."),
+        help_text=_("Référence de son compte. Vide : tous ceux de l’enveloppe."),
     )
     reason = forms.CharField(
         label=_("Motif"), max_length=LONGEST_REASON, help_text=_("Les titulaires le liront.")

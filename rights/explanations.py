@@ -144,10 +144,10 @@ def _statement_in_words(statement: YearlyStatement, names: dict[str, str]) -> st
         "until": french.short_day(statement.ends_on),
     }
     if siret:
-        told = _("Déclaration de %(who)s, reçue le %(day)s : %(about)s, du %(from)s au %(until)s.") % words
+        told = _("Déclaration de %(who)s, reçue le %(day)s : %(about)s, du %(from)s au %(until)s.") % words
     else:
         told = (
-            _("Déclaration sans établissement, reçue le %(day)s : %(about)s, du %(from)s au %(until)s.")
+            _("Déclaration sans établissement, reçue le %(day)s : %(about)s, du %(from)s au %(until)s.")
             % words
         )
     file, _colon, line = statement.source.rpartition(":")
@@ -158,7 +158,7 @@ def _statement_in_words(statement: YearlyStatement, names: dict[str, str]) -> st
 
 
 def _declaration_in_words(declaration: Declaration) -> str:
-    return _("Votre déclaration « %(kind)s » du %(day)s, confirmée.") % {
+    return _("Votre déclaration « %(kind)s » du %(day)s, confirmée.") % {
         "kind": declaration.get_kind_display(),
         "day": french.short_day(declaration.declared_at),
     }

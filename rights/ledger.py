@@ -71,7 +71,7 @@ class NotEnough(LedgerError):
     def __init__(self, pocket: "Held", *, wanted: int, available: int):
         self.pocket, self.wanted, self.available = pocket, wanted, available
         super().__init__(
-            _("Il n’y a pas assez sur « %(pocket)s » : il faut %(wanted)s et il reste %(available)s.")
+            _("Il n’y a pas assez sur « %(pocket)s » : il faut %(wanted)s et il reste %(available)s.")
             % {
                 "pocket": pocket.name,
                 "wanted": amount_in_words(wanted, pocket.unit),
@@ -86,7 +86,7 @@ class PocketExpired(LedgerError):
     def __init__(self, pocket: "Held", expires_on: date):
         self.pocket, self.expires_on = pocket, expires_on
         super().__init__(
-            _("« %(pocket)s » n’est plus utilisable depuis le %(day)s.")
+            _("« %(pocket)s » n’est plus utilisable depuis le %(day)s.")
             % {"pocket": pocket.name, "day": french.short_day(expires_on)}
         )
 
@@ -110,7 +110,7 @@ class NothingReserved(LedgerError):
 
     def __init__(self, pocket: "Held"):
         self.pocket = pocket
-        super().__init__(_("La somme réservée pour « %s » a déjà été rendue.") % pocket.label)
+        super().__init__(_("La somme réservée pour « %s » a déjà été rendue.") % pocket.label)
 
 
 class NotReversible(LedgerError):
@@ -123,7 +123,7 @@ class KeyReused(LedgerError):
     def __init__(self, key: str):
         self.key = key
         super().__init__(
-            _("L’opération « %s » est déjà enregistrée avec un autre contenu. Rien n’a été changé.") % key
+            _("L’opération « %s » est déjà enregistrée avec un autre contenu. Rien n’a été changé.") % key
         )
 
 

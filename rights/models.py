@@ -82,14 +82,14 @@ class Earmark(models.Model):
         verbose_name=_("certifications"),
         default=list,
         blank=True,
-        help_text=_("RNCP35809, RS6604… Vide : toutes."),
+        help_text=_("RNCP35809, RS6604… Vide : toutes."),
     )
     levels = ArrayField(
         models.PositiveSmallIntegerField(),
         verbose_name=_("niveaux"),
         default=list,
         blank=True,
-        help_text=_("De 1 à 8. Vide : tous."),
+        help_text=_("De 1 à 8. Vide : tous."),
     )
     starts_from = models.DateField(_("premier jour au plus tôt"), null=True, blank=True)
     starts_until = models.DateField(_("premier jour au plus tard"), null=True, blank=True)
@@ -148,7 +148,7 @@ class Envelope(models.Model):
         _("référence"),
         max_length=40,
         unique=True,
-        help_text=_("Celle que donne le financeur, ou que vous lui donnez : RH-2026."),
+        help_text=_("Celle que donne le financeur, ou que vous lui donnez : RH-2026."),
     )
     funder_siret = models.CharField(_("SIRET du financeur"), max_length=14, blank=True)
     earmark = models.ForeignKey(
@@ -392,7 +392,7 @@ class Movement(models.Model):
         _("calcul"),
         default=list,
         blank=True,
-        help_text=_("Ce qui explique le montant : des lignes de deux textes, « quoi » et « combien »."),
+        help_text=_("Ce qui explique le montant : des lignes de deux textes, « quoi » et « combien »."),
     )
     reverses = models.OneToOneField(
         "self",
@@ -885,7 +885,7 @@ class Declaration(models.Model):
     until_year = models.PositiveSmallIntegerField(_("dernière année travaillée"), null=True, blank=True)
     state = models.CharField(_("état"), max_length=10, choices=State, default=State.PROPOSED)
     reason = models.CharField(
-        _("motif"), max_length=500, blank=True, help_text=_("Le titulaire le lit : pourquoi c’est refusé.")
+        _("motif"), max_length=500, blank=True, help_text=_("Le titulaire le lit : pourquoi c’est refusé.")
     )
     declared_at = models.DateTimeField(_("déclarée le"))
     request_id = models.UUIDField(unique=True, null=True, blank=True, editable=False)

@@ -114,7 +114,7 @@ class SimulatorForm(forms.Form):
         label=gettext_lazy("Travaillé dans l’année"),
         max_digits=11,
         required=False,
-        help_text=gettext_lazy("Un nombre d’heures, de jours ou de mois ; en euros pour un salaire."),
+        help_text=gettext_lazy("Un nombre d’heures, de jours ou de mois ; en euros pour un salaire."),
         error_messages={
             "min_value": gettext_lazy("Un temps travaillé ou une rémunération ne peut pas être négatif."),
             "max_digits": gettext_lazy("Ce nombre est trop grand pour une année."),
@@ -125,7 +125,7 @@ class SimulatorForm(forms.Form):
     annee_entiere = NumberField(
         label=gettext_lazy("Année entière convenue chez votre employeur"),
         required=False,
-        help_text=gettext_lazy("En heures ou en jours. Vide : la durée légale."),
+        help_text=gettext_lazy("En heures ou en jours. Vide : la durée légale."),
         error_messages={
             "min_value": gettext_lazy("Une durée ne peut pas être négative."),
             "max_digits": gettext_lazy("Ce nombre est trop grand pour une année."),
@@ -136,12 +136,12 @@ class SimulatorForm(forms.Form):
     accord = EurosField(
         label=gettext_lazy("Ce que votre accord donne pour une année entière"),
         required=False,
-        help_text=gettext_lazy("Saisonniers : en euros, si un accord est plus favorable que la loi."),
+        help_text=gettext_lazy("Saisonniers : en euros, si un accord est plus favorable que la loi."),
     )
     sans_diplome = forms.BooleanField(
         label=gettext_lazy("Je n’ai aucun diplôme de niveau 3 (CAP, BEP, titre professionnel)"),
         required=False,
-        help_text=gettext_lazy("Salariés : majore les droits, une fois déclaré."),
+        help_text=gettext_lazy("Salariés : majore les droits, une fois déclaré."),
     )
     boe = forms.BooleanField(
         label=gettext_lazy("Je suis reconnu travailleur handicapé, ou assimilé"),
@@ -155,7 +155,7 @@ class SimulatorForm(forms.Form):
         label=gettext_lazy("Ce que le compte contient déjà"),
         required=False,
         help_text=gettext_lazy(
-            "Droits annuels et majoration seulement, en euros ; en heures pour un agent public."
+            "Droits annuels et majoration seulement, en euros ; en heures pour un agent public."
         ),
         error_messages={
             "min_value": gettext_lazy("Un compte ne contient jamais moins que zéro."),
@@ -186,8 +186,8 @@ class SimulatorForm(forms.Form):
             self.fields["travaille"].required = True
             self.fields["travaille"].error_messages["required"] = _("Écrivez ce que vous avez travaillé.")
         if status in PUBLIC:
-            self.fields["annee_entiere"].help_text = _("En heures. Vide : la durée légale.")
-            self.fields["solde"].help_text = _("En heures entières : c’est ainsi que se tient votre compte.")
+            self.fields["annee_entiere"].help_text = _("En heures. Vide : la durée légale.")
+            self.fields["solde"].help_text = _("En heures entières : c’est ainsi que se tient votre compte.")
         if MEASURES[status] == (Measure.MONTHS,):
             self.fields["travaille"].label = _("Mois d’activité dans l’année")
             self.fields["travaille"].help_text = _("De 1 à 12.")

@@ -137,7 +137,7 @@ def _line(line: Line) -> list[str]:
 def _notes(shown: Cut, statement: Statement, kind: str) -> list[str]:
     notes = [_("La plus récente d’abord. Le solde est celui qui restait juste après l’opération.")]
     if kind:
-        notes.append(_("Seulement : %s.") % HISTORY_KINDS[kind])
+        notes.append(_("Seulement : %s.") % HISTORY_KINDS[kind])
     if shown.is_within_year:
         notes.append(
             _("Ce relevé s’arrête à %(count)s lignes. Le fichier CSV de %(year)s les contient toutes.")
@@ -157,7 +157,7 @@ def _proof(head: Seal | None, address: str) -> list[str]:
         sealed = _("Aucun jour n’est encore scellé.")
     else:
         short = " ".join(head.hash[start : start + 4] for start in range(0, SHORT, 4))
-        sealed = _("Dernier jour scellé : %(day)s. Son empreinte commence par %(hash)s.") % {
+        sealed = _("Dernier jour scellé : %(day)s. Son empreinte commence par %(hash)s.") % {
             "day": french.short_day(head.day),
             "hash": short,
         }
@@ -165,11 +165,11 @@ def _proof(head: Seal | None, address: str) -> list[str]:
         sealed,
         _(
             "Pour prouver que rien n’a changé, téléchargez le relevé vérifiable (JSON) dans "
-            "« Mes droits » : %s"
+            "« Mes droits » : %s"
         )
         % address,
         _(
-            "Puis, avec le logiciel libre du portail : python manage.py verify_statement FICHIER. "
+            "Puis, avec le logiciel libre du portail : python manage.py verify_statement FICHIER. "
             "Il recalcule chaque empreinte sans nous, et donne la même pour ce jour."
         ),
     ]

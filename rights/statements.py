@@ -447,24 +447,24 @@ def _words(kind: str, purse: Pocket, other: Pocket) -> str:
             return _("%(funder)s vous a versé des droits à la formation") % {"funder": purse.label}
         return _("Droits ajoutés à votre compte")
     if kind == MovementKind.RESERVE:
-        return _("Réservé pour : %(training)s") % {"training": other.label}
+        return _("Réservé pour : %(training)s") % {"training": other.label}
     if kind == MovementKind.RELEASE:
-        return _("Rendu à votre compte : %(training)s") % {"training": other.label}
+        return _("Rendu à votre compte : %(training)s") % {"training": other.label}
     if kind == MovementKind.CREDIT_NOTE:
-        return _("Avoir : ce que vous aviez payé pour %(training)s") % {"training": other.label}
+        return _("Avoir : ce que vous aviez payé pour %(training)s") % {"training": other.label}
     if kind in RETURNS:
         funder = purse.label or str(purse.get_kind_display())
         if kind == MovementKind.EXPIRY:
-            return _("Date passée : retourné à %(funder)s") % {"funder": funder}
+            return _("Date passée : retourné à %(funder)s") % {"funder": funder}
         return _("Repris par %(funder)s") % {"funder": funder}
     if kind == MovementKind.CONVERSION_OUT:
         return _("Converti en euros") if purse.unit == Unit.HOUR else _("Converti en heures")
     if kind == MovementKind.CONVERSION_IN:
         return _("Venu d’heures converties") if purse.unit == Unit.EUR_CENT else _("Venu d’euros convertis")
     if kind == MovementKind.REVERSAL:
-        return _("Correction : des droits ajoutés par erreur ont été retirés")
+        return _("Correction : des droits ajoutés par erreur ont été retirés")
     if kind == MovementKind.ADJUST_UP:
-        return _("Régularisation : des droits ont été ajoutés par l’administration")
+        return _("Régularisation : des droits ont été ajoutés par l’administration")
     if kind == MovementKind.ADJUST_DOWN:
-        return _("Régularisation : des droits ont été repris par l’administration")
+        return _("Régularisation : des droits ont été repris par l’administration")
     return str(MovementKind(kind).label)

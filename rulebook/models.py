@@ -21,7 +21,7 @@ class Parameter(models.Model):
     note = models.TextField(_("remarque"), blank=True)
     is_core_law = models.BooleanField(
         _("règle officielle"),
-        help_text=_("Fixée par un texte ou par les conditions générales ; sinon, choix de l'instance."),
+        help_text=_("Fixée par un texte ou par les conditions générales ; sinon, choix de l'instance."),
     )
 
     class Meta:

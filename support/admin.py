@@ -216,7 +216,7 @@ class TicketAdmin(ReadOnly, admin.ModelAdmin):
                 workflow.take(ticket.pk, by=administrator(request), at=timezone.now(), request_id=uuid4())
             except Refused as refusal:
                 messages.error(request, f"{ticket.number} : {refusal.message}")
-        messages.success(request, _("C’est noté. Vous les retrouvez dans « Suivies par moi »."))
+        messages.success(request, _("C’est noté. Vous les retrouvez dans « Suivies par moi »."))
 
     def take(self, request: HttpRequest, ticket_id: UUID) -> HttpResponse:
         """A click, posted: no page of its own."""
@@ -253,7 +253,7 @@ class TicketAdmin(ReadOnly, admin.ModelAdmin):
 
     def close(self, request: HttpRequest, ticket_id: UUID) -> HttpResponse:
         form = WordsForm(request.POST or None, initial=_blank())
-        note = _("Dites pourquoi : la personne le lit, par e-mail aussi, et peut rouvrir sa demande.")
+        note = _("Dites pourquoi : la personne le lit, par e-mail aussi, et peut rouvrir sa demande.")
         return self._act(request, ticket_id, workflow.close, form, title=_("Clore"), note=note)
 
     def _act(

@@ -48,7 +48,7 @@ class Ticket(models.Model):
         blank=True,
         related_name="tickets",
         verbose_name=_("organisation"),
-        help_text=_("Écrite au nom de cette organisation : ses membres la lisent aussi."),
+        help_text=_("Écrite au nom de cette organisation : ses membres la lisent aussi."),
     )
     email = models.EmailField(_("adresse d’un visiteur"), blank=True)
     name = models.CharField(_("nom d’un visiteur"), max_length=100, blank=True)
@@ -74,7 +74,7 @@ class Ticket(models.Model):
         _("réponse attendue"),
         null=True,
         blank=True,
-        help_text=_("Premier instant trop tardif ; vide quand personne n’attend de réponse."),
+        help_text=_("Premier instant trop tardif ; vide quand personne n’attend de réponse."),
     )
     closed_at = models.DateTimeField(_("close le"), null=True, blank=True)
     creation_request_id = models.UUIDField(
@@ -257,7 +257,7 @@ class AnswerModel(models.Model):
         max_length=20,
         choices=Topic,
         blank=True,
-        help_text=_("Vide : proposé pour tous les sujets."),
+        help_text=_("Vide : proposé pour tous les sujets."),
     )
     words = models.TextField(_("texte"), max_length=4000)
 

@@ -436,14 +436,14 @@ QUESTIONS: dict[Subject, tuple[Question, ...]] = {
             (
                 _(
                     "Par carte, tout de suite, ou par virement du montant exact, avec la référence donnée. "
-                    "Tout est dans votre dossier : « Payer ce qui reste »."
+                    "Tout est dans votre dossier : « Payer ce qui reste »."
                 ),
                 _(
                     "Vous avez {payment} après votre validation. "
                     "L’inscription est confirmée quand le paiement est reçu."
                 ),
                 _(
-                    "La carte est tapée chez notre service de paiement : "
+                    "La carte est tapée chez notre service de paiement : "
                     "le portail ne voit jamais son numéro."
                 ),
                 _("Ne payez jamais un organisme directement pour une inscription faite ici."),

@@ -69,7 +69,7 @@ def switch_role(request: HttpRequest) -> HttpResponse:
     if actor is None:
         raise Http404
     request.session[ACTING_AS] = actor.key
-    messages.success(request, _("Vous agissez maintenant comme : {role}.").format(role=actor.label))
+    messages.success(request, _("Vous agissez maintenant comme : {role}.").format(role=actor.label))
     back = request.POST.get("next", "")
     if url_has_allowed_host_and_scheme(back, {request.get_host()}, require_https=request.is_secure()):
         return HttpResponseRedirect(back)  # as it is: redirect() would look for a page of that name

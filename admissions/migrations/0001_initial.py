@@ -108,16 +108,16 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "qualiopi_training",
-                    models.BooleanField(default=False, verbose_name="Qualiopi : actions de formation"),
+                    models.BooleanField(default=False, verbose_name="Qualiopi : actions de formation"),
                 ),
                 (
                     "qualiopi_skills_review",
-                    models.BooleanField(default=False, verbose_name="Qualiopi : bilans de compétences"),
+                    models.BooleanField(default=False, verbose_name="Qualiopi : bilans de compétences"),
                 ),
-                ("qualiopi_vae", models.BooleanField(default=False, verbose_name="Qualiopi : VAE")),
+                ("qualiopi_vae", models.BooleanField(default=False, verbose_name="Qualiopi : VAE")),
                 (
                     "qualiopi_apprenticeship",
-                    models.BooleanField(default=False, verbose_name="Qualiopi : apprentissage"),
+                    models.BooleanField(default=False, verbose_name="Qualiopi : apprentissage"),
                 ),
                 (
                     "certificate_number",
@@ -384,7 +384,7 @@ class Migration(migrations.Migration):
                     "ends_on",
                     models.DateField(
                         blank=True,
-                        help_text="Vide : sans date de fin.",
+                        help_text="Vide : sans date de fin.",
                         null=True,
                         verbose_name="dernier jour de la suspension",
                     ),

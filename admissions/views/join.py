@@ -150,7 +150,7 @@ def join_document_remove(request: HttpRequest, join_request_id: UUID, document_i
         documents.remove(document.pk, by=request.actor, at=timezone.now())
     except Refused as refusal:
         return _answer(request, asked, error=refusal.message, status=422)
-    messages.success(request, _("« %(name)s » est retiré.") % {"name": document.file_name})
+    messages.success(request, _("« %(name)s » est retiré.") % {"name": document.file_name})
     return redirect("join_documents", asked.pk)
 
 

@@ -178,7 +178,7 @@ class Migration(migrations.Migration):
                     "digest",
                     models.CharField(
                         editable=False,
-                        help_text="Empreinte de la fiche importée : une fiche inchangée n’est pas réécrite.",
+                        help_text="Empreinte de la fiche importée : une fiche inchangée n’est pas réécrite.",
                         max_length=64,
                     ),
                 ),
@@ -295,16 +295,16 @@ class Migration(migrations.Migration):
                 ("town_name", models.CharField(blank=True, max_length=100, verbose_name="ville")),
                 (
                     "qualiopi_training",
-                    models.BooleanField(default=False, verbose_name="Qualiopi : actions de formation"),
+                    models.BooleanField(default=False, verbose_name="Qualiopi : actions de formation"),
                 ),
                 (
                     "qualiopi_skills_review",
-                    models.BooleanField(default=False, verbose_name="Qualiopi : bilans de compétences"),
+                    models.BooleanField(default=False, verbose_name="Qualiopi : bilans de compétences"),
                 ),
-                ("qualiopi_vae", models.BooleanField(default=False, verbose_name="Qualiopi : VAE")),
+                ("qualiopi_vae", models.BooleanField(default=False, verbose_name="Qualiopi : VAE")),
                 (
                     "qualiopi_apprenticeship",
-                    models.BooleanField(default=False, verbose_name="Qualiopi : apprentissage"),
+                    models.BooleanField(default=False, verbose_name="Qualiopi : apprentissage"),
                 ),
                 (
                     "is_approved_driving_school",
@@ -505,7 +505,7 @@ class Migration(migrations.Migration):
                 (
                     "point",
                     catalog.geography.PointField(
-                        blank=True, help_text="Lieu, en mètres ; vide à distance.", null=True
+                        blank=True, help_text="Lieu, en mètres ; vide à distance.", null=True
                     ),
                 ),
                 ("url", models.URLField(blank=True, max_length=500, verbose_name="page de l’organisme")),

@@ -46,7 +46,7 @@ class Migration(migrations.Migration):
                     models.CharField(
                         choices=[
                             ("to_check", "Vérification en cours"),
-                            ("checked", "Vérifié : à vous de décider"),
+                            ("checked", "Vérifié : à vous de décider"),
                             ("to_apply", "Application en cours"),
                             ("applied", "Appliqué"),
                             ("to_undo", "Annulation en cours"),
@@ -63,7 +63,7 @@ class Migration(migrations.Migration):
                     "attempts",
                     models.PositiveSmallIntegerField(
                         default=0,
-                        help_text="De l’étape demandée : un fichier qui tue le worker est laissé.",
+                        help_text="De l’étape demandée : un fichier qui tue le worker est laissé.",
                         verbose_name="essais",
                     ),
                 ),
@@ -178,7 +178,7 @@ class Migration(migrations.Migration):
             name="places",
             field=models.PositiveSmallIntegerField(
                 blank=True,
-                help_text="Taille du groupe ; vide : non précisée.",
+                help_text="Taille du groupe ; vide : non précisée.",
                 null=True,
                 verbose_name="places",
             ),

@@ -137,7 +137,7 @@ class Migration(migrations.Migration):
             model_name="offer",
             name="point",
             field=catalog.geography.PointField(
-                blank=True, help_text="Lieu, en mètres ; vide à distance.", null=True, verbose_name="position"
+                blank=True, help_text="Lieu, en mètres ; vide à distance.", null=True, verbose_name="position"
             ),
         ),
         migrations.AlterField(

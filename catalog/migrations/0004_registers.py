@@ -54,7 +54,7 @@ class Migration(migrations.Migration):
                 ],
                 db_default="xml",
                 default="xml",
-                help_text="La première qui la connaît : export XML, export CSV, Certif Info, kit apprentissage.",
+                help_text="La première qui la connaît : export XML, export CSV, Certif Info, kit apprentissage.",
                 max_length=12,
                 verbose_name="source",
             ),

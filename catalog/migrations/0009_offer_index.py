@@ -109,14 +109,14 @@ class Migration(migrations.Migration):
                 (
                     "closes_on",
                     models.DateField(
-                        help_text="Premier jour où une date déjà connue la ferme ; au plus loin : aucune.",
+                        help_text="Premier jour où une date déjà connue la ferme ; au plus loin : aucune.",
                         verbose_name="fermée le",
                     ),
                 ),
                 (
                     "draw",
                     models.PositiveSmallIntegerField(
-                        help_text="De 0 à 1023, toujours le même : un échantillon est fait de ceux qui ont tiré peu.",
+                        help_text="De 0 à 1023, toujours le même : un échantillon est fait de ceux qui ont tiré peu.",
                         verbose_name="tirage",
                     ),
                 ),

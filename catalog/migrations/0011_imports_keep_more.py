@@ -15,7 +15,7 @@ class Migration(migrations.Migration):
             field=models.CharField(
                 blank=True,
                 db_default="",
-                help_text="Par qui l’a envoyé ; vide : celui que le fichier annonce.",
+                help_text="Par qui l’a envoyé ; vide : celui que le fichier annonce.",
                 max_length=20,
                 verbose_name="encodage annoncé",
             ),

@@ -46,17 +46,17 @@ def pages() -> dict[Step, Page]:
     return {
         Step.PURPOSE: Page(
             _("But"),
-            _("À quoi mène la formation ?"),
+            _("À quoi mène la formation ?"),
             _("Les droits financent une certification active, ou l’une des actions prévues par la loi."),
         ),
         Step.TEXTS: Page(
             _("Textes"),
-            _("Que vont lire les gens ?"),
+            _("Que vont lire les gens ?"),
             _("Écrivez simplement. Les personnes comparent, et décident sur ces lignes."),
         ),
         Step.PLACE: Page(
             _("Lieu et durée"),
-            _("Où, comment et combien de temps ?"),
+            _("Où, comment et combien de temps ?"),
             _("La recherche classe les formations par distance."),
         ),
         Step.PRICE: Page(
@@ -66,7 +66,7 @@ def pages() -> dict[Step, Page]:
         ),
         Step.SESSIONS: Page(
             _("Sessions"),
-            _("Quelles sont les dates ?"),
+            _("Quelles sont les dates ?"),
             _("Une session a des dates, ou accepte les entrées à tout moment."),
         ),
     }
@@ -314,9 +314,9 @@ def publish(request: HttpRequest, offer_id: UUID) -> HttpResponse:
     except Refused as refusal:
         return _offer_page(request, offer, refusal=refusal)
     words = (
-        _("« %(title)s » est publiée. On la trouve dès maintenant dans la recherche.")
+        _("« %(title)s » est publiée. On la trouve dès maintenant dans la recherche.")
         if offer.is_draft
-        else _("« %(title)s » n’est plus masquée.")
+        else _("« %(title)s » n’est plus masquée.")
     )
     messages.success(request, words % {"title": offer.title})
     return redirect("provider_offer", offer.pk) if offer.is_draft else _back(request)
@@ -332,7 +332,7 @@ def hide(request: HttpRequest, offer_id: UUID) -> HttpResponse:
         return _offer_page(request, offer, refusal=refusal)
     messages.success(
         request,
-        _("« %(title)s » est masquée. Les dossiers confirmés ne changent pas.") % {"title": offer.title},
+        _("« %(title)s » est masquée. Les dossiers confirmés ne changent pas.") % {"title": offer.title},
     )
     return _back(request)
 
@@ -385,7 +385,7 @@ def delete(request: HttpRequest, offer_id: UUID) -> HttpResponse:
         editing.delete(offer.pk, by=request.actor, at=timezone.now())
     except Refused as refusal:
         return _offer_page(request, offer, refusal=refusal)
-    messages.success(request, _("« %(title)s » est supprimée.") % {"title": _title(offer)})
+    messages.success(request, _("« %(title)s » est supprimée.") % {"title": _title(offer)})
     return redirect("provider_offers")
 
 

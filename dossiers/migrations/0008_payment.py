@@ -253,7 +253,7 @@ class Migration(migrations.Migration):
                 (
                     "bank_id",
                     models.CharField(
-                        help_text="Celui de la banque, sinon une empreinte de la ligne : importé deux fois, compté une.",
+                        help_text="Celui de la banque, sinon une empreinte de la ligne : importé deux fois, compté une.",
                         max_length=100,
                         unique=True,
                         verbose_name="numéro à la banque",

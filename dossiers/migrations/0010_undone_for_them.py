@@ -23,7 +23,7 @@ class Migration(migrations.Migration):
                     ("extend", "Prolonger des délais en cours"),
                     ("reinstate", "Rétablir des dossiers sans suite"),
                     ("annul_entry", "Annuler des entrées déclarées par erreur"),
-                    ("call_off", "Tout rendre : l’organisme ne peut plus agir, ou s’est trompé"),
+                    ("call_off", "Tout rendre : l’organisme ne peut plus agir, ou s’est trompé"),
                 ],
                 max_length=20,
                 verbose_name="nature",

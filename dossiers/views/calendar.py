@@ -67,7 +67,7 @@ def calendar_make(request: HttpRequest) -> HttpResponse:
 @require_POST
 def calendar_stop(request: HttpRequest) -> HttpResponse:
     calendar.stop_feed(by=request.actor)
-    messages.success(request, _("L’adresse est supprimée : elle ne donne plus rien."))
+    messages.success(request, _("L’adresse est supprimée : elle ne donne plus rien."))
     return redirect("calendar")
 
 

@@ -193,7 +193,7 @@ def dossier_send_again(request: HttpRequest, dossier_id: UUID) -> HttpResponse:
     try:
         if found.terms_version != rulebook.on(workdays.paris_day(at)).terms_version:
             raise Refused(
-                _("Les conditions d’utilisation ont changé : relisez votre demande avant de l’envoyer.")
+                _("Les conditions d’utilisation ont changé : relisez votre demande avant de l’envoyer.")
             )
         workflow.submit(
             draft.pk,
@@ -223,7 +223,7 @@ def dossier_accept(request: HttpRequest, dossier_id: UUID) -> HttpResponse:
             seen_plan=seen_plan,
         )
 
-    return do(request, found, accept, said=_("C’est noté : vos droits sont réservés pour cette formation."))
+    return do(request, found, accept, said=_("C’est noté : vos droits sont réservés pour cette formation."))
 
 
 @holder_required

@@ -68,7 +68,7 @@ def dossier_pay_by_card(request: HttpRequest, dossier_id: UUID) -> HttpResponse:
         if not token.startswith(TOKEN_START) or len(token) > TOKEN_LENGTH_MAX:
             raise Refused(
                 _(
-                    "La carte n’a pas été lue. Le paiement par carte a besoin de JavaScript : "
+                    "La carte n’a pas été lue. Le paiement par carte a besoin de JavaScript : "
                     "sans lui, payez par virement."
                 )
             )
@@ -124,7 +124,7 @@ def _answer(
     if intent is not None and intent.stand == Stand.TO_AUTHENTICATE:
         return _page(request, _payable(request, found.pk), intent=intent)
     if payment.state == CardPayment.State.SUCCEEDED:
-        messages.success(request, _("Votre paiement est reçu : l’inscription est confirmée."))
+        messages.success(request, _("Votre paiement est reçu : l’inscription est confirmée."))
     return redirect("dossier_payment", found.pk)
 
 

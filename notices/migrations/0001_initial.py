@@ -51,7 +51,7 @@ class Migration(migrations.Migration):
                     "retried_at",
                     models.DateTimeField(
                         blank=True,
-                        help_text="Par l’administration : le délai repart de là.",
+                        help_text="Par l’administration : le délai repart de là.",
                         null=True,
                         verbose_name="relancé le",
                     ),

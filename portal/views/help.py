@@ -70,8 +70,8 @@ def _silence(state: State) -> str:
         State.POSTPONED: _("Sans réponse, l’inscription est défaite sans frais : tout est rendu."),
         State.ABSENT: _("Sans explication, l’absence compte comme une annulation tardive."),
         State.COMPLETION_DECLARED: _("Sans contestation, le service fait est validé."),
-        State.IN_TRAINING: _("En retard, l’organisme est relancé ; rien ne se règle."),
-        State.ENDED: _("En retard, l’organisme est relancé ; rien ne se règle."),
+        State.IN_TRAINING: _("En retard, l’organisme est relancé ; rien ne se règle."),
+        State.ENDED: _("En retard, l’organisme est relancé ; rien ne se règle."),
     }.get(state, "")
 
 

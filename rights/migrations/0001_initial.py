@@ -144,7 +144,7 @@ class Migration(migrations.Migration):
                     models.JSONField(
                         blank=True,
                         default=list,
-                        help_text="Ce qui explique le montant : des lignes de deux textes, « quoi » et « combien ».",
+                        help_text="Ce qui explique le montant : des lignes de deux textes, « quoi » et « combien ».",
                         verbose_name="calcul",
                     ),
                 ),

@@ -31,7 +31,7 @@ class Migration(migrations.Migration):
                         base_field=models.CharField(max_length=12),
                         blank=True,
                         default=list,
-                        help_text="RNCP35809, RS6604… Vide : toutes.",
+                        help_text="RNCP35809, RS6604… Vide : toutes.",
                         size=None,
                         verbose_name="certifications",
                     ),
@@ -42,7 +42,7 @@ class Migration(migrations.Migration):
                         base_field=models.PositiveSmallIntegerField(),
                         blank=True,
                         default=list,
-                        help_text="De 1 à 8. Vide : tous.",
+                        help_text="De 1 à 8. Vide : tous.",
                         size=None,
                         verbose_name="niveaux",
                     ),
@@ -79,7 +79,7 @@ class Migration(migrations.Migration):
                 (
                     "reference",
                     models.CharField(
-                        help_text="Celle que donne le financeur, ou que vous lui donnez : RH-2026.",
+                        help_text="Celle que donne le financeur, ou que vous lui donnez : RH-2026.",
                         max_length=40,
                         unique=True,
                         verbose_name="référence",

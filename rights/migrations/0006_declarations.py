@@ -66,7 +66,7 @@ class Migration(migrations.Migration):
             name="reason",
             field=models.CharField(
                 blank=True,
-                help_text="Le titulaire le lit : pourquoi c’est refusé.",
+                help_text="Le titulaire le lit : pourquoi c’est refusé.",
                 max_length=500,
                 verbose_name="motif",
             ),

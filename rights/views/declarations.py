@@ -54,7 +54,7 @@ class NewForm(forms.Form):
 
     sworn = forms.BooleanField(
         label=gettext_lazy("Je certifie sur l’honneur que c’est exact"),
-        error_messages={"required": gettext_lazy("Cochez cette case : votre déclaration vous engage.")},
+        error_messages={"required": gettext_lazy("Cochez cette case : votre déclaration vous engage.")},
     )
 
     def __init__(self, *args: Any, kind: DeclarationKind, **kwargs: Any) -> None:
@@ -71,7 +71,7 @@ class EndForm(forms.Form):
             "required": gettext_lazy("Choisissez une année."),
             "invalid_choice": gettext_lazy("Choisissez une année de la liste."),
         },
-        help_text=gettext_lazy("Cette année-là compte encore en entier ; les suivantes ne comptent plus."),
+        help_text=gettext_lazy("Cette année-là compte encore en entier ; les suivantes ne comptent plus."),
     )
 
     def __init__(self, *args: Any, declaration: Declaration, this_year: int, **kwargs: Any) -> None:
@@ -246,7 +246,7 @@ def _errors(form: NewForm, fault: str) -> list[tuple[str, str, str]]:
 
 def _said(made: Declaration) -> str:
     if made.state == DeclarationState.CONFIRMED:
-        return _("C’est noté : ce choix compte à partir de %s.") % made.from_year
+        return _("C’est noté : ce choix compte à partir de %s.") % made.from_year
     return _("Votre déclaration est envoyée. Un avis vous dira ce qui est décidé.")
 
 

@@ -149,7 +149,7 @@ def _rules_of(year: int) -> CreditingRules:
 def _notes(form: SimulatorForm, situation: Situation, account: Account, rules: CreditingRules) -> list[str]:
     """What was filled in and changed nothing, and why."""
     status = situation.status
-    notes = [_("N’a rien changé dans cette situation : « %s ».") % label for label in form.ignored]
+    notes = [_("N’a rien changé dans cette situation : « %s ».") % label for label in form.ignored]
     if account.low_qualified and status not in rules.low_qualified_statuses:
         notes.append(_("En %s, l’absence de diplôme ne majorait pas encore ces droits.") % rules.day.year)
     if account.boe and status not in rules.boe_statuses:

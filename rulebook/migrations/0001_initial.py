@@ -41,7 +41,7 @@ class Migration(migrations.Migration):
                 (
                     "is_core_law",
                     models.BooleanField(
-                        help_text="Fixée par un texte ou par les conditions générales ; sinon, choix de l'instance.",
+                        help_text="Fixée par un texte ou par les conditions générales ; sinon, choix de l'instance.",
                         verbose_name="règle officielle",
                     ),
                 ),

@@ -45,7 +45,7 @@ class Migration(migrations.Migration):
                             ("scam", "Signaler un démarchage"),
                             ("other", "Autre chose"),
                         ],
-                        help_text="Vide : proposé pour tous les sujets.",
+                        help_text="Vide : proposé pour tous les sujets.",
                         max_length=20,
                         verbose_name="sujet",
                     ),
@@ -118,7 +118,7 @@ class Migration(migrations.Migration):
                     "due_at",
                     models.DateTimeField(
                         blank=True,
-                        help_text="Premier instant trop tardif ; vide quand personne n’attend de réponse.",
+                        help_text="Premier instant trop tardif ; vide quand personne n’attend de réponse.",
                         null=True,
                         verbose_name="réponse attendue",
                     ),
@@ -147,7 +147,7 @@ class Migration(migrations.Migration):
                     "organisation",
                     models.ForeignKey(
                         blank=True,
-                        help_text="Écrite au nom de cette organisation : ses membres la lisent aussi.",
+                        help_text="Écrite au nom de cette organisation : ses membres la lisent aussi.",
                         null=True,
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="tickets",

@@ -45,12 +45,12 @@ def test_every_verb_of_a_request_a_measure_a_ticket_and_an_import_has_words():
 @pytest.mark.parametrize(
     ("action", "words"),
     [
-        ("holder_viewed", "Fiche consultée : compte de formation"),
-        ("join_request_listed", "Liste consultée : demande de référencement"),
-        ("join_request_history_viewed", "Historique consulté : demande de référencement"),
-        ("user_change_posted", "Modification envoyée : utilisateur"),
-        ("user_delete_posted", "Suppression envoyée : utilisateur"),
-        ("holder_freeze_posted", "Formulaire envoyé (freeze) : compte de formation"),
+        ("holder_viewed", "Fiche consultée : compte de formation"),
+        ("join_request_listed", "Liste consultée : demande de référencement"),
+        ("join_request_history_viewed", "Historique consulté : demande de référencement"),
+        ("user_change_posted", "Modification envoyée : utilisateur"),
+        ("user_delete_posted", "Suppression envoyée : utilisateur"),
+        ("holder_freeze_posted", "Formulaire envoyé (freeze) : compte de formation"),
         ("account_frozen", "Compte gelé"),
         ("of_long_ago", "of_long_ago"),
     ],

@@ -101,6 +101,6 @@ def test_left_at_the_bank_then_taken_up_then_abandoned(at_the_page, dossier):
 
 def test_without_javascript_the_page_says_to_pay_by_transfer(at_the_page, dossier):
     holder = at_the_page(javascript=False)
-    holder.must_read("Payez par virement : tout est écrit plus bas.")
+    holder.must_read("Payez par virement : tout est écrit plus bas.")
     holder.must_read("Montant exact")
     assert not holder.page.get_by_role("button", name="Payer").is_visible()

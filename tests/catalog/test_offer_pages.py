@@ -225,7 +225,7 @@ def test_one_field_is_judged_alone_and_nothing_is_written(member_client, draft):
     before = Offer.objects.values().get()
     said = checked(member_client, draft, "textes", "objectives", title="", objectives="<b>x</b>")
     assert "sans balises" in said and "Donnez un intitulé" not in said
-    assert "Commune reconnue : Lyon" in checked(member_client, draft, "lieu", "town", **PLACE)
+    assert "Commune reconnue : Lyon" in checked(member_client, draft, "lieu", "town", **PLACE)
     assert "n’est pas connue" in checked(member_client, draft, "lieu", "town", **(PLACE | {"town": "Zzz"}))
     assert "Dites comment" in checked(member_client, draft, "textes", "accessibility", **TEXTS)
     assert "Dites comment" not in checked(

@@ -234,7 +234,7 @@ def test_each_session_that_can_be_got_has_its_button(client):
     page = offer_page(client, offer).content.decode()
     for session, has_button in ((good, True), (always, True), (soon, False), (closed, False), (past, False)):
         assert (str(session.pk) in page) == has_button
-    assert "Trop tôt : il faut 11 jours ouvrés" in page
+    assert "Trop tôt : il faut 11 jours ouvrés" in page
     assert "n’accepte plus d’inscription" in page
     assert french.short_day(past.starts_on) not in page
 

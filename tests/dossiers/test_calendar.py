@@ -103,8 +103,8 @@ def test_an_organisation_reads_numbers_and_no_name(at):
     confirmed = DossierFactory(at=at, session=first.session, accepted=True)
     found = calendar.entries(provider_actor(first.provider), at=at)
     assert [(entry.kind, entry.title) for entry in found] == [
-        ("provider_answer", "Demandes à répondre : 2"),
-        ("starts", f"Premier jour : {first.offer.title}"),
+        ("provider_answer", "Demandes à répondre : 2"),
+        ("starts", f"Premier jour : {first.offer.title}"),
     ]
     told = calendar.as_calendar(found, name="x").decode()
     for dossier in (first, second, confirmed):
@@ -116,7 +116,7 @@ def test_an_organisation_never_reads_of_another(at):
     DossierFactory(at=at, requested=True)
     other = DossierFactory(at=at, requested=True)
     found = calendar.entries(provider_actor(other.provider), at=at)
-    assert [entry.title for entry in found] == ["Demandes à répondre : 1"]
+    assert [entry.title for entry in found] == ["Demandes à répondre : 1"]
 
 
 @pytest.mark.parametrize(
@@ -149,7 +149,7 @@ def test_a_deadline_is_one_hour_that_ends_when_it_is_too_late_in_universal_time(
     assert event.decoded("dtend") == due_at
     assert event.decoded("dtend").tzname() == "UTC"
     assert event.decoded("dtend") - event.decoded("dtstart") == timedelta(hours=1)
-    assert event["summary"] == f"Dernière heure pour valider : {dossier.offer.title}"
+    assert event["summary"] == f"Dernière heure pour valider : {dossier.offer.title}"
     assert "à\u00a0minuit" in event["description"]
     assert reverse("dossier", args=[dossier.pk]) in event["url"]
     alarms = event.walk("VALARM")

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.django_db
 TITLES = [
     "Activer mon compte",
     "Compléter mon profil",
-    "Handicap : savoir ce qui change",
+    "Handicap : savoir ce qui change",
     "Regarder mon solde",
     "Chercher une formation",
     "Envoyer une demande d’inscription",

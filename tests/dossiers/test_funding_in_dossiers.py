@@ -192,7 +192,7 @@ def test_what_may_not_be_used_here_is_shown_with_its_reason(client, at):
     client.force_login(holder.user)
     page = client.get(reverse("dossier", args=[dossier.pk])).text
     assert "Ce qui ne peut pas servir ici" in page
-    assert "Réservé à : RNCP1." in page
+    assert "Réservé à : RNCP1." in page
     act("accept", dossier, at=at)
     assert lines_of(dossier) == [(PocketKind.ANNUAL, 100_000)]
 

@@ -169,7 +169,7 @@ def test_a_certification_is_replaced(visit, member_of, letters, as_at, end):
         holder = visit(confirmed.holder.user)
         holder.open(f"/mes-dossiers/{confirmed.pk}")
         holder.must_say("Inscription confirmée")
-        holder.must_say("Celle-ci est confirmée : elle continue jusqu’au bout.")
+        holder.must_say("Celle-ci est confirmée : elle continue jusqu’au bout.")
         holder = visit(trained.holder.user)
         holder.open(f"/mes-dossiers/{trained.pk}")
         holder.must_say("RNCP31000 · Tailleur de pierre")

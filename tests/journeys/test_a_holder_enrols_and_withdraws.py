@@ -67,7 +67,7 @@ def test_a_holder_enrols_and_withdraws(visit, member_of, letters, at, settings):
     # She thinks again: everything is back, and both have a letter for each step.
     holder.open(dossier_page)
     holder.press("Me rétracter et tout récupérer", reason="J'ai trouvé un emploi.")
-    holder.must_say("Rétractation du titulaire : tout lui est rendu")
+    holder.must_say("Rétractation du titulaire : tout lui est rendu")
     holder.open("/mes-droits")
     holder.must_say("Vous pouvez utiliser aujourd’hui : 2 500,00 €")
     holder.must_say("Rien n’est réservé en ce moment.")

@@ -221,7 +221,7 @@ def test_the_town_of_the_account_stands_there_already(client_for, lyon):
         ({"level": "9"}, "Ce niveau n’existe pas"),
         ({"budget": "-1"}, "ne peut pas être négative"),
         ({"budget": "beaucoup"}, "en chiffres"),
-        ({"budget": "1000000"}, "100 000 € au plus"),
+        ({"budget": "1000000"}, "100 000 € au plus"),
     ],
 )
 def test_what_is_wrong_stands_beside_its_field(client_for, holder, said, sentence):

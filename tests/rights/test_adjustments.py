@@ -98,7 +98,7 @@ def test_the_holder_is_told_and_reads_it_on_their_statement(purse, jeanne, paul)
     assert notice.user == purse.holder.user
     assert notice.facts["reason"] == "Heures de 2024 oubliées"
     [line, _credit] = statements.statement(purse.holder, at=AT).history[:]
-    assert line.words == "Régularisation : des droits ont été repris par l’administration"
+    assert line.words == "Régularisation : des droits ont été repris par l’administration"
     assert (line.effect, line.balance, line.reason) == (-30_00, 70_00, "Heures de 2024 oubliées")
 
 
@@ -218,7 +218,7 @@ def test_a_proposal_expires(purse, jeanne, paul):
 def test_what_is_decided_stays_so(purse, jeanne, paul):
     proposed = propose(purse, jeanne)
     adjustments.reject(proposed.pk, reason="Déjà fait", by=paul, at=AT)
-    with pytest.raises(Refused, match="déjà décidée : refusée"):
+    with pytest.raises(Refused, match="déjà décidée : refusée"):
         adjustments.confirm(proposed.pk, by=paul, at=AT)
     with pytest.raises(Refused, match="déjà décidée"):
         adjustments.withdraw(proposed.pk, by=jeanne, at=AT)

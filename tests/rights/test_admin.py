@@ -109,7 +109,7 @@ def test_a_correction_needs_a_reason_and_the_money(admin, credit):
     reserve((credit.target, 1))
     answer = admin.post(page, {"reason": "Doublon"})
     assert answer.status_code == 422
-    assert "Il n’y a pas assez sur « Droits annuels »" in answer.text
+    assert "Il n’y a pas assez sur « Droits annuels »" in answer.text
     assert not Movement.objects.filter(kind=MovementKind.REVERSAL).exists()
     assert not JournalEntry.objects.filter(action="reverse_movement").exists()
 

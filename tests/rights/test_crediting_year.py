@@ -361,7 +361,7 @@ def test_what_is_already_used_is_not_taken_back_the_correction_waits_and_is_repo
     restate(statement, worked=700)
     report = credit()
     assert (report.corrected, report.waiting_count) == (0, 1)
-    assert report.waiting == [(holder.reference, "182,20\u00a0€ déjà utilisés : la correction attend")]
+    assert report.waiting == [(holder.reference, "182,20\u00a0€ déjà utilisés : la correction attend")]
     assert last(holder).version == 1
     assert euros(holder) == {PocketKind.ANNUAL: 100_00}
     with transaction.atomic():
@@ -380,7 +380,7 @@ def test_a_correction_never_fills_an_account_above_its_cap_of_today():
     assert euros(holder) == {PocketKind.ANNUAL: 5000_00}
     # 217.80 were given; of the 282.20 more, 82.20 fit under the cap.
     assert (last(holder).annual, last(holder).lost) == (300_00, 200_00)
-    assert last(holder).formula[-1] == ["depuis, le plafond est atteint : perdu", "200,00\u00a0€"]
+    assert last(holder).formula[-1] == ["depuis, le plafond est atteint : perdu", "200,00\u00a0€"]
 
 
 def test_a_correction_downwards_is_not_cut_by_a_cap_that_has_changed():

@@ -201,7 +201,7 @@ def test_a_refusal_says_why_to_the_holder(me):
     assert (made.state, made.reason) == (DeclarationState.REFUSED, "La photo est illisible.")
     words = words_of(Notice.objects.get())
     assert words.subject == "Votre déclaration est refusée"
-    assert "Motif donné par l’administration : La photo est illisible." in words.paragraphs
+    assert "Motif donné par l’administration : La photo est illisible." in words.paragraphs
 
 
 def test_a_yes_that_was_wrong_is_taken_back_with_its_own_words(me):
@@ -278,7 +278,7 @@ def test_an_end_is_said_once(me):
     later = AT + datetime.timedelta(days=365)
     declarations.end(made.pk, until_year=2025, by=me, at=later)
     declarations.end(made.pk, until_year=2025, by=me, at=later)
-    with pytest.raises(Refused, match="déjà dite : 2025"):
+    with pytest.raises(Refused, match="déjà dite : 2025"):
         declarations.end(made.pk, until_year=2026, by=me, at=later)
 
 

@@ -237,7 +237,7 @@ def test_the_same_envelope_is_opened_once():
     assert EnvelopeFactory(reference="RH-2026", cents=0, at=NOW) == envelope
     with pytest.raises(DotationRefused, match="existe déjà"):
         EnvelopeFactory(reference="RH-2026", funder_name="Autre", at=NOW)
-    with pytest.raises(DotationRefused, match="pas d’enveloppe « X »"):
+    with pytest.raises(DotationRefused, match="pas d’enveloppe « X »"):
         dotations.find_envelope("X")
 
 

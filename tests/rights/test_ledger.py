@@ -179,7 +179,7 @@ def test_the_same_key_with_another_content_is_refused_and_writes_nothing(other):
     other = other | ({"holder": HolderFactory()} if "holder" in other else {})
     pockets = Pocket.objects.count()
     with (
-        pytest.raises(ledger.KeyReused, match="« annual:2025:1 » est déjà enregistrée"),
+        pytest.raises(ledger.KeyReused, match="« annual:2025:1 » est déjà enregistrée"),
         transaction.atomic(),
     ):
         CreditFactory(**{"holder": holder, "key": "annual:2025:1", "amount": 500_00} | other)

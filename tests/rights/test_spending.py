@@ -148,7 +148,7 @@ def test_a_late_cancellation_loses_rights_and_keeps_a_payment_as_a_credit(rights
     assert credit.balance == 200_00
     assert credit.pk in {each.pocket_id for each in ledger.purses(holder, at=NOW)}
     words = [line.words for line in statements.statement(holder, at=NOW).history[:]]
-    assert "Avoir : ce que vous aviez payé pour Dossier 1" in words
+    assert "Avoir : ce que vous aviez payé pour Dossier 1" in words
     assert ledger.due_to(organisation.pk) == 50_00
     assert integrity.check() == []
 

@@ -56,7 +56,7 @@ def test_the_paper_tells_who_what_and_what_is_left():
     ]
     # Euros and hours are never added; what has ended is told apart.
     assert [plain(amount) for _name, amount in told["totals"]] == ["1 034,50 €", "25 h", "70,00 €"]
-    reserved = next(line for line in told["lines"] if line[1] == "Réservé pour : Anglais")
+    reserved = next(line for line in told["lines"] if line[1] == "Réservé pour : Anglais")
     assert [plain(word) for word in reserved] == [
         "12 mai 2026",
         "Réservé pour : Anglais",
@@ -85,7 +85,7 @@ def test_a_year_or_a_kind_is_named_on_the_paper():
     PurseFactory(holder=holder, at=NOW)
     told = facts(holder, year=2026, kind="credit")
     assert told["words"]["movements"] == "Opérations de 2026"
-    assert told["notes"][-1] == "Seulement : Droits ajoutés."
+    assert told["notes"][-1] == "Seulement : Droits ajoutés."
     pocket = PurseFactory(holder=holder, kind=PocketKind.DIF, at=NOW)
     assert facts(holder, pocket_id=pocket.pk)["words"]["movements"] == (
         "Toutes les opérations · Droits issus du DIF"

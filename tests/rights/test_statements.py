@@ -80,9 +80,9 @@ def test_the_history_is_newest_first_each_line_explained_with_the_balance_after_
     CreditFactory(amount=9_999_00)
     history = statements.statement(holder, at=NOW).history
     assert [(line.words, line.effect, line.balance) for line in history] == [
-        ("Correction : des droits ajoutés par erreur ont été retirés", -40_00, 560_00),
-        ("Rendu à votre compte : Anglais", 200_00, 600_00),
-        ("Réservé pour : Anglais", -200_00, 400_00),
+        ("Correction : des droits ajoutés par erreur ont été retirés", -40_00, 560_00),
+        ("Rendu à votre compte : Anglais", 200_00, 600_00),
+        ("Réservé pour : Anglais", -200_00, 400_00),
         ("Région vous a versé des droits à la formation", 60_00, 600_00),
         ("Droits ajoutés à votre compte", 40_00, 540_00),
         ("Droits ajoutés à votre compte", 500_00, 500_00),

@@ -182,7 +182,7 @@ def test_the_file_opens_in_a_spreadsheet_with_its_accents_and_numbers(client, ho
     header, reserved, credited = rows(answer)
     assert header[5:] == ["Montant", "Solde", "Unité"]
     assert reserved[2:] == [
-        "Réservé pour : Anglais",
+        "Réservé pour : Anglais",
         "Dossier 42",
         "Droits annuels",
         "-34,05",

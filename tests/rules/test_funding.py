@@ -124,7 +124,7 @@ WEB = Training(certification="RNCP31114", register="RNCP", level=5, starts_on=da
     [
         ({"certifications": ["RNCP31114"]}, True, ""),
         ({"certifications": ["RNCP1", "RNCP31114"]}, True, ""),
-        ({"certifications": ["RNCP1"]}, False, "Réservé à : RNCP1."),
+        ({"certifications": ["RNCP1"]}, False, "Réservé à : RNCP1."),
         ({"levels": [5, 6]}, True, ""),
         ({"levels": [6, 7]}, False, "niveau 6 ou 7"),
         ({"starts_from": date(2027, 1, 11), "starts_until": date(2027, 1, 11)}, True, ""),

@@ -43,7 +43,7 @@ def test_hint_and_error_are_tied_to_the_input():
     assert entry.get("autocomplete") == "family-name"
     hint, error = [part.get_element_by_id(name) for name in entry.get("aria-describedby").split()]
     assert hint.text_content() == "Celui de votre acte de naissance."
-    assert "Erreur : " in error.text_content()
+    assert "Erreur : " in error.text_content()
     assert part.xpath("//label[@for='id_name']")[0].text_content().strip() == "Nom de naissance"
 
 
