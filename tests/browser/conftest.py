@@ -35,10 +35,15 @@ class Sitter:
         self.looked_at: set[str] = set()
         page.on("console", self._hear)
         page.on("pageerror", lambda error: self.troubles.append(str(error)))
-        page.on("requestfailed", lambda request: self.troubles.append(f"{request.url}: {request.failure}"))
+        page.on("requestfailed", self._miss)
+
+    def _miss(self, request):
+        # A search made before the last one has ended ends it (hx-sync): the page itself gave it up.
+        if not (request.resource_type == "xhr" and request.failure == "net::ERR_ABORTED"):
+            self.troubles.append(f"{request.url}: {request.failure}")
 
     def _hear(self, message):
-        # A search made before the last one has ended ends it (hx-sync); htmx says so in two errors.
+        # Of a search that was given up htmx speaks in two errors.
         if message.text.startswith("htmx:sendAbort"):
             if self.troubles and self.troubles[-1].startswith("htmx:afterRequest"):
                 self.troubles.pop()
