@@ -121,8 +121,7 @@ def write_many(letters: Iterable[Letter], *, at: datetime) -> None:
         for letter in letters
     ]
     if rows:
-        with prepared.cursor() as cursor:
-            cursor.execute(_INSERT, [at, at, json.dumps(rows, ensure_ascii=False)])
+        prepared.rows(_INSERT, [at, at, json.dumps(rows, ensure_ascii=False)])
         deliver_soon()
 
 

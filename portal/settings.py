@@ -152,8 +152,6 @@ DATABASES["default"] |= {
         "keepalives_interval": 10,
         "keepalives_count": 3,
         "tcp_user_timeout": 30_000,
-        # Of the statements that ask for it (ui.prepared): Django's are never prepared.
-        "prepare_threshold": 0,
         "options": database.limits(env.int("STATEMENT_SECONDS", default=database.PAGE_SECONDS)),
     },
 }

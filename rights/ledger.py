@@ -16,6 +16,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import wraps
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, TypeVar
 
 from django.db import connection, transaction
@@ -225,18 +226,17 @@ def purses(holder: "HolderProfile", *, at: datetime, lock: bool = False) -> list
     """
     if lock and not connection.in_atomic_block:
         raise NotInTransaction("ledger.purses needs an open transaction.atomic() to lock")
-    with prepared.cursor() as cursor:
-        cursor.execute(
-            "SELECT p.id, p.kind, p.label, p.unit, p.balance, p.expires_on, p.funder_kind, p.origin,"  # noqa: S608
-            " e.certifications, e.levels, e.starts_from, e.starts_until"
-            " FROM rights_pocket p LEFT JOIN rights_earmark e ON e.id = p.earmark_id"
-            f" WHERE p.holder_id = %s AND p.kind NOT IN {NOT_A_PURSE} AND p.unit = %s"
-            " AND (p.expires_on IS NULL OR p.expires_on >= %s) ORDER BY p.id"
-            + (" FOR NO KEY UPDATE OF p" if lock else ""),
-            [holder.pk, Unit.EUR_CENT.value, paris_day(at)],
-        )
-        # Sorted out here, since a row locked in the meantime may have been emptied.
-        return [_purse(*row) for row in cursor.fetchall() if row[4] > 0]
+    found = prepared.rows(
+        "SELECT p.id, p.kind, p.label, p.unit, p.balance, p.expires_on, p.funder_kind, p.origin,"  # noqa: S608
+        " e.certifications, e.levels, e.starts_from, e.starts_until"
+        " FROM rights_pocket p LEFT JOIN rights_earmark e ON e.id = p.earmark_id"
+        f" WHERE p.holder_id = %s AND p.kind NOT IN {NOT_A_PURSE} AND p.unit = %s"
+        " AND (p.expires_on IS NULL OR p.expires_on >= %s) ORDER BY p.id"
+        + (" FOR NO KEY UPDATE OF p" if lock else ""),
+        [holder.pk, Unit.EUR_CENT.value, paris_day(at)],
+    )
+    # Sorted out here, since a row locked in the meantime may have been emptied.
+    return [_purse(*row) for row in found if row[4] > 0]
 
 
 def _purse(
@@ -1106,6 +1106,13 @@ def _check_amount(amount: int) -> None:
         raise ValueError(f"an amount is a whole number above zero, not {amount!r}")
 
 
+def _check_told(key: str, at: datetime) -> None:
+    if not key:
+        raise ValueError("a movement needs a key")
+    if at.tzinfo is None:
+        raise ValueError("a moment needs its time zone")
+
+
 def _check_full(movements: Sequence[Movement], held: dict[uuid.UUID, Held]) -> None:
     """Each takes all that its source holds, which is something."""
     for movement in movements:
@@ -1219,14 +1226,13 @@ def _lock_with_envelopes(
 
 
 def _held(which: str, parameters: list[Any]) -> dict[uuid.UUID, Held]:
-    with prepared.cursor() as cursor:
-        cursor.execute(
-            "SELECT id, kind, unit, holder_id, label, expires_on, balance, envelope_id"  # noqa: S608
-            f" FROM rights_pocket WHERE {which} AND balance IS NOT NULL"
-            f" ORDER BY kind <> '{PocketKind.ENVELOPE.value}', id FOR NO KEY UPDATE",
-            parameters,
-        )
-        return {row[0]: Held(*row) for row in cursor.fetchall()}
+    found = prepared.rows(
+        "SELECT id, kind, unit, holder_id, label, expires_on, balance, envelope_id"  # noqa: S608
+        f" FROM rights_pocket WHERE {which} AND balance IS NOT NULL"
+        f" ORDER BY kind <> '{PocketKind.ENVELOPE.value}', id FOR NO KEY UPDATE",
+        parameters,
+    )
+    return {row[0]: Held(*row) for row in found}
 
 
 def _origins(pockets: Sequence[uuid.UUID]) -> dict[uuid.UUID, uuid.UUID]:
@@ -1319,32 +1325,32 @@ _PLACE = ", ".join(Place._fields)
 def _find_pockets(wanted: set[Place]) -> dict[Place, uuid.UUID]:
     holders = {place.holder_id for place in wanted if place.holder_id}
     world = {place.kind for place in wanted if not place.holder_id}
-    with prepared.cursor() as cursor:
-        # Two halves: the index of holders, and the one of the world's pockets.
-        cursor.execute(
-            f"SELECT {_PLACE}, id FROM rights_pocket WHERE holder_id = ANY(%s)"  # noqa: S608
-            f" AND kind NOT IN {NOT_A_PURSE}"
-            f" UNION ALL SELECT {_PLACE}, id FROM rights_pocket WHERE holder_id IS NULL AND kind = ANY(%s)",
-            [list(holders), list(world)],
-        )
-        return {Place(*place): pocket_id for *place, pocket_id in cursor.fetchall()}
+    # Two halves: the index of holders, and the one of the world's pockets.
+    found = prepared.rows(
+        f"SELECT {_PLACE}, id FROM rights_pocket WHERE holder_id = ANY(%s)"  # noqa: S608
+        f" AND kind NOT IN {NOT_A_PURSE}"
+        f" UNION ALL SELECT {_PLACE}, id FROM rights_pocket WHERE holder_id IS NULL AND kind = ANY(%s)",
+        [list(holders), list(world)],
+    )
+    return {Place(*place): pocket_id for *place, pocket_id in found}
 
 
 def _open_lines(kind: PocketKind, rows: Iterable[tuple[uuid.UUID, str, uuid.UUID, str]]) -> None:
     """Open pockets of a dossier: (id, unit, holder, label). One that is there comes from the same key."""
-    values: list[Any] = []
-    for pocket_id, unit, holder_id, label in rows:
-        values += (pocket_id, kind.value, unit, holder_id, label[:LONGEST_LABEL])
-    if not values:
-        return
-    with prepared.cursor() as cursor:
-        cursor.execute(
-            "INSERT INTO rights_pocket"  # noqa: S608
-            " (id, kind, unit, holder_id, label, funder_kind, origin, balance) VALUES "
-            + ", ".join(["(%s, %s, %s, %s, %s, '', '', 0)"] * (len(values) // 5))
-            + " ON CONFLICT (id) DO NOTHING",
-            values,
-        )
+    opened = [
+        {"id": str(pocket_id), "unit": unit, "holder_id": str(holder_id), "label": label[:LONGEST_LABEL]}
+        for pocket_id, unit, holder_id, label in rows
+    ]
+    if opened:
+        prepared.rows(_OPEN, [kind.value, _json(opened)])
+
+
+# One parameter, however many rows: each number of them would be another statement.
+_OPEN = """
+    INSERT INTO rights_pocket (id, kind, unit, holder_id, label, funder_kind, origin, balance)
+    SELECT id, %s, unit, holder_id, label, '', '', 0
+    FROM json_to_recordset(%s::json) AS row (id uuid, unit text, holder_id uuid, label text)
+    ON CONFLICT (id) DO NOTHING"""
 
 
 # Both pockets found and the movement written, in one go.
@@ -1363,43 +1369,50 @@ _CREDIT = f"""
 
 def _credit_at_once(credit: Credit, *, at: datetime, by: Actor) -> Movement | None:
     """Write a new credit between two pockets that are open: one statement. None: it is not so simple."""
+    _check_told(credit.key, at)
+    day, formula = credit.value_date or paris_day(at), [list(line) for line in credit.formula]
+    payer, purse = credit.payer, credit.purse
+    written = prepared.row(
+        _CREDIT,
+        [
+            *(
+                credit.amount,
+                credit.key,
+                credit.reason,
+                _json(formula),
+                day,
+                at,
+                by.user.pk if by.user else None,
+            ),
+            *(payer.kind, payer.unit, payer.label),
+            *(purse.holder_id, purse.kind, purse.unit, purse.label, purse.funder_kind, purse.origin),
+            purse.expires_on,
+        ],
+    )
+    if written is None:
+        return None
+    number, source, target = written
     movement = _movement(
         MovementKind.CREDIT,
-        source=None,
-        target=None,
+        source=source,
+        target=target,
         amount=credit.amount,
         key=credit.key,
         at=at,
         by=by,
         reason=credit.reason,
-        value_date=credit.value_date,
+        value_date=day,
         formula=credit.formula,
     )
-    payer, purse = credit.payer, credit.purse
-    with prepared.cursor() as cursor:
-        cursor.execute(
-            _CREDIT,
-            [
-                *(movement.amount, movement.key, movement.reason, _json(movement.formula)),
-                *(movement.value_date, movement.recorded_at, movement.recorded_by_id),
-                *(payer.kind, payer.unit, payer.label),
-                *(purse.holder_id, purse.kind, purse.unit, purse.label, purse.funder_kind, purse.origin),
-                purse.expires_on,
-            ],
-        )
-        written = cursor.fetchone()
-    if written is None:
-        return None
-    movement.pk, movement.source_id, movement.target_id = written
-    movement._state.adding = False
+    movement.pk, movement._state.adding = number, False
     return movement
 
 
 def _movement(
     kind: MovementKind,
     *,
-    source: uuid.UUID | None,
-    target: uuid.UUID | None,
+    source: uuid.UUID,
+    target: uuid.UUID,
     amount: int,
     key: str,
     at: datetime,
@@ -1410,10 +1423,7 @@ def _movement(
     reverses: Movement | None = None,
 ) -> Movement:
     """A movement not written yet. ValueError: no key, or a moment without zone."""
-    if not key:
-        raise ValueError("a movement needs a key")
-    if at.tzinfo is None:
-        raise ValueError("a moment needs its time zone")
+    _check_told(key, at)
     values = {
         "id": None,
         "kind": kind,
@@ -1428,11 +1438,12 @@ def _movement(
         "recorded_at": at,
         "recorded_by_id": by.user.pk if by.user else None,
     }
-    # In the order of its columns: by keyword, making one costs more than writing it.
-    return Movement(*[values[name] for name in _COLUMNS])
+    # By keyword, making one costs more than writing it.
+    return Movement(*_in_order(values))
 
 
 _COLUMNS = tuple(field.attname for field in Movement._meta.concrete_fields)
+_in_order = itemgetter(*_COLUMNS)
 _KEYS = f"SELECT {', '.join(_COLUMNS)} FROM rights_movement WHERE key = ANY(%s)"  # noqa: S608
 
 # One parameter, however many rows: thousands of them cost PostgreSQL more than the rows themselves.
@@ -1466,9 +1477,7 @@ def _post(movements: list[Movement]) -> list[Movement]:
         }
         for movement in movements
     ]
-    with prepared.cursor() as cursor:
-        cursor.execute(_INSERT, [_json(rows)])
-        written = dict(cursor.fetchall())
+    written: dict[str, int] = dict(prepared.rows(_INSERT, [_json(rows)]))
     for movement in movements:
         movement.pk = written.get(movement.key)
         movement._state.adding = movement.pk is None
@@ -1481,8 +1490,7 @@ def _post(movements: list[Movement]) -> list[Movement]:
     return [done.get(movement.key, movement) for movement in movements]
 
 
-def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False)
+_json = json.JSONEncoder(ensure_ascii=False).encode
 
 
 def _line_key(key: str, position: int) -> str:
