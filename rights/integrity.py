@@ -1,8 +1,8 @@
 """The second net: recompute everything from the movements, and find what the guards should have refused.
 
-A trigger can be stepped round (`set_config('pgtrigger.ignore', …)`, a restored dump, a careless
-migration). Each rule below is one statement, so it reads one consistent moment of a busy database.
-The seals of past days find what no rule can: a true-looking movement that is not the one recorded.
+A guard can be taken away (by who owns the tables, a restored dump, a careless migration). Each rule below
+is one statement, so it reads one consistent moment of a busy database. The seals of past days find what no
+rule can: a true-looking movement that is not the one recorded.
 """
 
 # ruff: noqa: S608, the queries are made of our own words only
@@ -111,6 +111,10 @@ _QUERIES = {
     "pocket_of_a_funder_only_names_its_kind": f"""
         SELECT 'pocket:' || id, kind || ', funder « ' || funder_kind || ' »' FROM rights_pocket
         WHERE funder_kind <> '' AND kind NOT IN {_in((*FUNDED_KINDS, PocketKind.ENVELOPE))}""",
+    "pocket_of_a_funder_only_has_terms": f"""
+        SELECT 'pocket:' || id, kind || ', origin « ' || origin || ' »' FROM rights_pocket
+        WHERE kind NOT IN {_in(FUNDED_KINDS)}
+        AND (origin <> '' OR envelope_id IS NOT NULL OR earmark_id IS NOT NULL)""",
     # Value comes with the pocket or not at all: one that was never moved was written by hand.
     "pocket_is_opened_by_a_movement": f"""
         SELECT 'pocket:' || id, kind || ', never moved' FROM rights_pocket p
@@ -189,6 +193,9 @@ RULES = {
     "pocket_of_euros_holds_no_hours": _("ce qui se compte en euros ne contient pas d’heures"),
     "pocket_of_a_funder_only_names_its_kind": _(
         "seuls une enveloppe et ce qu’un financeur verse disent la sorte de financeur"
+    ),
+    "pocket_of_a_funder_only_has_terms": _(
+        "seul ce qu’un financeur attribue a une origine, une enveloppe ou un fléchage"
     ),
     "pocket_of_a_person_has_a_holder": _(
         "seules les poches extérieures, les enveloppes et ce qui est dû aux organismes n’ont pas de titulaire"

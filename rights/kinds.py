@@ -203,12 +203,13 @@ GAINS = (M.CREDIT, M.GRANT, M.CONVERSION_IN, M.CREDIT_NOTE)
 """What makes a holder richer."""
 
 
-def _sql(kinds: tuple) -> str:
+def in_sql(kinds: tuple) -> str:
+    """'annual', 'increase'… as IN wants them."""
     return ", ".join(f"'{kind.value}'" for kind in kinds)
 
 
 _WAYS = " OR ".join(
-    f"(m.kind = '{kind.value}' AND s.kind IN ({_sql(sources)}) AND t.kind IN ({_sql(targets)}))"
+    f"(m.kind = '{kind.value}' AND s.kind IN ({in_sql(sources)}) AND t.kind IN ({in_sql(targets)}))"
     for kind, (sources, targets) in ROUTES.items()
 )
 
@@ -219,7 +220,7 @@ _FAULTS_OF_ITS_ENDS = {
     # What an envelope grants lies in purses of its own, so that what is left knows where to go back.
     "grant_fills_a_purse_of_its_envelope": f"""t.envelope_id IS NOT NULL AND m.kind = '{M.CREDIT.value}'
         OR m.kind = '{M.GRANT.value}' AND t.envelope_id IS DISTINCT FROM s.id""",
-    "dotation_returns_to_its_funder": f"""m.kind IN ({_sql(RETURNS)}) AND (
+    "dotation_returns_to_its_funder": f"""m.kind IN ({in_sql(RETURNS)}) AND (
         t.kind = '{P.ENVELOPE.value}' AND s.envelope_id IS DISTINCT FROM t.id
         OR t.kind = '{P.FUNDER.value}' AND (s.envelope_id IS NOT NULL OR t.label <> s.label))""",
     "envelope_keeps_its_funder": f"""m.kind IN ('{M.FUND.value}', '{M.PAY_BACK.value}')
@@ -243,7 +244,7 @@ _WITNESSES = {
     # A release takes the way in backwards, whole or in part; what was spent comes from what was reserved.
     "movement_returns_to_its_source": (
         GIVES_BACK,
-        f"""SELECT FROM rights_movement entry WHERE entry.kind IN ({_sql(INTO_RESERVED)})
+        f"""SELECT FROM rights_movement entry WHERE entry.kind IN ({in_sql(INTO_RESERVED)})
         AND entry.source_id = m.target_id AND entry.target_id = coalesce((
             SELECT spend.source_id FROM rights_movement spend
             WHERE spend.kind = '{M.SPEND.value}' AND spend.target_id = m.source_id), m.source_id)""",  # noqa: S608
@@ -279,7 +280,7 @@ _WITNESSES = {
     ),
 }
 _FAULTS_OF_WITNESSES = {
-    name: f"m.kind IN ({_sql(kinds)}) AND NOT EXISTS ({witness})"
+    name: f"m.kind IN ({in_sql(kinds)}) AND NOT EXISTS ({witness})"
     for name, (kinds, witness) in _WITNESSES.items()
 }
 FAULTS = _FAULTS_OF_ITS_ENDS | _FAULTS_OF_WITNESSES
@@ -291,7 +292,9 @@ def _first(faults: dict[str, str]) -> str:
 
 # Two parts: every query named in an expression is made ready even where no row asks it.
 FAULT_OF_ITS_ENDS = _first(_FAULTS_OF_ITS_ENDS)
+# The same of a credit, which is never of another kind: PostgreSQL keeps only what is left to ask.
+FAULT_OF_A_CREDIT = FAULT_OF_ITS_ENDS.replace("m.kind", f"'{M.CREDIT.value}'")
 NEEDS_A_WITNESS = (
-    f"m.kind IN ({_sql(tuple(kind for kinds, _query in _WITNESSES.values() for kind in kinds))})"
+    f"m.kind IN ({in_sql(tuple(kind for kinds, _query in _WITNESSES.values() for kind in kinds))})"
 )
 FAULT_OF_WITNESSES = _first(_FAULTS_OF_WITNESSES)

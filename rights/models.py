@@ -22,6 +22,7 @@ from rights.earmarks import Conditions
 from rights.kinds import (
     ADJUSTMENTS,
     EURO_KINDS,
+    FAULT_OF_A_CREDIT,
     FAULT_OF_ITS_ENDS,
     FAULT_OF_WITNESSES,
     FILLS_A_LINE,
@@ -39,7 +40,9 @@ from rights.kinds import (
     PocketKind,
     Unit,
     WorkStatus,
+    in_sql,
 )
+from rights.triggers import Firm, FirmProtect
 from ui import french
 from ui.documents import drawn_path, private_storage
 
@@ -51,7 +54,8 @@ def proof_path(proof: "DeclarationProof", name: str) -> str:
 
 
 IS_OF_THE_WORLD = models.Q(kind__in=WORLD_KINDS)
-HAS_NO_OWNER = models.Q(kind__in=OWNERLESS_KINDS)
+
+
 POCKET_FACTS = (
     "id",
     "kind",
@@ -71,6 +75,24 @@ POCKET_FACTS = (
 def _refusal(name: str, message: str) -> str:
     """PL/pgSQL that refuses as a constraint of this name would: an IntegrityError in Python."""
     return f"RAISE EXCEPTION '{message}' USING ERRCODE = 'check_violation', CONSTRAINT = '{name}';"
+
+
+def _facts(**facts: tuple[str, str]) -> list[Firm]:
+    """What must be true of a pocket when it is opened, by name: (SQL over NEW, the refusal).
+
+    A check of the table would be read again at each new balance, and these take as long as the rest of it;
+    what they look at stays as it was opened (`pocket_stays_what_it_is`).
+    """
+    return [
+        Firm(
+            name=name,
+            operation=pgtrigger.Insert,
+            when=pgtrigger.Before,
+            condition=pgtrigger.Condition(f"NOT ({fact})"),
+            func=_refusal(name, message),
+        )
+        for name, (fact, message) in facts.items()
+    ]
 
 
 class Earmark(models.Model):
@@ -271,34 +293,6 @@ class Pocket(models.Model):
                 name="pocket_never_overdrawn",
                 violation_error_message=_("Il n’y a pas assez dans cette poche."),
             ),
-            models.CheckConstraint(
-                condition=(IS_OF_THE_WORLD & models.Q(balance__isnull=True))
-                | (~IS_OF_THE_WORLD & models.Q(balance__isnull=False)),
-                name="pocket_of_the_world_keeps_no_balance",
-            ),
-            models.CheckConstraint(
-                condition=(HAS_NO_OWNER & models.Q(holder__isnull=True))
-                | (~HAS_NO_OWNER & models.Q(holder__isnull=False)),
-                name="pocket_of_a_person_has_a_holder",
-            ),
-            models.CheckConstraint(
-                condition=models.Q(kind=PocketKind.PROVIDER, organisation__isnull=False)
-                | (~models.Q(kind=PocketKind.PROVIDER) & models.Q(organisation__isnull=True)),
-                name="pocket_of_what_is_due_names_to_whom",
-            ),
-            models.CheckConstraint(
-                condition=models.Q(funder_kind="") | models.Q(kind__in=(*FUNDED_KINDS, PocketKind.ENVELOPE)),
-                name="pocket_of_a_funder_only_names_its_kind",
-            ),
-            models.CheckConstraint(
-                condition=~models.Q(kind__in=EURO_KINDS) | models.Q(unit=Unit.EUR_CENT),
-                name="pocket_of_euros_holds_no_hours",
-            ),
-            models.CheckConstraint(
-                condition=models.Q(kind__in=FUNDED_KINDS)
-                | models.Q(origin="", envelope__isnull=True, earmark__isnull=True),
-                name="pocket_of_a_funder_only_has_terms",
-            ),
             models.UniqueConstraint(
                 fields=[
                     "holder",
@@ -335,32 +329,57 @@ class Pocket(models.Model):
             )
         ]
         triggers = [
-            pgtrigger.Trigger(
+            Firm(
                 name="pocket_starts_empty",
                 operation=pgtrigger.Insert,
                 when=pgtrigger.Before,
                 condition=pgtrigger.Condition("NEW.balance <> 0"),
                 func=_refusal("pocket_starts_empty", "a pocket is opened empty: value comes by movements"),
             ),
+            *_facts(
+                pocket_of_the_world_keeps_no_balance=(
+                    f"(NEW.kind IN ({in_sql(WORLD_KINDS)})) = (NEW.balance IS NULL)",
+                    "what is of the world keeps no balance, and nothing else",
+                ),
+                pocket_of_a_person_has_a_holder=(
+                    f"(NEW.kind IN ({in_sql(OWNERLESS_KINDS)})) = (NEW.holder_id IS NULL)",
+                    "what a person owns has a holder, and nothing else",
+                ),
+                pocket_of_what_is_due_names_to_whom=(
+                    f"(NEW.kind = '{PocketKind.PROVIDER.value}') = (NEW.organisation_id IS NOT NULL)",
+                    "what is due names an organisation, and nothing else",
+                ),
+                pocket_of_a_funder_only_names_its_kind=(
+                    f"NEW.funder_kind = '' OR NEW.kind IN ({in_sql((*FUNDED_KINDS, PocketKind.ENVELOPE))})",
+                    "only what comes from a funder names its kind",
+                ),
+                pocket_of_euros_holds_no_hours=(
+                    f"NEW.unit = '{Unit.EUR_CENT.value}' OR NEW.kind NOT IN ({in_sql(EURO_KINDS)})",
+                    "what is counted in euros holds no hours",
+                ),
+                pocket_of_a_funder_only_has_terms=(
+                    f"NEW.kind IN ({in_sql(FUNDED_KINDS)})"
+                    " OR NEW.origin = '' AND NEW.envelope_id IS NULL AND NEW.earmark_id IS NULL",
+                    "only what a funder grants has an origin, an envelope or an earmark",
+                ),
+            ),
             # Depth 0 is somebody's own UPDATE; deeper is the one of `movement_moves_balances`.
-            pgtrigger.Trigger(
+            Firm(
                 name="pocket_balance_follows_moves",
                 operation=pgtrigger.UpdateOf("balance"),
-                when=pgtrigger.Before,
-                condition=pgtrigger.Condition(
-                    "OLD.balance IS DISTINCT FROM NEW.balance AND pg_trigger_depth() = 0"
-                ),
+                when=pgtrigger.After,
+                condition=pgtrigger.Condition("pg_trigger_depth() = 0"),
                 func=_refusal("pocket_balance_follows_moves", "a balance changes by movements only"),
             ),
-            pgtrigger.Trigger(
+            Firm(
                 name="pocket_stays_what_it_is",
                 operation=pgtrigger.UpdateOf(*POCKET_FACTS),
-                when=pgtrigger.Before,
+                when=pgtrigger.After,
                 condition=pgtrigger.AnyChange(*POCKET_FACTS),
                 func=_refusal("pocket_stays_what_it_is", "a pocket keeps its kind, its owner and its terms"),
             ),
             # Its movements would lose an end; an empty pocket harms nobody.
-            pgtrigger.Protect(name="pocket_is_never_deleted", operation=pgtrigger.Delete),
+            FirmProtect(name="pocket_is_never_deleted", operation=pgtrigger.Delete),
         ]
 
     def __str__(self):
@@ -375,11 +394,21 @@ class Movement(models.Model):
 
     Kind = MovementKind
 
+    # The trigger refuses a pocket that is not there, and no pocket goes or changes its number: a foreign key
+    # would look again at the commit, and share a lock on the one row of the State with all other credits.
     source = models.ForeignKey(
-        "rights.Pocket", on_delete=models.PROTECT, related_name="movements_out", verbose_name=_("de")
+        "rights.Pocket",
+        on_delete=models.PROTECT,
+        db_constraint=False,
+        related_name="movements_out",
+        verbose_name=_("de"),
     )
     target = models.ForeignKey(
-        "rights.Pocket", on_delete=models.PROTECT, related_name="movements_in", verbose_name=_("vers")
+        "rights.Pocket",
+        on_delete=models.PROTECT,
+        db_constraint=False,
+        related_name="movements_in",
+        verbose_name=_("vers"),
     )
     amount = models.BigIntegerField(_("montant"))
     kind = models.CharField(_("nature"), max_length=20, choices=Kind)
@@ -433,20 +462,41 @@ class Movement(models.Model):
             ),
         ]
         triggers = [
-            # Before `movement_moves_balances`, by name. One query, however many rows; another for the kinds
-            # that undo or pair something: a credit does not pay for it.
-            pgtrigger.Trigger(
-                name="movement_is_in_order",
+            # The judge of movements and the only writer of balances: as two triggers, the rows would be read
+            # twice. A credit that comes alone is judged and moved by one statement, which locks one pocket.
+            # For all else: one query that judges, however many rows; another for the kinds that undo or pair
+            # something; then envelopes and pockets are locked in id order, whatever the order of the rows, so
+            # two lots never wait for each other. World pockets are never locked.
+            Firm(
+                name="movement_moves_balances",
                 level=pgtrigger.Statement,
                 operation=pgtrigger.Insert,
                 when=pgtrigger.After,
                 referencing=pgtrigger.Referencing(new="moved"),
-                declare=[("fault", "TEXT"), ("needs_a_witness", "BOOLEAN")],
+                declare=[
+                    ("its_kind", "TEXT"),
+                    ("its_source", "UUID"),
+                    ("its_target", "UUID"),
+                    ("its_amount", "BIGINT"),
+                    ("is_alone", "BOOLEAN"),
+                    ("fault", "TEXT"),
+                    ("needs_a_witness", "BOOLEAN"),
+                ],
                 func=f"""
-                    SELECT max({FAULT_OF_ITS_ENDS}), bool_or({NEEDS_A_WITNESS}) INTO fault, needs_a_witness
+                    SELECT kind, source_id, target_id, amount, NOT EXISTS (SELECT FROM moved OFFSET 1)
+                    INTO its_kind, its_source, its_target, its_amount, is_alone FROM moved LIMIT 1;
+                    IF is_alone AND its_kind = '{MovementKind.CREDIT.value}' THEN
+                        UPDATE rights_pocket t SET balance = t.balance + its_amount FROM rights_pocket s
+                        WHERE s.id = its_source AND t.id = its_target AND ({FAULT_OF_A_CREDIT}) IS NULL;
+                        IF FOUND THEN
+                            RETURN NULL;
+                        END IF;
+                    END IF;
+                    SELECT max(CASE WHEN s.id IS NULL OR t.id IS NULL THEN 'movement_joins_two_pockets'
+                        ELSE {FAULT_OF_ITS_ENDS} END), bool_or({NEEDS_A_WITNESS}) INTO fault, needs_a_witness
                     FROM moved m
-                    JOIN rights_pocket s ON s.id = m.source_id
-                    JOIN rights_pocket t ON t.id = m.target_id;
+                    LEFT JOIN rights_pocket s ON s.id = m.source_id
+                    LEFT JOIN rights_pocket t ON t.id = m.target_id;
                     IF fault IS NULL AND needs_a_witness THEN
                         SELECT max({FAULT_OF_WITNESSES}) INTO fault
                         FROM moved m
@@ -457,18 +507,6 @@ class Movement(models.Model):
                         RAISE EXCEPTION 'this movement is refused by %', fault
                         USING ERRCODE = 'check_violation', CONSTRAINT = fault;
                     END IF;
-                    RETURN NULL;
-                """,  # noqa: S608, made of our own words only
-            ),
-            # The only writer of balances. Envelopes, then pockets, are locked in id order, whatever the
-            # order of the rows, so two lots never wait for each other; world pockets are never locked.
-            pgtrigger.Trigger(
-                name="movement_moves_balances",
-                level=pgtrigger.Statement,
-                operation=pgtrigger.Insert,
-                when=pgtrigger.After,
-                referencing=pgtrigger.Referencing(new="moved"),
-                func=f"""
                     WITH net AS (
                         SELECT pocket_id, sum(delta) AS delta
                         FROM (
@@ -486,7 +524,7 @@ class Movement(models.Model):
                     RETURN NULL;
                 """,  # noqa: S608, made of our own words only
             ),
-            pgtrigger.Protect(name="movement_is_never_edited", operation=pgtrigger.Update | pgtrigger.Delete),
+            FirmProtect(name="movement_is_never_edited", operation=pgtrigger.Update | pgtrigger.Delete),
         ]
 
     def __str__(self):

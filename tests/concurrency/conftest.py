@@ -50,7 +50,7 @@ def unguarded_ledger(transactional_db):
                 yield
         finally:
             with connection.cursor() as cursor:
-                cursor.execute("TRUNCATE rights_pocket CASCADE")
+                cursor.execute("TRUNCATE rights_movement, rights_pocket CASCADE")
                 cursor.execute(f"ALTER TABLE rights_pocket ADD CONSTRAINT {NEVER_OVERDRAWN} {definition}")
 
     return unguarded

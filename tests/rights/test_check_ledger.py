@@ -4,7 +4,6 @@ import io
 import json
 import logging
 
-import pgtrigger
 import pytest
 from django.core.management import call_command
 
@@ -12,6 +11,7 @@ from rights import integrity
 from rights.models import Pocket
 from rights.tasks import check_ledger
 from tests.factories.rights import PurseFactory
+from tests.rights.away import switched_off
 from tests.rights.test_ledger import reserve
 
 pytestmark = pytest.mark.django_db
@@ -25,7 +25,7 @@ def purse():
 
 
 def break_it(purse):
-    with pgtrigger.ignore("rights.Pocket:pocket_balance_follows_moves"):
+    with switched_off("pocket_balance_follows_moves"):
         Pocket.objects.filter(pk=purse.pk).update(balance=7)
 
 

@@ -5,6 +5,7 @@ The second half of each story is the second net: with the guard away, `integrity
 
 import datetime
 import uuid
+from contextlib import nullcontext
 
 import pgtrigger
 import pytest
@@ -13,25 +14,25 @@ from django.db.utils import ProgrammingError
 
 from accounts.actors import SYSTEM
 from rights import claims, integrity, ledger
-from rights.kinds import MovementKind, PocketKind, Unit
+from rights.kinds import MovementKind, Origin, PocketKind, Unit
 from rights.models import POCKET_FACTS, Movement, Pocket
 from tests.conftest import ROOT
 from tests.factories.accounts import HolderFactory
 from tests.factories.rights import CreditFactory, PurseFactory
+from tests.rights.away import TRIGGERS, switched_off
 from tests.rights.test_seals import triggers_off
 
 pytestmark = pytest.mark.django_db
 NOW = datetime.datetime(2026, 5, 12, 10, tzinfo=datetime.UTC)
-IN_ORDER = "rights.Movement:movement_is_in_order"
+JUDGE = "movement_moves_balances"
 REFUSED = (IntegrityError, ProgrammingError)
 """A refusal named like a constraint, and pgtrigger's own."""
 
 
-def post(source, target, *, amount=10, kind=MovementKind.CREDIT, **fields):
-    """A movement straight into the table, past the ledger."""
-    return Movement.objects.create(
-        source=source,
-        target=target,
+def movement(source, target, *, amount=10, kind=MovementKind.CREDIT, **fields):
+    return Movement(
+        source_id=source.pk,
+        target_id=target.pk,
         amount=amount,
         kind=kind,
         key=fields.pop("key", str(uuid.uuid4())),
@@ -39,6 +40,13 @@ def post(source, target, *, amount=10, kind=MovementKind.CREDIT, **fields):
         recorded_at=NOW,
         **fields,
     )
+
+
+def post(source, target, **fields):
+    """A movement straight into the table, past the ledger."""
+    written = movement(source, target, **fields)
+    written.save(force_insert=True)
+    return written
 
 
 def rules_broken():
@@ -95,14 +103,14 @@ def test_a_sound_ledger_has_nothing_wrong(purse, reserved):
 # --- Balances -------------------------------------------------------------------------------------
 
 
-def test_a_pocket_is_never_overdrawn(purse, state):
-    steal = {"source": purse, "target": state, "amount": 101, "kind": MovementKind.RELEASE}
-    with pytest.raises(IntegrityError) as refusal, pgtrigger.ignore(IN_ORDER), transaction.atomic():
-        post(**steal)
+def test_a_pocket_is_never_overdrawn(purse):
+    line = Pocket.objects.create(holder=purse.holder, kind=PocketKind.RESERVED, balance=0)
+    too_much = {"source": purse, "target": line, "amount": 101, "kind": MovementKind.RESERVE}
+    with pytest.raises(IntegrityError) as refusal, transaction.atomic():
+        post(**too_much)
     assert constraint_of(refusal) == "pocket_never_overdrawn"
     without_constraint("pocket_never_overdrawn")
-    with pgtrigger.ignore(IN_ORDER):
-        post(**steal)
+    post(**too_much)
     purse.refresh_from_db()
     assert purse.balance == -1
     assert "pocket_never_overdrawn" in rules_broken()
@@ -112,22 +120,22 @@ def test_a_pocket_is_never_overdrawn(purse, state):
     ("guard", "fault", "rule"),
     [
         (
-            "rights.Pocket:pocket_balance_follows_moves",
+            "pocket_balance_follows_moves",
             lambda purse: Pocket.objects.filter(pk=purse.pk).update(balance=1_000_000),
             "balance_is_the_sum_of_movements",
         ),
         (
-            "rights.Pocket:pocket_starts_empty",
+            "pocket_starts_empty",
             lambda purse: Pocket.objects.create(holder=purse.holder, kind=PocketKind.DIF, balance=1_000_000),
             "balance_is_the_sum_of_movements",
         ),
         (
-            "rights.Movement:movement_is_never_edited",
+            "movement_is_never_edited",
             lambda purse: Movement.objects.update(amount=1_000_000),
             "balance_is_the_sum_of_movements",
         ),
         (
-            "rights.Movement:movement_is_never_edited",
+            "movement_is_never_edited",
             lambda purse: Movement.objects.all().delete(),
             "balance_is_the_sum_of_movements",
         ),
@@ -138,13 +146,13 @@ def test_value_comes_and_goes_by_movements_only(purse, guard, fault, rule):
     with pytest.raises(REFUSED), transaction.atomic():
         fault(purse)
     assert integrity.check() == []
-    with pgtrigger.ignore(guard):
+    with switched_off(guard):
         fault(purse)
     assert rules_broken() == {rule}
 
 
 def test_without_the_trigger_that_moves_balances_a_credit_changes_nothing_and_is_found(purse, state):
-    with pgtrigger.ignore("rights.Movement:movement_moves_balances"):
+    with switched_off("movement_moves_balances"):
         post(state, purse)
     assert Pocket.objects.get(pk=purse.pk).balance == purse.balance
     assert rules_broken() == {"balance_is_the_sum_of_movements"}
@@ -156,7 +164,7 @@ def test_a_pocket_stays_what_it_is(purse, change):
     with pytest.raises(IntegrityError) as refusal, transaction.atomic():
         Pocket.objects.filter(pk=purse.pk).update(**change)
     assert constraint_of(refusal) == "pocket_stays_what_it_is"
-    with pgtrigger.ignore("rights.Pocket:pocket_stays_what_it_is"):
+    with switched_off("pocket_stays_what_it_is"):
         assert Pocket.objects.filter(pk=purse.pk).update(**change) == 1
 
 
@@ -176,7 +184,7 @@ def test_a_pocket_is_never_deleted(purse):
     with pytest.raises(REFUSED), transaction.atomic():
         Pocket.objects.filter(pk=purse.pk)._raw_delete("default")
     empty = Pocket.objects.create(holder=purse.holder, kind=PocketKind.DIF, balance=0)
-    with pgtrigger.ignore("rights.Pocket:pocket_is_never_deleted"):
+    with switched_off("pocket_is_never_deleted"):
         Pocket.objects.filter(pk=empty.pk)._raw_delete("default")
     assert not Pocket.objects.filter(pk=empty.pk).exists()
 
@@ -199,8 +207,8 @@ def test_world_pockets_have_neither_balance_nor_holder_and_others_have_both(purs
     with pytest.raises(IntegrityError) as refusal, transaction.atomic():
         Pocket.objects.create(**fields)
     assert constraint_of(refusal) == constraint
-    without_constraint(constraint)
-    Pocket.objects.create(**fields)
+    with switched_off(constraint) if constraint in TRIGGERS else nullcontext(without_constraint(constraint)):
+        Pocket.objects.create(**fields)
     assert constraint in rules_broken()
 
 
@@ -276,9 +284,60 @@ def test_a_movement_is_in_order(purse, state, reserved, rule, fault):
         post(**fields)
     assert constraint_of(refusal) == rule
     assert rule not in rules_broken()
-    with pgtrigger.ignore(IN_ORDER):
+    with switched_off(JUDGE):
         post(**fields)
     assert rule in rules_broken()
+
+
+def test_a_movement_joins_two_pockets_that_are_there(purse, state):
+    nowhere = Pocket(pk=uuid.uuid4(), kind=PocketKind.ANNUAL, holder=purse.holder)
+    for source, target in ((state, nowhere), (nowhere, purse)):
+        with pytest.raises(IntegrityError) as refusal, transaction.atomic():
+            post(source, target)
+        assert constraint_of(refusal) == "movement_joins_two_pockets"
+    with switched_off(JUDGE):
+        post(state, nowhere)
+    assert "movement_joins_two_pockets" in rules_broken()
+
+
+@pytest.mark.parametrize("fault", [in_hours, off_its_route])
+def test_a_credit_is_judged_alone_as_among_others(purse, state, reserved, fault):
+    """Alone, it takes a way of its own through the trigger."""
+    right = {"source": state, "target": purse}
+    wrong = fault(purse, state, reserved)
+    rules = set()
+    for rows in ([wrong], [right, wrong], [wrong, wrong]):
+        with pytest.raises(IntegrityError) as refusal, transaction.atomic():
+            Movement.objects.bulk_create([movement(amount=1, **row) for row in rows])
+        rules.add(constraint_of(refusal))
+    assert len(rules) == 1
+    before = Pocket.objects.get(pk=purse.pk).balance
+    for number in (1, 2):
+        Movement.objects.bulk_create([movement(amount=1, **right) for _each in range(number)])
+    assert Pocket.objects.get(pk=purse.pk).balance == before + 3
+
+
+def test_no_session_talks_a_guard_of_the_ledger_out_of_its_work(purse, state):
+    """`pgtrigger.ignore` is a setting that any role may set."""
+    names = ",".join(trigger for _table, trigger in TRIGGERS.values())
+    with connection.cursor() as cursor:
+        cursor.execute(f"SET LOCAL pgtrigger.ignore = '{{{names}}}'")
+        for sql in (
+            "UPDATE rights_movement SET amount = 1",
+            "DELETE FROM rights_movement",
+            "UPDATE rights_pocket SET balance = 1 WHERE balance IS NOT NULL",
+            "UPDATE rights_pocket SET label = 'Autre'",
+            "DELETE FROM rights_pocket",
+        ):
+            with pytest.raises(REFUSED), transaction.atomic():
+                cursor.execute(sql)
+        with pytest.raises(IntegrityError), transaction.atomic():
+            Pocket.objects.create(holder=purse.holder, kind=PocketKind.DIF, balance=1)
+        with pytest.raises(IntegrityError), transaction.atomic():
+            post(purse, state)
+        post(state, purse)
+        cursor.execute("SET LOCAL pgtrigger.ignore = ''")
+    assert integrity.check() == []
 
 
 def test_one_wrong_row_refuses_the_whole_lot(purse, state):
@@ -312,11 +371,11 @@ def test_an_amount_is_positive(purse, state, amount):
 
 
 def test_a_movement_goes_somewhere(purse):
-    with pytest.raises(IntegrityError) as refusal, pgtrigger.ignore(IN_ORDER), transaction.atomic():
+    with pytest.raises(IntegrityError) as refusal, transaction.atomic():
         post(purse, purse)
     assert constraint_of(refusal) == "movement_goes_somewhere"
     without_constraint("movement_goes_somewhere", "rights_movement")
-    with pgtrigger.ignore(IN_ORDER):
+    with switched_off(JUDGE):
         post(purse, purse)
     assert "movement_joins_two_pockets" in rules_broken()
 
@@ -336,7 +395,7 @@ def test_a_key_passes_once(purse, state):
 def test_a_reversal_names_what_it_reverses_and_nothing_else_does(purse, state):
     credit = post(state, purse)
     for fields in ({"kind": MovementKind.REVERSAL}, {"kind": MovementKind.CREDIT, "reverses": credit}):
-        with pytest.raises(IntegrityError) as refusal, pgtrigger.ignore(IN_ORDER), transaction.atomic():
+        with pytest.raises(IntegrityError) as refusal, transaction.atomic():
             post(state, purse, **fields)
         assert constraint_of(refusal) == "movement_reversal_names_what_it_reverses"
 
@@ -460,15 +519,24 @@ def test_what_is_counted_in_euros_holds_no_hours(purse):
     with pytest.raises(IntegrityError) as refusal, transaction.atomic():
         Pocket.objects.create(holder=purse.holder, kind=PocketKind.CREDIT, unit=Unit.HOUR, balance=0)
     assert constraint_of(refusal) == "pocket_of_euros_holds_no_hours"
-    without_constraint("pocket_of_euros_holds_no_hours")
-    Pocket.objects.create(holder=purse.holder, kind=PocketKind.CREDIT, unit=Unit.HOUR, balance=0)
+    with switched_off("pocket_of_euros_holds_no_hours"):
+        Pocket.objects.create(holder=purse.holder, kind=PocketKind.CREDIT, unit=Unit.HOUR, balance=0)
     assert "pocket_of_euros_holds_no_hours" in rules_broken()
 
 
 def test_only_a_funder_s_gift_names_a_funder(purse):
-    without_constraint("pocket_of_a_funder_only_names_its_kind")
     changed("rights_pocket", "funder_kind = 'opco'", purse)
     assert "pocket_of_a_funder_only_names_its_kind" in rules_broken()
+
+
+def test_terms_of_what_no_funder_grants_are_refused_or_found(purse):
+    fields = {"holder": purse.holder, "kind": PocketKind.DIF, "balance": 0, "origin": Origin.TOP_UP}
+    with pytest.raises(IntegrityError) as refusal, transaction.atomic():
+        Pocket.objects.create(**fields)
+    assert constraint_of(refusal) == "pocket_of_a_funder_only_has_terms"
+    with switched_off("pocket_of_a_funder_only_has_terms"):
+        Pocket.objects.create(**fields)
+    assert "pocket_of_a_funder_only_has_terms" in rules_broken()
 
 
 def test_a_balance_that_was_negative_one_day_and_is_made_good_is_found(purse, reserved):

@@ -1,6 +1,5 @@
 """What the database refuses of envelopes, purses and conversions; each first shown without its guard."""
 
-import pgtrigger
 import pytest
 from django.db import IntegrityError, transaction
 
@@ -8,7 +7,8 @@ from rights.kinds import MovementKind, PocketKind
 from rights.models import Envelope, Movement, Pocket
 from tests.factories.dotations import EnvelopeFactory, GrantFactory
 from tests.factories.rights import PurseFactory
-from tests.rights.test_guards import IN_ORDER, constraint_of, post, rules_broken
+from tests.rights.away import switched_off
+from tests.rights.test_guards import JUDGE, constraint_of, post, rules_broken
 
 pytestmark = pytest.mark.django_db
 
@@ -69,7 +69,7 @@ def test_money_of_funders_and_conversions_keep_their_way(granted, rule, fault):
         post(**fields)
     assert constraint_of(refusal) == rule
     assert rule not in rules_broken()
-    with pgtrigger.ignore(IN_ORDER):
+    with switched_off(JUDGE):
         post(**fields)
     assert rule in rules_broken()
 
