@@ -417,7 +417,12 @@ def served() -> Iterator[str]:
         "portal.wsgi:application",
     ]
     # Four clients on one address ask more than people do.
-    environment = {**os.environ, "DATABASE_URL": address, "SEARCHES_A_MINUTE": "1000000"}
+    environment = {
+        **os.environ,
+        "DATABASE_URL": address,
+        "SEARCHES_A_MINUTE": "1000000",
+        "LOG_LEVEL": "WARNING",
+    }
     server = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
     try:
         for _attempt in range(100):
