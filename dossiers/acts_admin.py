@@ -39,6 +39,10 @@ class Acts(ReadOnly):
         view = self.admin_site.admin_view(self.act_view)
         return [path("<path:pk>/faire/<slug:act>/", view, name=f"{info}_act"), *super().get_urls()]
 
+    def get_fields(self, request, obj=None):
+        fields = super().get_fields(request, obj)
+        return fields if self.has_act_permission(request) else [each for each in fields if each != "acts"]
+
     def act_view(self, request: HttpRequest, pk: str, act: str) -> HttpResponse:
         if not self.has_act_permission(request):
             raise PermissionDenied

@@ -145,7 +145,7 @@ def look_at(event_pk: int, *, reason: str, by: Actor, at) -> None:
 
 
 @admin.register(PaymentEvent)
-class PaymentEventAdmin(OfMoney, admin.ModelAdmin):
+class PaymentEventAdmin(Acts, admin.ModelAdmin):
     list_display = ["received_at", "kind", "subject", "outcome", "note", "times", "handled_at", "looked_at"]
     list_filter = ["outcome", "kind", ("handled_at", admin.EmptyFieldListFilter), "received_at"]
     search_fields = ["event_id", "subject"]

@@ -67,14 +67,9 @@ class Decided(Acts):
     # Act → what it does, in words.
     EFFECTS: dict[str, Any]
 
-    def is_waiting(self, row: Any) -> bool:
-        raise NotImplementedError
-
     def quoted(self, row: Any) -> str:
+        """The text that is decided about."""
         raise NotImplementedError
-
-    def possible(self, row: Any) -> list[str]:
-        return list(self.ACTS) if self.is_waiting(row) else []
 
     def next_after(self, row: Any) -> str:
         return reverse(f"admin:dossiers_{self.opts.model_name}_changelist")
@@ -144,8 +139,8 @@ class ReviewTextAdmin(Decided, admin.ModelAdmin):
     def text(self, text):
         return linebreaks_filter(text.words)
 
-    def is_waiting(self, row):
-        return row.state == ReviewText.State.WAITING
+    def possible(self, row):
+        return list(self.ACTS) if row.state == ReviewText.State.WAITING else []
 
     def quoted(self, row):
         return row.words
@@ -193,8 +188,8 @@ class ReviewReportAdmin(Decided, admin.ModelAdmin):
     def reviewed(self, report):
         return linebreaks_filter(report.text.words)
 
-    def is_waiting(self, row):
-        return not row.outcome
+    def possible(self, row):
+        return [] if row.outcome else list(self.ACTS)
 
     def quoted(self, row):
         return row.text.words

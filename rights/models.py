@@ -53,9 +53,6 @@ def proof_path(proof: "DeclarationProof", name: str) -> str:
     return drawn_path(PROOFS_FOLDER)
 
 
-IS_OF_THE_WORLD = models.Q(kind__in=WORLD_KINDS)
-
-
 POCKET_FACTS = (
     "id",
     "kind",
@@ -316,7 +313,7 @@ class Pocket(models.Model):
             ),
             models.UniqueConstraint(
                 fields=["kind", "unit", "label"],
-                condition=IS_OF_THE_WORLD,
+                condition=models.Q(kind__in=WORLD_KINDS),
                 name="world_pocket_is_opened_once",
             ),
         ]

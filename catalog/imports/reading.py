@@ -23,9 +23,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
-from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from lxml import etree
+
+from ui import french
 
 MAX_FILE_BYTES = 4 * 2**30  # unpacked; the national register weighs 0.6 GB
 MAX_RECORD_BYTES = 32 * 2**20  # of one record; the largest of the register weighs about 2 MB
@@ -192,7 +193,7 @@ class Unpacked(io.RawIOBase):
         if self._parts - self._record_begins_at_part > MAX_RECORD_PARTS:
             raise Unusable(
                 _("Un seul élément du fichier en contient plus de %(number)s : ce n’est pas une fiche.")
-                % {"number": number_format(MAX_RECORD_PARTS, force_grouping=True)}
+                % {"number": french.number(MAX_RECORD_PARTS)}
             )
         if self.unpacked_bytes - self._record_begins_at > MAX_RECORD_BYTES + len(self._ahead):
             raise Unusable(

@@ -3,6 +3,7 @@
 import uuid
 
 import pytest
+from django.contrib.auth.models import Permission
 from django.urls import reverse
 
 from accounts.models import JournalEntry
@@ -308,6 +309,11 @@ def test_who_may_not_decide_gets_403_and_each_look_is_written_down(client_for, a
     for name in ("publier", "refuser"):
         where = reverse("admin:dossiers_reviewtext_act", args=[text.pk, name])
         assert staff.post(where, {"motive": "abuse"}).status_code == 403
+    # Who may only look is not shown the way.
+    reader = UserFactory(is_staff=True)
+    reader.user_permissions.add(Permission.objects.get(codename="view_reviewtext"))
+    page = client_for(reader).get(reverse("admin:dossiers_reviewtext_change", args=[text.pk])).text
+    assert "Bien." in page and "/faire/" not in page
     admin_client_.get(reverse("admin:dossiers_reviewtext_change", args=[text.pk]))
     looks = {(entry.action, entry.subject) for entry in JournalEntry.objects.all()}
     assert ("review_text_viewed", f"dossier:{text.review.dossier_id}") in looks
