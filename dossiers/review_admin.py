@@ -124,7 +124,7 @@ class ReviewTextAdmin(Decided, admin.ModelAdmin):
     list_select_related = ["review__dossier__offer", "decided_by"]
     date_hierarchy = "at"
     permission = "dossiers.change_reviewtext"
-    fields = ["offer", "role", "text", "at", "state", "motive", "decided_by", "decided_at", "acts"]
+    fields = ["acts", "offer", "role", "text", "at", "state", "motive", "decided_by", "decided_at"]
     readonly_fields = fields
 
     @admin.display(description=gettext_lazy("offre"), ordering="review__dossier__offer__title")
@@ -167,6 +167,7 @@ class ReviewReportAdmin(Decided, admin.ModelAdmin):
     date_hierarchy = "at"
     permission = "dossiers.change_reviewreport"
     fields = [
+        "acts",
         "offer",
         "reviewed",
         "motive",
@@ -176,7 +177,6 @@ class ReviewReportAdmin(Decided, admin.ModelAdmin):
         "outcome",
         "decided_by",
         "decided_at",
-        "acts",
     ]
     readonly_fields = fields
 
