@@ -83,7 +83,7 @@ class OrganisationFactory(DjangoModelFactory):
     class Meta:
         model = Organisation
 
-    siret = factory.Sequence(a_siret)
+    siret = factory.Sequence(lambda n: a_siret(1_000_000 + n))  # far from those that tests write by hand
     name = factory.Sequence(lambda n: f"Atelier {n}")
     email = factory.Sequence(lambda n: f"accueil{n}@atelier.example")
 

@@ -78,7 +78,7 @@ class CertificationFactory(DjangoModelFactory):
         ended = factory.Trait(registered_until=factory.LazyFunction(lambda: in_days(-1)))
 
     register = "RNCP"
-    number = factory.Sequence(lambda n: 90_000 + n)
+    number = factory.Sequence(lambda n: 600_000 + n)  # no test writes one of these by hand
     code = factory.LazyAttribute(lambda o: f"{o.register}{o.number}")
     title = factory.Sequence(lambda n: f"Certification {n}")
     registered_until = factory.LazyFunction(lambda: in_days(365))
@@ -132,8 +132,8 @@ class OfferFactory(DjangoModelFactory):
         )
 
     provider = factory.SubFactory(ProviderFactory)
-    training_number = factory.Sequence(lambda n: f"F{n}")
-    action_number = factory.Sequence(lambda n: f"A{n}")
+    training_number = factory.Sequence(lambda n: f"F{1000 + n}")
+    action_number = factory.Sequence(lambda n: f"A{1000 + n}")
     kind = Offer.Kind.CERTIFYING
     certification = factory.SubFactory(CertificationFactory)
     title = factory.Sequence(lambda n: f"Formation {n}")

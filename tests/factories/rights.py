@@ -51,7 +51,7 @@ class YearlyStatementFactory(DjangoModelFactory):
 
     holder = factory.SubFactory(HolderFactory)
     year = 2025
-    employer_siret = factory.Sequence(a_siret)
+    employer_siret = factory.Sequence(lambda n: a_siret(1_000_000 + n))
     status = WorkStatus.PRIVATE
     measure = Measure.HOURS
     worked = 1607
