@@ -287,11 +287,7 @@ class Credit:
     origin: Origin | None = None
 
     def __post_init__(self) -> None:
-        _check_amount(self.amount)
-        if self.kind not in HOLDER_KINDS:
-            raise ValueError(f"{self.kind} is not a kind of pocket that a holder owns")
-        if (self.funder_kind or self.origin) and self.kind not in FUNDED_KINDS:
-            raise ValueError(f"{self.kind} is not granted by a funder")
+        _check_credit(self.kind, self.amount, self.funder_kind, self.origin)
 
     @property
     def purse(self) -> "Place":
@@ -329,6 +325,26 @@ def credit(
     origin: Origin | None = None,
 ) -> Movement:
     """Give one holder rights; opens the pocket when it is missing. Fields as `Credit`. KeyReused."""
+    _check_credit(kind, amount, funder_kind, origin)
+    _check_told(key, at)
+    day, lines = value_date or paris_day(at), [list(line) for line in formula]
+    paid_by, author = payer_of(kind, unit, label), by.user.pk if by.user else None
+    # Between two pockets that are open, as nearly always: without a `Credit`, whose making alone is felt.
+    written = prepared.row(
+        _CREDIT,
+        [
+            *(amount, key, reason, _json(lines), day, at, author),
+            *(paid_by.kind, paid_by.unit, paid_by.label),
+            *(holder.pk, str(kind), str(unit), label, str(funder_kind or ""), str(origin or ""), expires_on),
+        ],
+    )
+    if written:
+        number, source, target = written
+        movement = Movement(  # in the order of _COLUMNS
+            number, source, target, amount, MovementKind.CREDIT, key, reason, lines, None, day, at, author
+        )
+        movement._state.adding = False
+        return movement
     wanted = Credit(
         holder_id=holder.pk,
         kind=kind,
@@ -343,7 +359,7 @@ def credit(
         expires_on=expires_on,
         origin=origin,
     )
-    return _credit_at_once(wanted, at=at, by=by) or credit_many([wanted], at=at, by=by)[0]
+    return credit_many([wanted], at=at, by=by)[0]
 
 
 @_in_transaction
@@ -1106,6 +1122,16 @@ def _check_amount(amount: int) -> None:
         raise ValueError(f"an amount is a whole number above zero, not {amount!r}")
 
 
+def _check_credit(
+    kind: PocketKind, amount: int, funder_kind: FunderKind | None, origin: Origin | None
+) -> None:
+    _check_amount(amount)
+    if kind not in HOLDER_KINDS:
+        raise ValueError(f"{kind} is not a kind of pocket that a holder owns")
+    if (funder_kind or origin) and kind not in FUNDED_KINDS:
+        raise ValueError(f"{kind} is not granted by a funder")
+
+
 def _check_told(key: str, at: datetime) -> None:
     if not key:
         raise ValueError("a movement needs a key")
@@ -1365,47 +1391,6 @@ _CREDIT = f"""
         = (%s, %s, %s, %s, %s, %s) AND purse.expires_on IS NOT DISTINCT FROM %s::date
     AND purse.envelope_id IS NULL AND purse.earmark_id IS NULL
     ON CONFLICT (key) DO NOTHING RETURNING id, source_id, target_id"""  # noqa: S608
-
-
-def _credit_at_once(credit: Credit, *, at: datetime, by: Actor) -> Movement | None:
-    """Write a new credit between two pockets that are open: one statement. None: it is not so simple."""
-    _check_told(credit.key, at)
-    day, formula = credit.value_date or paris_day(at), [list(line) for line in credit.formula]
-    payer, purse = credit.payer, credit.purse
-    written = prepared.row(
-        _CREDIT,
-        [
-            *(
-                credit.amount,
-                credit.key,
-                credit.reason,
-                _json(formula),
-                day,
-                at,
-                by.user.pk if by.user else None,
-            ),
-            *(payer.kind, payer.unit, payer.label),
-            *(purse.holder_id, purse.kind, purse.unit, purse.label, purse.funder_kind, purse.origin),
-            purse.expires_on,
-        ],
-    )
-    if written is None:
-        return None
-    number, source, target = written
-    movement = _movement(
-        MovementKind.CREDIT,
-        source=source,
-        target=target,
-        amount=credit.amount,
-        key=credit.key,
-        at=at,
-        by=by,
-        reason=credit.reason,
-        value_date=day,
-        formula=credit.formula,
-    )
-    movement.pk, movement._state.adding = number, False
-    return movement
 
 
 def _movement(

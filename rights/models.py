@@ -431,7 +431,12 @@ class Movement(models.Model):
     value_date = models.DateField(_("date de valeur"))
     recorded_at = models.DateTimeField(_("enregistré le"))
     recorded_by = models.ForeignKey(
-        "accounts.User", on_delete=models.PROTECT, null=True, blank=True, verbose_name=_("par")
+        "accounts.User",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        db_index=False,  # see below: the portal itself records nearly all of them
+        verbose_name=_("par"),
     )
 
     class Meta:
@@ -439,6 +444,13 @@ class Movement(models.Model):
         verbose_name_plural = _("mouvements")
         ordering = ["-id"]
         permissions = [("reverse_movement", _("Peut corriger un crédit par un contre-mouvement"))]
+        indexes = [
+            models.Index(
+                fields=["recorded_by"],
+                condition=models.Q(recorded_by__isnull=False),
+                name="movement_by_its_author",
+            ),
+        ]
         constraints = [
             models.CheckConstraint(condition=models.Q(amount__gt=0), name="movement_amount_is_positive"),
             models.CheckConstraint(
