@@ -16,6 +16,7 @@ from django.db import connections, router
 
 from catalog import words
 from catalog.models import Certification, Word
+from ui import prepared
 
 # A person's question has fewer; a pasted page has more.
 TEXT_MAX = 400
@@ -385,12 +386,12 @@ def _number(one: Found) -> int:
 
 
 def _rows(statement: str, params: dict) -> list[Found]:
-    with connections[router.db_for_read(Certification)].cursor() as cursor:
-        cursor.execute(statement, params)
-        return [
-            Found(code=code, title=title, status=status, level=level, kind=kind, score=float(score))
-            for code, title, status, level, kind, score in cursor.fetchall()
-        ]
+    """Planned once a connection (ui.prepared): PostgreSQL takes as long to plan IDEAS as to run it."""
+    rows = prepared.rows(statement, params, using=router.db_for_read(Certification))
+    return [
+        Found(code=code, title=title, status=status, level=level, kind=kind, score=float(score))
+        for code, title, status, level, kind, score in rows
+    ]
 
 
 # --- What replaces what has ended -----------------------------------------------------------------

@@ -37,6 +37,12 @@ class Point:
     y: float
 
 
+def read_point(text: str) -> Point:
+    """As PostgreSQL writes it: « (651802.1,6862305.4) »."""
+    x, y = text.strip("()").split(",")
+    return Point(float(x), float(y))
+
+
 class PointField(models.Field):
     """PostgreSQL's own `point`, as a `Point`."""
 
@@ -44,10 +50,7 @@ class PointField(models.Field):
         return "point"
 
     def from_db_value(self, value, expression, connection):
-        if value is None:
-            return None
-        x, y = value.strip("()").split(",")
-        return Point(float(x), float(y))
+        return None if value is None else read_point(value)
 
     def get_prep_value(self, value):
         return None if value is None else f"({value.x!r},{value.y!r})"

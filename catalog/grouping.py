@@ -8,13 +8,14 @@ one click away. What no certification says (a skills review, a driving licence) 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
+from typing import NamedTuple
 
 from django.core.paginator import Page, Paginator
 from django.db import connections, router
 
 from catalog import finding, search, words
 from catalog.geography import Distance
-from catalog.models import Certification, Offer, OfferIndex, OfferIndexQuerySet, OfferWords
+from catalog.models import Certification, Offer, OfferIndex, OfferWords
 from catalog.search import SearchQuery
 from rulebook import Rules, workdays
 
@@ -113,36 +114,58 @@ def is_asked(query: SearchQuery) -> bool:
 def find(query: SearchQuery, *, on: date, rules: Rules, page: int | str = 1) -> Groups:
     """The page of groups that answers. A page out of range gives the nearest one."""
     asked = finding.understand(query.text)
-    found_keys, is_capped = keys(query, asked, on=on, rules=rules)
+    reach = _reach(replace(query, text=""), on=on, rules=rules)
+    found_keys, is_capped = _keys(query, asked, reach, on=on)
     found = Paginator(found_keys, PAGE_SIZE).get_page(page)
     return Groups(
         found,
         found_keys,
-        _groups(list(found), query, on=on, rules=rules),
+        _groups(list(found), query, reach, on=on, rules=rules),
         workdays.earliest_start(on, rules.earliest_start_days),
         is_capped,
         asked.corrections,
     )
 
 
+class Reach(NamedTuple):
+    """The offers that answer, in no order, as OFFER names their columns: what Django takes longer to write
+    than PostgreSQL to answer is written once a question, and stands in each statement that asks for some."""
+
+    statement: str
+    values: Sequence
+
+
+OFFER = "offer (id, provider, price, distance, certification, kind)"
+
+
+def _reach(query: SearchQuery, *, on: date, rules: Rules) -> Reach:
+    far = Distance("point", query.town.point) if query.town else search.NOWHERE
+    offers = search.matching(query, on=on, rules=rules).annotate(distance_m=far)
+    columns = ("pk", "provider_id", "price_cents", "distance_m", "certification_id", "kind")
+    return Reach(*offers.values_list(*columns).query.sql_with_params())
+
+
 # --- Which groups, in which order -----------------------------------------------------------------
+
+# What a group holds, of the row `asked` of the statement around.
+OF_CERTIFICATION = "offer.certification = asked.key"
+OF_KIND = "offer.certification IS NULL AND offer.kind = asked.key"
 
 
 def keys(query: SearchQuery, asked: finding.Asked, *, on: date, rules: Rules) -> tuple[list[Key], bool]:
     """(the groups, whether there are more). Kinds that bear the very name asked for; certifications as their
     words answer; then, unless there are more of these than are shown, what only the words of an offer or of
     its organisation say, the most offered first."""
-    filtered = search.matching(replace(query, text=""), on=on, rules=rules)
-    kinds = [
-        Key(kind=kind)
-        for kind in _kinds_named(query.text)
-        if search.exists(filtered.filter(kind=kind, certification=None))
-    ]
+    return _keys(query, asked, _reach(replace(query, text=""), on=on, rules=rules), on=on)
+
+
+def _keys(query: SearchQuery, asked: finding.Asked, reach: Reach, *, on: date) -> tuple[list[Key], bool]:
+    kinds = [Key(kind=kind) for kind in _offered(_kinds_named(query.text), OF_KIND, reach)]
     named = [found.code for found in finding.in_order(asked, on=on) if found.status != "ended"]
-    certified = [Key(certification=code) for code in _taught(named, filtered)]
+    certified = [Key(certification=code) for code in _offered(named, OF_CERTIFICATION, reach)]
     is_capped = len(certified) > CERTIFICATIONS_MAX
     # A word of so many certifications is in the texts of too many offers to say anything.
-    others = [] if is_capped else _others(query, named, kinds, on=on, rules=rules)
+    others = [] if is_capped else _others(query, named, kinds, reach)
     is_capped = is_capped or len(others) > OTHERS_MAX
     return kinds + certified[:CERTIFICATIONS_MAX] + others[:OTHERS_MAX], is_capped
 
@@ -156,33 +179,25 @@ def _kinds_named(text: str) -> list[str]:
     ]
 
 
-def _taught(codes: Sequence[str], filtered: OfferIndexQuerySet) -> list[str]:
+def _offered(names: Sequence[str], which: str, reach: Reach) -> list[str]:
     """The first of them, in order, of which at least one of these offers is; one more than are shown."""
-    if not codes:
+    if not names:
         return []
-    one, values = _of_asked(filtered, "certification_id").values("pk")[:1].query.sql_with_params()
     # One probe of the index for each, in order, until there are enough: a limit keeps PostgreSQL, which takes
     # every place for a small one, from reading all that is offered there.
-    statement = (
-        "SELECT asked.key FROM unnest(%s::text[]) WITH ORDINALITY AS asked (key, place)"  # noqa: S608
-        f" CROSS JOIN LATERAL ({one}) AS offered LIMIT %s"
-    )
-    found = {code for (code,) in _rows(statement, [list(codes), *values, CERTIFICATIONS_MAX + 1])}
-    return [code for code in codes if code in found]
+    statement = f"""
+        SELECT asked.key FROM unnest(%s::text[]) WITH ORDINALITY AS asked (key, place)
+        CROSS JOIN LATERAL (SELECT FROM ({reach.statement}) AS {OFFER} WHERE {which} LIMIT 1) AS offered
+        LIMIT %s
+    """  # noqa: S608 - our own words and Django's
+    found = {name for (name,) in _rows(statement, [list(names), *reach.values, CERTIFICATIONS_MAX + 1])}
+    return [name for name in names if name in found]
 
 
-def _others(
-    query: SearchQuery, named: Sequence[str], kinds: Sequence[Key], *, on: date, rules: Rules
-) -> list[Key]:
+def _others(query: SearchQuery, named: Sequence[str], kinds: Sequence[Key], reach: Reach) -> list[Key]:
     own, own_values = (
         OfferWords.objects.filter(own=search.text_query(query.text))
         .values_list("pk")[:OWN_WORDS_MAX]
-        .query.sql_with_params()
-    )
-    filtered = search.matching(replace(query, text=""), on=on, rules=rules)
-    kept, values = (
-        filtered.extra(where=["catalog_offerindex.offer_id = own.id"])
-        .values_list("certification_id", "kind")
         .query.sql_with_params()
     )
     # The words first and then each of their offers by its key: the other way round reads the whole index.
@@ -190,12 +205,14 @@ def _others(
         WITH own (id) AS MATERIALIZED ({own}), seen AS MATERIALIZED (SELECT unnest(%s::text[]) AS code)
         SELECT offer.certification, CASE WHEN offer.certification IS NULL THEN offer.kind ELSE '' END,
             count(*)
-        FROM own CROSS JOIN LATERAL ({kept} OFFSET 0) AS offer (certification, kind)
+        FROM own CROSS JOIN LATERAL (
+            SELECT certification, kind FROM ({reach.statement}) AS {OFFER} WHERE offer.id = own.id OFFSET 0
+        ) AS offer
         WHERE NOT EXISTS (SELECT FROM seen WHERE seen.code = offer.certification)
             AND NOT (offer.certification IS NULL AND offer.kind = ANY(%s::text[]))
         GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2 LIMIT %s
-    """  # noqa: S608 - Django's own statements
-    asked = [*own_values, list(named), *values, [key.kind for key in kinds], OTHERS_MAX + 1]
+    """  # noqa: S608 - our own words and Django's
+    asked = [*own_values, list(named), *reach.values, [key.kind for key in kinds], OTHERS_MAX + 1]
     return [
         Key(certification=code or "", kind=kind, by_own_words=True)
         for code, kind, _count in _rows(statement, asked)
@@ -227,22 +244,21 @@ _SUMMARY = """
     WHERE told.offers > 0"""
 
 
-def _groups(keys: Sequence[Key], query: SearchQuery, *, on: date, rules: Rules) -> list[Group]:
-    """In the order of the keys. A statement for each sort of group there is, and two more."""
-    filtered = search.matching(replace(query, text=""), on=on, rules=rules)
-    far = Distance("point", query.town.point) if query.town else search.NOWHERE
-    filtered = filtered.annotate(distance_m=far)
+def _groups(keys: Sequence[Key], query: SearchQuery, reach: Reach, *, on: date, rules: Rules) -> list[Group]:
+    """In the order of the keys. A statement for each sort of group there is, and another for the cards."""
     told: dict[Key, list] = {}
     for by_own_words in (False, True):
-        offers = filtered.filter(words__search=search.text_query(query.text)) if by_own_words else filtered
-        certified = [key for key in keys if key.by_own_words == by_own_words and key.certification]
-        others = [key for key in keys if key.by_own_words == by_own_words and not key.certification]
-        told |= _told(certified, _of_asked(offers, "certification_id"), query)
-        told |= _told(others, _of_asked(offers.filter(certification=None), "kind"), query)
+        asked = [key for key in keys if key.by_own_words == by_own_words]
+        if by_own_words and asked:
+            reach = _reach(query, on=on, rules=rules)
+        told |= _told([key for key in asked if key.certification], OF_CERTIFICATION, reach, query)
+        told |= _told([key for key in asked if not key.certification], OF_KIND, reach, query)
     ids = [pk for *_counts, shown in told.values() for pk in shown]
     by_id = {offer.pk: offer for offer in search.shown(ids, query, on=on, rules=rules)}
-    codes = [key.certification for key in keys if key.certification]
-    titles = Certification.objects.only("code", "title", "level", "short_title").in_bulk(codes)
+    titles = {offer.certification_id: offer.certification for offer in by_id.values()}
+    # Nothing left to show, since it was indexed: its title is asked for.
+    if missing := {key.certification for key in told if key.certification} - titles.keys():
+        titles |= Certification.objects.only("code", "title", "level", "short_title").in_bulk(missing)
     return [
         Group(
             key,
@@ -255,25 +271,19 @@ def _groups(keys: Sequence[Key], query: SearchQuery, *, on: date, rules: Rules) 
     ]
 
 
-def _told(keys: Sequence[Key], offers: OfferIndexQuerySet, query: SearchQuery) -> dict[Key, list]:
+def _told(keys: Sequence[Key], which: str, reach: Reach, query: SearchQuery) -> dict[Key, list]:
     """key → [offers, providers, cheapest, dearest, ids of those it shows]."""
     if not keys:
         return {}
     # Within a place there are as many as there are; in all of France a common certification has thousands.
-    order = ["distance_m", "price_cents", "pk"] if query.town else ["price_cents", "pk"]
-    rows = offers.order_by(*order).values_list("pk", "provider_id", "price_cents", "distance_m")
-    found, values = rows[: GROUP_MAX + 1].query.sql_with_params()
-    dearest, more = offers.order_by("-price_cents").values("price_cents")[:1].query.sql_with_params()
-    found = f"SELECT * FROM ({found}) AS offer (id, provider, price, distance)"  # noqa: S608 - Django's own
-    statement = _SUMMARY.replace("{found}", found).replace("{dearest}", f"({dearest})")
+    order = "distance, price, id" if query.town else "price, id"
+    offers = f"FROM ({reach.statement}) AS {OFFER} WHERE {which}"
+    found = f"SELECT id, provider, price, distance {offers} ORDER BY {order} LIMIT %s"
+    dearest = f"(SELECT price {offers} ORDER BY price DESC LIMIT 1)"
+    statement = _SUMMARY.replace("{found}", found).replace("{dearest}", dearest)
     named = [key.certification or key.kind for key in keys]
-    asked = [list(range(len(keys))), named, *values, *more, SHOWN]
-    return {keys[place]: rest for place, *rest in _rows(statement, asked)}
-
-
-def _of_asked(offers: OfferIndexQuerySet, column: str) -> OfferIndexQuerySet:
-    """Those of the row `asked` of the statement around."""
-    return offers.extra(where=[f"catalog_offerindex.{column} = asked.key"])  # noqa: S610 - our own names
+    values = [*reach.values, GROUP_MAX + 1, *reach.values, SHOWN]
+    return {keys[place]: rest for place, *rest in _rows(statement, [list(range(len(keys))), named, *values])}
 
 
 def _rows(statement: str, values: Sequence) -> list[tuple]:

@@ -339,10 +339,19 @@ def credit(
         ],
     )
     if written:
-        number, source, target = written
-        movement = Movement(  # in the order of _COLUMNS
-            number, source, target, amount, MovementKind.CREDIT, key, reason, lines, None, day, at, author
+        told: tuple[Any, ...] = (
+            *written,
+            amount,
+            MovementKind.CREDIT,
+            key,
+            reason,
+            lines,
+            None,
+            day,
+            at,
+            author,
         )
+        movement = Movement(*told)  # in the order of _COLUMNS
         movement._state.adding = False
         return movement
     wanted = Credit(

@@ -7,7 +7,9 @@ itself, by the driver's own module for it (psycopg.pq), and BEGIN goes with the 
 transaction.
 """
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from select import POLLIN, poll
 from typing import Any
 
@@ -26,13 +28,16 @@ MOST_PREPARED = 200
 """By connection: a value that is sometimes NULL, or a larger number, makes another statement."""
 
 
-def rows(statement: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
+Values = Sequence[Any] | Mapping[str, Any]
+
+
+def rows(statement: str, values: Values, *, using: str = DEFAULT_DB_ALIAS) -> list[tuple[Any, ...]]:
     """What such a statement returns, if it returns something.
 
-    Always the same text, with values typed as in Python for its %s. Inside Django's wrapper of cursors: what
-    watches statements watches these too.
+    Always the same text, with values typed as in Python for its %s or its %(name)s; %% is a percent. Inside
+    Django's wrapper of cursors: what watches statements watches these too.
     """
-    django: Any = connections[DEFAULT_DB_ALIAS]
+    django: Any = connections[using]
     if django.connection is None:
         django.ensure_connection()
     # Kept beside Django's connection, whose thread is its thread.
@@ -84,7 +89,10 @@ class _Talk:
         self._readable = poll()
         self._readable.register(connection.pgconn.socket, POLLIN)
 
-    def execute(self, statement: str, values: Sequence[Any] = ()) -> None:
+    def execute(self, statement: str, values: Values = ()) -> None:
+        if isinstance(values, Mapping):
+            statement, names = _in_places(statement)
+            values = [values[name] for name in names]
         connection, libpq, written = self.connection, self.connection.pgconn, self._values
         begins = libpq.transaction_status == IDLE and not connection.autocommit
         if begins and (connection.isolation_level or connection.read_only or connection.deferrable):
@@ -106,7 +114,7 @@ class _Talk:
 
     def _prepare(self, statement: str, types: tuple[int, ...]) -> bytes:
         # The driver writes %s for what PostgreSQL numbers.
-        first, *others = statement.split("%s")
+        first, *others = (part.replace("%%", "%") for part in statement.split("%s"))
         numbered = first + "".join(f"${number}{part}" for number, part in enumerate(others, start=1))
         name = b"portal_%d" % len(self._names)
         self._checked(self.connection.pgconn.prepare(name, numbered.encode(), types))
@@ -151,6 +159,13 @@ class _Talk:
 
     def close(self) -> None:
         """The connection goes on."""
+
+
+@lru_cache(maxsize=MOST_PREPARED)
+def _in_places(statement: str) -> tuple[str, tuple[str, ...]]:
+    """The same with %s for each %(name)s, and the names in their order."""
+    name = r"%\((\w+)\)s"
+    return re.sub(name, "%s", statement), tuple(re.findall(name, statement))
 
 
 class _Told(CursorDebugWrapper):

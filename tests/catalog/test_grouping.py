@@ -189,7 +189,7 @@ def test_the_number_of_queries_does_not_follow_the_groups(rules, django_assert_n
         certified(f"Soudeur numéro {number}", 4)
     words.reindex()
     query = SearchQuery(text="soudeur")
-    with django_assert_num_queries(7):
+    with django_assert_num_queries(6):
         grouping.find(query, on=today(), rules=rules)
 
 

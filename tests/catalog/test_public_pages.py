@@ -154,10 +154,10 @@ def test_the_page_asks_as_much_for_three_as_for_one(client, count, django_assert
     town = TownFactory()
     for number in range(count):
         SessionFactory(offer=OfferFactory(title=f"Soudure {number}", town=town), permanent=True)
-    # The law, the town, five for the groups, their cards; the choices on the sample, then whole, those at a
+    # The law, the town, four for the groups, their cards; the choices on the sample, then whole, those at a
     # distance. Around them, the limit of time: five here, where it is put back inside a transaction, three
     # outside.
-    with django_assert_num_queries(11 + 5):
+    with django_assert_num_queries(10 + 5):
         page = client.get(reverse("search"), {"q": "soudure", "town": "Lyon"}).content.decode()
     assert page.count("<article") == count
 

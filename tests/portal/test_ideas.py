@@ -177,8 +177,8 @@ def test_ideas_cost_the_same_queries_for_three_as_for_one(
         OfferFactory(title=f"Souder {number}", certification=certification, town=lyon)
     wish(holder, at, job="souder", town=lyon, level=3)
     client = client_for(holder.user)
-    # As without wishes (test_home), five for the limit of time, seven for one page of groups, the purses.
-    with django_assert_num_queries(13 + 5 + 7 + 1):
+    # As without wishes (test_home), five for the limit of time, six for one page of groups, the purses.
+    with django_assert_num_queries(13 + 5 + 6 + 1):
         page = client.get(reverse("home"))
     assert len(titles(page)) == count
 
