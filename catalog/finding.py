@@ -205,10 +205,14 @@ CASE
     ELSE 'active'
 END
 """
-COLUMNS = f"c.code, c.title, {STATUS} AS status, c.level, coalesce(nullif(c.short_code, ''), c.short_title)"
+COLUMNS = f"""
+c.code, c.title, {STATUS} AS status, c.level, coalesce(nullif(c.short_code, ''), c.short_title) AS kind
+"""
 
 
 WORTH_OF_STATUS = " ".join(f"WHEN '{status}' THEN {worth}" for status, worth in STATUS_WORTH.items())
+# Below this share of the last of the best, no status brings one among them: its record need not be read.
+LEAST_WORTH = min(STATUS_WORTH.values()) - 0.001
 
 
 # Each idea meets the indexes by itself: a common word costs its own rows and no more, and no vector is
@@ -288,28 +292,34 @@ WITH ideas AS MATERIALIZED (
     ) AS meetings
     JOIN weights USING (number)
     GROUP BY code
-), judged AS (
-    SELECT sums.code,
+), rated AS MATERIALIZED (
+    SELECT code,
         sums.worth / asked.weight * (sums.share / asked.weight)
         * ({1 - BREVITY} + {BREVITY} * least(1, titled / greatest(title_size, 1)::float)) AS score,
-        sums.share / asked.weight > 0.999 AND %(is_a_phrase)s AS answers_all,
-        CASE {STATUS} {WORTH_OF_STATUS} END AS status_worth
+        sums.share / asked.weight > 0.999 AND %(is_a_phrase)s AS answers_all
     FROM sums
-    JOIN catalog_certification AS c ON c.code = sums.code
     CROSS JOIN (SELECT greatest(sum(weight), 0.000001) AS weight FROM weights) AS asked
 ), scores AS (
-    SELECT code, score, answers_all FROM judged ORDER BY score * status_worth DESC, code LIMIT %(limit)s
+    SELECT {COLUMNS}, score, answers_all
+    FROM rated JOIN catalog_certification AS c USING (code)
+    WHERE score >= (
+        SELECT min(score) * {LEAST_WORTH}
+        FROM (SELECT score FROM rated ORDER BY score DESC LIMIT %(limit)s) AS best
+    )
+    ORDER BY score * CASE {STATUS} {WORTH_OF_STATUS} END DESC, code LIMIT %(limit)s
 )
-SELECT {COLUMNS},
-    scores.score
+SELECT code, title, status, level, kind,
+    score
     * CASE
-        WHEN scores.answers_all AND kept.search @@ to_tsquery('portal_french', %(phrase)s)
+        WHEN answers_all AND EXISTS (
+            SELECT FROM catalog_certificationindex AS kept
+            WHERE kept.certification_id = scores.code
+                AND kept.search @@ to_tsquery('portal_french', %(phrase)s)
+        )
         THEN {PHRASE_BONUS} ELSE 1
     END AS score
 FROM scores
-JOIN catalog_certificationindex AS kept ON kept.certification_id = scores.code
-JOIN catalog_certification AS c ON c.code = scores.code
-ORDER BY score DESC, c.code
+ORDER BY score DESC, code
 """  # noqa: S608 - our own numbers and expressions
 
 NUMBERS = f"""
@@ -360,19 +370,22 @@ def params_of(ideas: Sequence[Idea], *, on: date) -> dict:
 
 
 def _of_ideas(ideas: Sequence[Idea], *, on: date) -> list[Found]:
-    found = _rows(IDEAS, params_of(ideas, on=on))
     typed = {word for idea in ideas for word in re.findall(r"\w+", idea.ways[0])}
-    # Rounded: two that answer alike differ in the last digit of their sums, by chance.
-    scores = [round(one.score * STATUS_WORTH[one.status] * _literally(typed, one), 9) for one in found]
-    least = LEAST_SHARE_OF_BEST * max(scores, default=0)
-    kept = [replace(one, score=score) for one, score in zip(found, scores, strict=True) if score >= least]
-    return sorted(kept, key=lambda one: (-one.score, -_number(one), one.code))
-
-
-def _literally(typed: set[str], one: Found) -> float:
-    """« Éducateur » and « éducation » have one stem: the word as it was typed passes before its cousin."""
-    said = _said(f"{one.kind} {one.title}")
-    return 1 - LITERAL + LITERAL * len(typed & said) / max(len(typed), 1)
+    rows = []
+    for code, title, status, level, kind, score in _asked(IDEAS, params_of(ideas, on=on)):
+        # « Éducateur » and « éducation » have one stem: the word as it was typed passes before its cousin.
+        literally = 1 - LITERAL + LITERAL * len(typed & _said(f"{kind} {title}")) / max(len(typed), 1)
+        # Rounded: two that answer alike differ in the last digit of their sums, by chance.
+        score = round(score * STATUS_WORTH[status] * literally, 9)
+        # Of two that answer alike, the one that was registered last.
+        rows.append((-score, -int("".join(filter(str.isdigit, code)) or 0), code, title, status, level, kind))
+    rows.sort()
+    least = -rows[0][0] * LEAST_SHARE_OF_BEST if rows else 0
+    return [
+        Found(code, title, -score, status, level, kind)
+        for score, _number, code, title, status, level, kind in rows
+        if -score >= least
+    ]
 
 
 @lru_cache(maxsize=20_000)
@@ -380,17 +393,16 @@ def _said(title: str) -> frozenset[str]:
     return frozenset(words.fold(title).split())
 
 
-def _number(one: Found) -> int:
-    """Of two that answer alike, the one that was registered last."""
-    return int(re.sub(r"\D", "", one.code) or 0)
+def _asked(statement: str, params: dict) -> list[tuple]:
+    """Planned once a connection (ui.prepared): PostgreSQL takes a millisecond to plan IDEAS, and three to run
+    it."""
+    return prepared.rows(statement, params, using=router.db_for_read(Certification))
 
 
 def _rows(statement: str, params: dict) -> list[Found]:
-    """Planned once a connection (ui.prepared): PostgreSQL takes as long to plan IDEAS as to run it."""
-    rows = prepared.rows(statement, params, using=router.db_for_read(Certification))
     return [
-        Found(code=code, title=title, status=status, level=level, kind=kind, score=float(score))
-        for code, title, status, level, kind, score in rows
+        Found(code, title, float(score), status, level, kind)
+        for code, title, status, level, kind, score in _asked(statement, params)
     ]
 
 

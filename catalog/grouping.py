@@ -11,13 +11,14 @@ from datetime import date
 from typing import NamedTuple
 
 from django.core.paginator import Page, Paginator
-from django.db import connections, router
+from django.db import router
 
 from catalog import finding, search, words
 from catalog.geography import Distance
 from catalog.models import Certification, Offer, OfferIndex, OfferWords
 from catalog.search import SearchQuery
 from rulebook import Rules, workdays
+from ui import prepared
 
 CERTIFICATIONS_MAX = 60
 """Judged by their words. Nobody reads further, and who types a word of everything is shown filters."""
@@ -287,6 +288,5 @@ def _told(keys: Sequence[Key], which: str, reach: Reach, query: SearchQuery) -> 
 
 
 def _rows(statement: str, values: Sequence) -> list[tuple]:
-    with connections[router.db_for_read(OfferIndex)].cursor() as cursor:
-        cursor.execute(statement, values)
-        return cursor.fetchall()
+    """Planned once a connection and a set of filters (ui.prepared)."""
+    return prepared.rows(statement, values, using=router.db_for_read(OfferIndex))
