@@ -178,8 +178,8 @@ def _nearest(typed: set[str]) -> dict[str, tuple[str, ...]]:
                 ) AS alike
             ) AS nearest
             WHERE NOT EXISTS (
-                SELECT FROM catalog_certificationindex
-                WHERE strip(ts_filter(search, '{a,b,c}')) @@ to_tsquery('portal_french', typed.word)
+                SELECT FROM catalog_certificationword
+                WHERE word = ANY(tsvector_to_array(to_tsvector('portal_french', typed.word)))
             )
             """,
             [candidates],
@@ -215,72 +215,74 @@ WORTH_OF_STATUS = " ".join(f"WHEN '{status}' THEN {worth}" for status, worth in 
 LEAST_WORTH = min(STATUS_WORTH.values()) - 0.001
 
 
-# Each idea meets the indexes by itself: a common word costs its own rows and no more, and no vector is
+# Counting them takes longer than a word; of many, what PostgreSQL counted after the last import is as good.
+ALL_OF_THEM = """
+SELECT CASE
+    WHEN reltuples > 1000 THEN reltuples ELSE (SELECT count(*) FROM catalog_certificationindex)
+END AS rows
+FROM pg_class WHERE oid = 'catalog_certificationindex'::regclass
+"""
+PLACE_WORTH = " ".join(f"WHEN '{place}' THEN {worth}" for place, worth in WORTH.items())
+
+# Each idea meets the words of names by itself: a common word costs its own rows and no more, and no vector is
 # unpacked for one. The rarer an idea, the more it counts; one that nobody answers counts for nothing. A
 # certification that misses an idea loses twice: its worth, and its share of what was asked. Long texts are
 # looked into for ideas that names hardly know: a common word in a text says nothing.
-def _meeting(weights: str, worth: float) -> str:
-    return f"""
-        SELECT kept.certification_id AS code, kept.title_size, ideas.number,
-            ideas.factor * {worth} AS worth
-        FROM ideas
-        JOIN catalog_certificationindex AS kept
-            ON strip(ts_filter(kept.search, '{{{weights}}}')) @@ ideas.anywhere
-        WHERE ideas.is_a_word
-    """  # noqa: S608 - our own numbers
-
-
-# One word that stands in so many titles: an ended one passes before every job name.
-MORE_ARE_NEEDED = "((SELECT count(*) FROM ideas) > 1 OR (SELECT count(*) FROM titled) < %(limit)s)"
-
 IDEAS = f"""
 WITH ideas AS MATERIALIZED (
-    SELECT number, factor, numnode(anywhere) = 1 AS is_a_word, anywhere, in_title, in_names, in_jobs
+    SELECT number, factor, anywhere, in_title, in_names, in_jobs,
+        CASE WHEN numnode(anywhere) = 1 AND cardinality(roots) = 1 THEN roots[1] END AS word,
+        count(*) OVER (PARTITION BY number) > 1 AS is_in_doubt
     FROM (
         SELECT number, factor,
             to_tsquery('portal_french', replace(way, '%%', '')) AS anywhere,
             to_tsquery('portal_french', replace(way, '%%', 'A')) AS in_title,
             to_tsquery('portal_french', replace(way, '%%', 'AB')) AS in_names,
-            to_tsquery('portal_french', replace(way, '%%', 'ABC')) AS in_jobs
+            to_tsquery('portal_french', replace(way, '%%', 'ABC')) AS in_jobs,
+            tsvector_to_array(to_tsvector('portal_french', replace(way, ':%%', ''))) AS roots
         FROM unnest(%(numbers)s::int[], %(factors)s::float[], %(ways)s::text[])
             AS asked (number, factor, way)
     ) AS read
     WHERE numnode(anywhere) > 0
-), titled AS MATERIALIZED (
-    {_meeting("a", WORTH["A"])}
 ), named AS MATERIALIZED (
-    SELECT code, number, max(worth) AS worth, max(title_size) AS title_size
+    SELECT met.certification_id AS code, ideas.number, met.title_size,
+        ideas.factor * CASE met.place {PLACE_WORTH} END AS worth
+    FROM ideas JOIN catalog_certificationword AS met USING (word)
+    WHERE NOT ideas.is_in_doubt
+    UNION ALL
+    SELECT code, number, max(title_size), max(worth)
     FROM (
-        TABLE titled UNION ALL {_meeting("a,b", WORTH["B"])}
-        UNION ALL {_meeting("a,b,c", WORTH["C"])} AND {MORE_ARE_NEEDED}
+        SELECT met.certification_id AS code, ideas.number, met.title_size,
+            ideas.factor * CASE met.place {PLACE_WORTH} END AS worth
+        FROM ideas JOIN catalog_certificationword AS met USING (word)
+        WHERE ideas.is_in_doubt
         UNION ALL
-        SELECT kept.certification_id, kept.title_size, ideas.number,
+        SELECT kept.certification_id, ideas.number, kept.title_size,
             ideas.factor * CASE
                 WHEN kept.search @@ ideas.in_title THEN {WORTH["A"]}
                 WHEN kept.search @@ ideas.in_names THEN {WORTH["B"]}
                 WHEN kept.search @@ ideas.in_jobs THEN {WORTH["C"]}
                 ELSE {WORTH["D"]}
             END
-        FROM ideas
-        JOIN catalog_certificationindex AS kept ON kept.search @@ ideas.anywhere
-        WHERE NOT ideas.is_a_word
+        FROM ideas JOIN catalog_certificationindex AS kept ON kept.search @@ ideas.anywhere
+        WHERE ideas.word IS NULL
     ) AS met
     GROUP BY code, number
 ), tallies AS MATERIALIZED (
     SELECT number, count(*) FILTER (WHERE worth > {WORTH["D"]}) AS rows FROM named GROUP BY number
 ), told AS MATERIALIZED (
-    SELECT kept.certification_id AS code, ideas.number, max(ideas.factor) * {WORTH["D"]} AS worth,
-        max(kept.title_size) AS title_size
+    SELECT kept.certification_id AS code, ideas.number, max(kept.title_size) AS title_size,
+        max(ideas.factor) * {WORTH["D"]} AS worth
     FROM ideas
     LEFT JOIN tallies USING (number)
     JOIN catalog_certificationindex AS kept ON kept.search @@ ideas.anywhere
-    WHERE ideas.is_a_word AND coalesce(tallies.rows, 0) < {COMMON_FROM}
+    WHERE ideas.word IS NOT NULL AND coalesce(tallies.rows, 0) < {COMMON_FROM}
     GROUP BY kept.certification_id, ideas.number
 ), weights AS MATERIALIZED (
     SELECT number, ln((2 + total.rows) / (1 + coalesce(tallies.rows, 0))::float) AS weight
     FROM (SELECT number FROM tallies UNION SELECT number FROM told) AS wanted
     LEFT JOIN tallies USING (number)
-    CROSS JOIN (SELECT count(*) AS rows FROM catalog_certificationindex) AS total
+    CROSS JOIN ({ALL_OF_THEM}) AS total
 ), sums AS (
     SELECT code, max(title_size) AS title_size, sum(weight * worth) AS worth, sum(weight) AS share,
         count(*) FILTER (WHERE worth >= {WORTH["A"] * TYPO_WORTH}) AS titled

@@ -220,20 +220,6 @@ class CertificationBlock(models.Model):
         return f"{self.code} · {self.title}"
 
 
-class Weighted(models.Func):
-    """The words of a vector that have one of these weights, without their places."""
-
-    output_field = SearchVectorField()
-
-    def __init__(self, vector: str, weights: str, **extra):
-        listed = ",".join(weights)
-        super().__init__(vector, template=f"strip(ts_filter(%(expressions)s, '{{{listed}}}'))", **extra)
-        self._weights = (vector, weights)
-
-    def deconstruct(self):
-        return "catalog.models.Weighted", self._weights, {}
-
-
 class CertificationIndex(models.Model):
     """What a certification is found by, apart from it: nobody who reads a certification wants this too.
 
@@ -256,17 +242,47 @@ class CertificationIndex(models.Model):
     class Meta:
         verbose_name = _("index d’une certification")
         verbose_name_plural = _("index des certifications")
-        # One index for each weight and those above it, without places: a word is looked up in them alone.
-        # A weight asked of `search` would have every row's vector unpacked and looked at (measured: 5 times).
-        indexes = [
-            GinIndex(fields=["search"], name="certification_search"),
-            GinIndex(Weighted("search", "a"), name="certification_by_title"),
-            GinIndex(Weighted("search", "ab"), name="certification_by_names"),
-            GinIndex(Weighted("search", "abc"), name="certification_by_jobs"),
-        ]
+        indexes = [GinIndex(fields=["search"], name="certification_search")]
 
     def __str__(self):
         return self.certification_id
+
+
+class CertificationWord(models.Model):
+    """One word of the names of a certification (A, B and C of CertificationIndex), with all that judging the
+    certification by it needs: a search reads this one index, from end to end, and no vector (docs/adr/0011).
+    """
+
+    class Place(models.TextChoices):
+        TITLE = "A", _("intitulé ou numéro")
+        NAME = "B", _("autre nom")
+        JOB = "C", _("métier ou synonyme")
+
+    # A root as PostgreSQL makes it (portal_french), compared byte by byte.
+    word = models.TextField(_("mot"), db_collation="C")
+    certification = models.ForeignKey(
+        "catalog.Certification",
+        on_delete=models.CASCADE,
+        related_name="+",
+        verbose_name=_("certification"),
+    )
+    place = models.CharField(_("sa meilleure place"), max_length=1, choices=Place)
+    title_size = models.PositiveSmallIntegerField(_("mots de l’intitulé"))
+
+    class Meta:
+        verbose_name = _("mot d’une certification")
+        verbose_name_plural = _("mots des certifications")
+        ordering = ["word", "certification"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["word", "certification"],
+                include=["place", "title_size"],
+                name="certification_has_a_word_once",
+            )
+        ]
+
+    def __str__(self):
+        return f"{self.word} · {self.certification_id}"
 
 
 class CertificationOutcome(models.Model):

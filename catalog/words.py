@@ -24,6 +24,7 @@ from catalog.models import (
     CertificationBlock,
     CertificationIndex,
     CertificationStatement,
+    CertificationWord,
     RegisterWord,
     Succession,
     SynonymGroup,
@@ -289,6 +290,16 @@ WHERE (kept.search, kept.title_size) IS DISTINCT FROM (excluded.search, excluded
 RETURNING certification_id
 """
 
+# Said again whole for the certifications that WRITE has changed.
+FORGET = "DELETE FROM catalog_certificationword WHERE certification_id = ANY(%s)"
+SAY = """
+INSERT INTO catalog_certificationword (word, certification_id, place, title_size)
+SELECT said.lexeme, kept.certification_id, (SELECT min(weight) FROM unnest(said.weights) AS weight),
+    kept.title_size
+FROM catalog_certificationindex AS kept CROSS JOIN unnest(kept.search) AS said
+WHERE kept.certification_id = ANY(%s) AND said.weights && '{A,B,C}'
+"""
+
 # The words of names, not of long texts: those are too many to be what somebody meant.
 REGISTER_WORDS = """
 WITH found AS (
@@ -336,7 +347,11 @@ def reindex(codes: Iterable[str] | None = None) -> list[str]:
             columns.append([getattr(words, name) for _code, words in rows])
         with connection.cursor() as cursor:
             cursor.execute(WRITE, columns)
-            changed += [code for (code,) in cursor.fetchall()]
+            written = [code for (code,) in cursor.fetchall()]
+            if written:
+                cursor.execute(FORGET, [written])
+                cursor.execute(SAY, [written])
+        changed += written
     return changed
 
 
@@ -347,7 +362,7 @@ def refresh() -> None:
     loading.settle(
         *(index.name for index in (*CertificationIndex._meta.indexes, *RegisterWord._meta.indexes))
     )
-    loading.refresh_statistics(CertificationIndex, RegisterWord)
+    loading.refresh_statistics(CertificationIndex, CertificationWord, RegisterWord)
 
 
 def catch_up() -> list[str]:
