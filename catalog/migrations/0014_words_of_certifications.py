@@ -66,4 +66,13 @@ class Migration(migrations.Migration):
         migrations.RemoveIndex(model_name="certificationindex", name="certification_by_title"),
         migrations.RemoveIndex(model_name="certificationindex", name="certification_by_names"),
         migrations.RemoveIndex(model_name="certificationindex", name="certification_by_jobs"),
+        migrations.RemoveIndex(model_name="offerindex", name="offer_by_certified_price"),
+        migrations.AddIndex(
+            model_name="offerindex",
+            index=models.Index(
+                fields=["certification", "price_cents", "offer"],
+                include=["provider", "closes_on"],
+                name="offer_by_certified_price",
+            ),
+        ),
     ]
