@@ -19,6 +19,7 @@ from catalog.models import (
     CertificationIndex,
     CertificationOutcome,
     CertificationStatement,
+    CertificationWord,
     EndWarning,
     Favourite,
     Habilitation,
@@ -195,6 +196,13 @@ class CertificationIndexAdmin(OfCertification):
     fields = ["certification", "title_size"]
     list_filter = ["certification__register", "certification__level"]
     search_fields = ["certification__code"]
+
+
+@admin.register(CertificationWord)
+class CertificationWordAdmin(OfCertification):
+    list_display = ["word", "certification_code", "place"]
+    list_filter = ["place"]
+    search_fields = ["word", "certification__code"]
 
 
 @admin.register(OfferIndex)

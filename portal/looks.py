@@ -90,6 +90,7 @@ IMPERSONAL = {
     "catalog.CertificationIndex",
     "catalog.CertificationOutcome",
     "catalog.CertificationStatement",
+    "catalog.CertificationWord",
     "catalog.EndWarning",
     "catalog.Habilitation",
     "catalog.ImportRefusal",

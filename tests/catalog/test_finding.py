@@ -5,7 +5,15 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from catalog import finding, words
-from catalog.models import CertificationStatement, RegisterWord, Succession, SynonymGroup, Word
+from catalog.models import (
+    Certification,
+    CertificationStatement,
+    CertificationWord,
+    RegisterWord,
+    Succession,
+    SynonymGroup,
+    Word,
+)
 from tests.factories.catalog import CertificationFactory, TermFactory, in_days, today
 
 pytestmark = pytest.mark.django_db
@@ -324,7 +332,7 @@ def test_the_number_of_queries_does_not_grow(find, django_assert_num_queries):
 def test_after_an_import_no_search_reads_through_what_is_new():
     def pages_waiting():
         with connection.cursor() as cursor:
-            cursor.execute("SELECT gin_clean_pending_list('certification_by_names'::regclass)")
+            cursor.execute("SELECT gin_clean_pending_list('certification_search'::regclass)")
             return cursor.fetchone()[0]
 
     certification(90, "Vitrailliste")
@@ -371,7 +379,7 @@ def test_successors_are_indexed_with_what_they_replace():
     assert set(words.reindex(["RNCP90"])) == {"RNCP90", "RNCP91", "RNCP92"}
 
 
-def test_a_word_is_looked_up_in_the_indexes_of_its_weight():
+def test_a_word_is_looked_up_in_an_index_and_nothing_else_is_read():
     """With the scan of the whole table made dear, the plan must name each of them."""
     certification(90, "Vitrailliste")
     index()
@@ -380,13 +388,41 @@ def test_a_word_is_looked_up_in_the_indexes_of_its_weight():
         cursor.execute("SET LOCAL enable_seqscan = off")
         cursor.execute(f"EXPLAIN {finding.IDEAS}", finding.params_of([idea], on=today()))
         plan = "\n".join(line for (line,) in cursor.fetchall())
-    for name in (
-        "certification_by_title",
-        "certification_by_names",
-        "certification_by_jobs",
-        "certification_search",
-    ):
-        assert f"Bitmap Index Scan on {name}" in plan
+    assert "Index Only Scan using certification_has_a_word_once" in plan
+    assert "Bitmap Index Scan on certification_search" in plan, "for texts, and for words in quotes"
+
+
+def test_words_follow_what_their_certification_is_found_by():
+    def said():
+        rows = CertificationWord.objects.filter(certification="RNCP90").values_list("word", "place")
+        return {word: place for word, place in rows if not word.isdigit()}
+
+    one = certification(90, "Vitrailliste", activities="Souder le plomb")
+    index()
+    before = said()
+    assert before["vitraill"] == "A" and "soud" not in before, "texts are too long to be read so"
+    ids = set(CertificationWord.objects.values_list("pk", flat=True))
+    index()
+    assert set(CertificationWord.objects.values_list("pk", flat=True)) == ids, "what is as it was stays"
+    Certification.objects.filter(pk=one.pk).update(title="Luthier")
+    index()
+    assert said()["luthi"] == "A" and "vitraill" not in said()
+
+
+def test_a_word_has_the_best_of_its_places():
+    """« Soudeur » in the title and as a job name: once, for the title. As PostgreSQL’s own weights say."""
+    certification(90, "Soudeur", rome_codes=["H2913"])
+    TermFactory(code="H2913", label="Soudage", names=["Soudeur à l’arc"])
+    index()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT said.lexeme, CASE WHEN 'A' = ANY(weights) THEN 'A' WHEN 'B' = ANY(weights) THEN 'B'"
+            " ELSE 'C' END FROM catalog_certificationindex, unnest(search) AS said"
+            " WHERE weights && '{A,B,C}'"
+        )
+        by_vector = dict(cursor.fetchall())
+    assert by_vector["soudeur"] == "A" and by_vector["arc"] == "C"
+    assert dict(CertificationWord.objects.values_list("word", "place")) == by_vector
 
 
 def test_a_word_that_names_know_well_is_not_looked_for_in_texts(find, monkeypatch):

@@ -1,6 +1,7 @@
 """Searching: words, places, filters, order, and what hostile or clumsy people type."""
 
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
@@ -409,6 +410,51 @@ def test_a_card_says_the_next_session_that_can_be_got(find, rules):
     results = find()
     [card] = results.page
     assert (card.next_start, card.is_permanent) == (results.earliest_start, True)
+
+
+def test_cards_say_the_same_read_at_once_or_by_django(rules):
+    """The statement of `shown` is written once a day, and its rows are read by hand."""
+    lyon, here = TownFactory(), TownFactory(latitude=45.9, longitude=4.9)
+    offers = [
+        OfferFactory(town=lyon, certification__level=5, certification__rome_codes=["H2913"]),
+        OfferFactory(skills_review=True, mode="distance", rhythms=["evening"], languages=["fr", "en"]),
+        OfferFactory(town=here, sessions=0, price_cents=1),
+    ]
+    SessionFactory(offer=offers[2], permanent=True)
+    ids = [offer.pk for offer in offers]
+    for query in (SearchQuery(), SearchQuery(town=lyon)):
+        at_once = search.shown(ids, query, on=today(), rules=rules)
+        by_django = search.cards(Offer.objects.filter(pk__in=ids), query, on=today(), rules=rules)
+        assert [offer.pk for offer in at_once] == ids
+        by_id = {offer.pk: offer for offer in by_django}
+        for offer in at_once:
+            other = by_id[offer.pk]
+            assert offer.distance_m == pytest.approx(other.distance_m)
+            for name in (*search.FIELDS, *search.OF_SESSIONS):
+                *path, last = name.split("__")
+                one, same = offer, other
+                for step in path:
+                    one, same = one and getattr(one, step), same and getattr(same, step)
+                assert getattr(one, last, None) == getattr(same, last, None), name
+            assert offer.get_deferred_fields() == other.get_deferred_fields()
+            assert offer.provider.get_deferred_fields() == other.provider.get_deferred_fields()
+
+
+def test_cards_follow_the_law_of_the_day_even_when_it_changes_that_day(rules):
+    offer = OfferFactory(sessions=0)
+    soon, later = (SessionFactory(offer=offer, starts_on=in_days(days)) for days in (30, 90))
+    for days, session in ((11, soon), (45, later), (11, soon)):
+        law = replace(rules, earliest_start_days=days)
+        [card] = search.shown([offer.pk], SearchQuery(), on=today(), rules=law)
+        assert card.next_start == session.starts_on, days
+
+
+def test_a_card_is_judged_again_when_it_is_shown(rules):
+    offer = OfferFactory()
+    assert search.shown([offer.pk], SearchQuery(), on=today(), rules=rules) == [offer]
+    Offer.objects.filter(pk=offer.pk).update(is_published=False)
+    assert search.shown([offer.pk], SearchQuery(), on=today(), rules=rules) == []
+    assert search.shown([], SearchQuery(), on=today(), rules=rules) == []
 
 
 def test_pages(find, monkeypatch):

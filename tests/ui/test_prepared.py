@@ -46,6 +46,16 @@ def test_rows_come_back_as_python_values_and_none_where_nothing_is_returned():
     assert prepared.rows("UPDATE accounts_user SET email = %s WHERE false", ["a@example.org"]) == []
 
 
+@pytest.mark.django_db
+def test_values_may_be_told_by_name_and_a_percent_is_written_twice():
+    named = "SELECT %(one)s::int + %(two)s::int, 10 %% %(one)s::int, 'a' LIKE 'a%%'"
+    assert prepared.row(named, {"two": 4, "one": 3, "unasked": 0}) == (7, 1, True)
+    assert prepared.row(named, {"one": 4, "two": 4}) == (8, 2, True), "the same, prepared"
+    assert prepared.row("SELECT 'a' LIKE 'a%%', %s::int", [1]) == (True, 1)
+    with pytest.raises(KeyError):
+        prepared.row(named, {"one": 1})
+
+
 @pytest.mark.django_db(transaction=True)
 def test_begin_goes_with_the_first_statement_of_a_transaction(tmp_path):
     with transaction.atomic():
