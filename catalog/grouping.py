@@ -153,14 +153,10 @@ OF_CERTIFICATION = "offer.certification = asked.key"
 OF_KIND = "offer.certification IS NULL AND offer.kind = asked.key"
 
 
-def keys(query: SearchQuery, asked: finding.Asked, *, on: date, rules: Rules) -> tuple[list[Key], bool]:
+def _keys(query: SearchQuery, asked: finding.Asked, reach: Reach, *, on: date) -> tuple[list[Key], bool]:
     """(the groups, whether there are more). Kinds that bear the very name asked for; certifications as their
     words answer; then, unless there are more of these than are shown, what only the words of an offer or of
     its organisation say, the most offered first."""
-    return _keys(query, asked, _reach(replace(query, text=""), on=on, rules=rules), on=on)
-
-
-def _keys(query: SearchQuery, asked: finding.Asked, reach: Reach, *, on: date) -> tuple[list[Key], bool]:
     kinds = [Key(kind=kind) for kind in _offered(_kinds_named(query.text), OF_KIND, reach)]
     named = [found.code for found in finding.in_order(asked, on=on) if found.status != "ended"]
     certified = [Key(certification=code) for code in _offered(named, OF_CERTIFICATION, reach)]

@@ -366,11 +366,6 @@ NOWHERE = Value(None, models.FloatField())
 """The distance where no place is asked for."""
 
 
-def exists(offers: OfferIndexQuerySet) -> bool:
-    """Whether there is one: the first found is enough."""
-    return offers.order_by().values("pk")[:1].exists()
-
-
 def shown(ids: Collection[UUID], query: SearchQuery, *, on: date, rules: Rules) -> list[Offer]:
     """These offers as their cards say them, in this order. Judged again: one that has closed since it was
     indexed is left out."""

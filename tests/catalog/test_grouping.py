@@ -5,14 +5,17 @@ from django.urls import reverse
 from lxml import html
 
 from catalog import grouping, words
-from catalog.models import Offer
+from catalog.models import Habilitation, Offer
 from catalog.search import SearchQuery, Sort
+from tests.factories.accounts import a_siret
 from tests.factories.catalog import (
     CertificationFactory,
+    HabilitationFactory,
     OfferFactory,
     ProviderFactory,
     SessionFactory,
     TownFactory,
+    in_days,
     today,
 )
 from ui import french
@@ -182,6 +185,46 @@ def test_pages_hold_eight_groups_and_a_page_out_of_range_gives_the_last(find, mo
 def test_hostile_words_fail_nothing(find, text):
     certified("Soudeur")
     assert find(text).total >= 0
+
+
+EVERY_FILTER = {
+    "modes": ["on_site", "distance"],
+    "natures": ["training"],
+    "levels": [5, 6],
+    "entry_level": 4,
+    "durations": ["days", "month"],
+    "rhythms": ["evening"],
+    "languages": ["fr"],
+    "starts_from": in_days(1),
+    "starts_by": in_days(300),
+    "is_accessible": True,
+    "rating_min": 4,
+    "certifier": a_siret(7),
+    "price_max_cents": 10_000_000_000,
+    "radius_km": 50,
+}
+
+
+@pytest.mark.parametrize("name", [*EVERY_FILTER, "all of them"])
+def test_each_filter_goes_with_words(find, name):
+    """Values in the statement of groups are typed as in Python: PostgreSQL must take each of them."""
+    certification = CertificationFactory(title="Soudeur", level=5)
+    HabilitationFactory(certification=certification, siret=a_siret(7), role=Habilitation.Role.CERTIFIER)
+    town = TownFactory()
+    kept = OfferFactory(
+        certification=certification, town=town, entry_level=3, rhythms=["evening"], languages=["fr"],
+        accessibility="Rampe", rating_tenths=45, reviews_count=9, hours=100,
+    )  # fmt: skip
+    OfferFactory(
+        certification=certification, mode="mixed", entry_level=5,
+        town=TownFactory(code="45234", latitude=47.9, longitude=1.9),
+        price_cents=20_000_000_000, hours=900, sessions=0,
+    )  # fmt: skip
+    asked = EVERY_FILTER if name == "all of them" else {name: EVERY_FILTER[name]}
+    [group] = find("soudeur", town=town, **asked).groups
+    assert [offer.pk for offer in group.offers] == [kept.pk]
+    if name in ("natures", "levels", "certifier"):
+        assert find("soudeur", **asked).groups[0].offers_count == 2, "these are of the certification"
 
 
 def test_the_number_of_queries_does_not_follow_the_groups(rules, django_assert_num_queries):

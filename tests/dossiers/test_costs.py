@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from lxml import html
 
+from catalog import words
 from catalog.models import Offer, OfferIndex
 from dossiers import funding, prices, workflow
 from dossiers.funding import Purse
@@ -145,6 +146,14 @@ def test_a_holder_says_what_they_will_pay_at_most(rich_client):
     assert (
         "Le montant ne peut pas être négatif" in rich_client.get(reverse("search"), {"cost_max": "-1"}).text
     )
+
+
+def test_what_they_pay_at_most_goes_for_answers_to_words_too(rich_client):
+    for title, cents in (("Payée", 140_000), ("Trop chère", 400_000)):
+        OfferFactory(title=title, price_cents=cents, certification__title="Soudeur")
+    words.reindex()
+    page = rich_client.get(reverse("search"), {"q": "soudeur", "cost_max": "200"}).text
+    assert "Payée" in page and "Trop chère" not in page
 
 
 @pytest.mark.parametrize("who", ["visitor", "organisation"])
