@@ -87,7 +87,6 @@ def test_a_failure_gives_the_reference_that_the_log_has(db, rf):
 
 
 def test_the_reference_of_a_real_failure_is_that_of_its_answer(db, monkeypatch):
-    monkeypatch.setattr(pages, "legal_notice", None)
     monkeypatch.setattr("portal.pages.settings", None)
     response = Client(raise_request_exception=False).get(reverse("legal_notice"))
     monkeypatch.undo()
