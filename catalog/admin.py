@@ -202,7 +202,7 @@ class CertificationIndexAdmin(OfCertification):
 class CertificationWordAdmin(OfCertification):
     list_display = ["word", "certification_code", "place"]
     list_filter = ["place"]
-    search_fields = ["word", "certification__code"]
+    search_fields = ["word__startswith", "=certification__code"]
 
 
 @admin.register(OfferIndex)

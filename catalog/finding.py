@@ -215,13 +215,6 @@ WORTH_OF_STATUS = " ".join(f"WHEN '{status}' THEN {worth}" for status, worth in 
 LEAST_WORTH = min(STATUS_WORTH.values()) - 0.001
 
 
-# Counting them takes longer than a word; of many, what PostgreSQL counted after the last import is as good.
-ALL_OF_THEM = """
-SELECT CASE
-    WHEN reltuples > 1000 THEN reltuples ELSE (SELECT count(*) FROM catalog_certificationindex)
-END AS rows
-FROM pg_class WHERE oid = 'catalog_certificationindex'::regclass
-"""
 PLACE_WORTH = " ".join(f"WHEN '{place}' THEN {worth}" for place, worth in WORTH.items())
 
 # Each idea meets the words of names by itself: a common word costs its own rows and no more, and no vector is
@@ -282,7 +275,7 @@ WITH ideas AS MATERIALIZED (
     SELECT number, ln((2 + total.rows) / (1 + coalesce(tallies.rows, 0))::float) AS weight
     FROM (SELECT number FROM tallies UNION SELECT number FROM told) AS wanted
     LEFT JOIN tallies USING (number)
-    CROSS JOIN ({ALL_OF_THEM}) AS total
+    CROSS JOIN (SELECT count(*) AS rows FROM catalog_certificationindex) AS total
 ), sums AS (
     SELECT code, max(title_size) AS title_size, sum(weight * worth) AS worth, sum(weight) AS share,
         count(*) FILTER (WHERE worth >= {WORTH["A"] * TYPO_WORTH}) AS titled

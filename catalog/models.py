@@ -260,9 +260,13 @@ class CertificationWord(models.Model):
 
     # A root as PostgreSQL makes it (portal_french), compared byte by byte.
     word = models.TextField(_("mot"), db_collation="C")
+    # Written with its row of CertificationIndex, which the database ties to its certification: to look again,
+    # once a word, takes as long as to write them.
     certification = models.ForeignKey(
         "catalog.Certification",
         on_delete=models.CASCADE,
+        db_constraint=False,
+        db_index=False,
         related_name="+",
         verbose_name=_("certification"),
     )
@@ -272,7 +276,8 @@ class CertificationWord(models.Model):
     class Meta:
         verbose_name = _("mot d’une certification")
         verbose_name_plural = _("mots des certifications")
-        ordering = ["word", "certification"]
+        ordering = ["word", "certification_id"]
+        indexes = [models.Index(fields=["certification"], name="word_by_its_certification")]
         constraints = [
             models.UniqueConstraint(
                 fields=["word", "certification"],

@@ -369,6 +369,8 @@ NOWHERE = Value(None, models.FloatField())
 def shown(ids: Collection[UUID], query: SearchQuery, *, on: date, rules: Rules) -> list[Offer]:
     """These offers as their cards say them, in this order. Judged again: one that has closed since it was
     indexed is left out."""
+    if not ids:
+        return []
     statement, values = _statement_of_cards(on, rules)
     using = router.db_for_read(Offer)
     rows = prepared.rows(statement, [list(ids) if each is IDS else each for each in values], using=using)

@@ -16,7 +16,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from django.db import connection
+from django.db import connection, transaction
 
 from catalog.imports import loading
 from catalog.models import (
@@ -290,7 +290,12 @@ WHERE (kept.search, kept.title_size) IS DISTINCT FROM (excluded.search, excluded
 RETURNING certification_id
 """
 
-# Said again whole for the certifications that WRITE has changed.
+# Said again whole for the certifications that WRITE has changed, and for those that have lost their words.
+UNSAID = """
+SELECT code FROM unnest(%s::text[]) AS code
+WHERE code <> ALL(%s::text[])
+    AND NOT EXISTS (SELECT FROM catalog_certificationword AS said WHERE said.certification_id = code)
+"""
 FORGET = "DELETE FROM catalog_certificationword WHERE certification_id = ANY(%s)"
 SAY = """
 INSERT INTO catalog_certificationword (word, certification_id, place, title_size)
@@ -345,12 +350,15 @@ def reindex(codes: Iterable[str] | None = None) -> list[str]:
         columns: list[Any] = [[code for code, _words in rows]]
         for name in ("names", "others", "jobs", "texts", "title_size"):
             columns.append([getattr(words, name) for _code, words in rows])
-        with connection.cursor() as cursor:
+        # One after the other: WRITE locks the rows of this lot.
+        with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(WRITE, columns)
             written = [code for (code,) in cursor.fetchall()]
-            if written:
-                cursor.execute(FORGET, [written])
-                cursor.execute(SAY, [written])
+            cursor.execute(UNSAID, [columns[0], written])
+            said_again = written + [code for (code,) in cursor.fetchall()]
+            if said_again:
+                cursor.execute(FORGET, [said_again])
+                cursor.execute(SAY, [said_again])
         changed += written
     return changed
 

@@ -10,6 +10,7 @@ transaction.
 import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from itertools import count
 from select import POLLIN, poll
 from typing import Any
 
@@ -20,12 +21,13 @@ from psycopg import Connection, OperationalError, pq
 from psycopg.adapt import PyFormat, Transformer
 from psycopg.errors import error_from_result
 from psycopg.generators import send
+from psycopg.types.numeric import Int2, Int4, Int8
 
 DONE = (pq.ExecStatus.TUPLES_OK, pq.ExecStatus.COMMAND_OK)
 IDLE = pq.TransactionStatus.IDLE
 BEGIN: tuple[str, tuple[int, ...]] = ("BEGIN", ())
 MOST_PREPARED = 200
-"""By connection: a value that is sometimes NULL, or a larger number, makes another statement."""
+"""By connection, some 20 MB of plans: a value that is sometimes NULL, or a larger number, makes another."""
 
 
 Values = Sequence[Any] | Mapping[str, Any]
@@ -34,8 +36,9 @@ Values = Sequence[Any] | Mapping[str, Any]
 def rows(statement: str, values: Values, *, using: str = DEFAULT_DB_ALIAS) -> list[tuple[Any, ...]]:
     """What such a statement returns, if it returns something.
 
-    Always the same text, with values typed as in Python for its %s or its %(name)s; %% is a percent. Inside
-    Django's wrapper of cursors: what watches statements watches these too.
+    Always the same text, with values for its %s or its %(name)s; %% is a percent. A whole number has the type
+    that its size needs, whatever the field it is compared with. Inside Django's wrapper of cursors: what
+    watches statements watches these too.
     """
     django: Any = connections[using]
     if django.connection is None:
@@ -55,7 +58,7 @@ def rows(statement: str, values: Values, *, using: str = DEFAULT_DB_ALIAS) -> li
     return talk.fetchall()
 
 
-def row(statement: str, values: Sequence[Any]) -> tuple[Any, ...] | None:
+def row(statement: str, values: Values) -> tuple[Any, ...] | None:
     """The first row of the same, or None."""
     found = rows(statement, values)
     return found[0] if found else None
@@ -71,7 +74,17 @@ def save(instance: Model, *names: str) -> None:
     rows(f'UPDATE {table} SET {changes} WHERE "{key.column}" = %s', [*values, instance.pk])  # noqa: S608
 
 
+# A percent that is written twice begins no place for a value.
+PLACES = re.compile(r"%%|%s")
+NAMES = re.compile(r"%%|%\((\w+)\)s")
+
+
 # --- How it is asked ----------------------------------------------------------------------------------
+
+
+# Django marks whole numbers with the type of their field, and the driver cuts what does not fit: its own
+# cursors write them as text, where nothing is cut.
+MARKED = frozenset({Int2, Int4, Int8})
 
 
 class _Talk:
@@ -102,6 +115,7 @@ class _Talk:
             if len(self._names) >= MOST_PREPARED:
                 self._checked(libpq.exec_(b"DEALLOCATE ALL"))
                 self._names.clear()
+            values = [int(each) if type(each) in MARKED else each for each in values]
             texts = written.dump_sequence(values, [PyFormat.AUTO] * len(values))
             asked = statement, written.types
             name = self._names.get(asked) or self._prepare(*asked)
@@ -114,8 +128,8 @@ class _Talk:
 
     def _prepare(self, statement: str, types: tuple[int, ...]) -> bytes:
         # The driver writes %s for what PostgreSQL numbers.
-        first, *others = (part.replace("%%", "%") for part in statement.split("%s"))
-        numbered = first + "".join(f"${number}{part}" for number, part in enumerate(others, start=1))
+        numbers = count(1)
+        numbered = PLACES.sub(lambda place: "%" if place[0] == "%%" else f"${next(numbers)}", statement)
         name = b"portal_%d" % len(self._names)
         self._checked(self.connection.pgconn.prepare(name, numbered.encode(), types))
         self._names[statement, types] = name
@@ -164,8 +178,8 @@ class _Talk:
 @lru_cache(maxsize=MOST_PREPARED)
 def _in_places(statement: str) -> tuple[str, tuple[str, ...]]:
     """The same with %s for each %(name)s, and the names in their order."""
-    name = r"%\((\w+)\)s"
-    return re.sub(name, "%s", statement), tuple(re.findall(name, statement))
+    names = tuple(name for name in NAMES.findall(statement) if name)
+    return NAMES.sub(lambda place: "%s" if place[1] else "%%", statement), names
 
 
 class _Told(CursorDebugWrapper):

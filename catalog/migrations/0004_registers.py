@@ -15,10 +15,6 @@ class Weighted(models.Func):
     def __init__(self, vector: str, weights: str, **extra):
         listed = ",".join(weights)
         super().__init__(vector, template=f"strip(ts_filter(%(expressions)s, '{{{listed}}}'))", **extra)
-        self._weights = (vector, weights)
-
-    def deconstruct(self):
-        return "catalog.models.Weighted", self._weights, {}
 
 
 class Migration(migrations.Migration):

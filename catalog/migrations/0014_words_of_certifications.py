@@ -41,6 +41,8 @@ class Migration(migrations.Migration):
                 (
                     "certification",
                     models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
                         on_delete=django.db.models.deletion.CASCADE,
                         related_name="+",
                         to="catalog.certification",
@@ -51,10 +53,14 @@ class Migration(migrations.Migration):
             options={
                 "verbose_name": "mot d’une certification",
                 "verbose_name_plural": "mots des certifications",
-                "ordering": ["word", "certification"],
+                "ordering": ["word", "certification_id"],
             },
         ),
         migrations.RunSQL(FILL, migrations.RunSQL.noop, elidable=True),
+        migrations.AddIndex(
+            model_name="certificationword",
+            index=models.Index(fields=["certification"], name="word_by_its_certification"),
+        ),
         migrations.AddConstraint(
             model_name="certificationword",
             constraint=models.UniqueConstraint(

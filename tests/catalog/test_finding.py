@@ -1,12 +1,13 @@
 """Finding certifications: each way to find one is first shown missing, then there."""
 
 import pytest
-from django.db import connection
+from django.db import DataError, connection
 from django.test.utils import CaptureQueriesContext
 
 from catalog import finding, words
 from catalog.models import (
     Certification,
+    CertificationIndex,
     CertificationStatement,
     CertificationWord,
     RegisterWord,
@@ -379,8 +380,8 @@ def test_successors_are_indexed_with_what_they_replace():
     assert set(words.reindex(["RNCP90"])) == {"RNCP90", "RNCP91", "RNCP92"}
 
 
-def test_a_word_is_looked_up_in_an_index_and_nothing_else_is_read():
-    """With the scan of the whole table made dear, the plan must name each of them."""
+def test_a_word_of_a_name_is_looked_up_in_an_index_that_holds_all_it_takes_to_judge():
+    """With the scan of the whole table made dear, the plan must name both indexes."""
     certification(90, "Vitrailliste")
     index()
     idea = finding.Idea(("vitrailliste:%",), (1.0,))
@@ -407,6 +408,43 @@ def test_words_follow_what_their_certification_is_found_by():
     Certification.objects.filter(pk=one.pk).update(title="Luthier")
     index()
     assert said()["luthi"] == "A" and "vitraill" not in said()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_reindex_that_is_cut_leaves_nothing_half_said(monkeypatch):
+    certification(90, "Vitrailliste")
+    with monkeypatch.context() as patched:
+        patched.setattr(words, "SAY", "SELECT 1 / 0, %s::text[]")
+        with pytest.raises(DataError):
+            words.reindex()
+    assert not CertificationIndex.objects.exists() and not CertificationWord.objects.exists()
+    assert words.reindex() == ["RNCP90"]
+    assert CertificationWord.objects.filter(word="vitraill").exists()
+
+
+def test_words_that_were_lost_are_said_again(find):
+    certification(90, "Vitrailliste")
+    certification(91, "Luthier")
+    index()
+    CertificationWord.objects.filter(certification="RNCP90").delete()
+    assert words.reindex() == [], "nothing is found by other words than before"
+    assert find("vitrailliste", fresh=False) == ["RNCP90"]
+    assert CertificationWord.objects.filter(certification="RNCP90", word="vitraill", place="A").exists()
+
+
+@pytest.mark.parametrize(("limit", "first"), [(1, "RNCP91"), (300, "RNCP91")])
+def test_what_its_status_may_bring_among_the_best_is_read(monkeypatch, limit, first):
+    """An ended one answers a little better; the active one passes before it, however few are kept."""
+    certification(90, "Vitrailliste", ended=True)
+    certification(91, "Vitrailliste d’art et de la restauration des monuments historiques")
+    for number in range(92, 99):
+        certification(number, f"Métier {number}", rome_codes=["B1601"])
+    TermFactory(code="B1601", label="Verre", names=["Vitrailliste"])
+    index()
+    monkeypatch.setattr(finding, "CANDIDATES_MAX", limit)
+    found = finding.find_certifications("vitrailliste", on=today())
+    assert found[0].code == first
+    assert len(found) == (1 if limit == 1 else 9)
 
 
 def test_a_word_has_the_best_of_its_places():

@@ -5,6 +5,7 @@ from django.urls import reverse
 from lxml import html
 
 from catalog import grouping, words
+from catalog.geography import Point
 from catalog.models import Habilitation, Offer
 from catalog.search import SearchQuery, Sort
 from tests.factories.accounts import a_siret
@@ -187,44 +188,46 @@ def test_hostile_words_fail_nothing(find, text):
     assert find(text).total >= 0
 
 
-EVERY_FILTER = {
-    "modes": ["on_site", "distance"],
-    "natures": ["training"],
-    "levels": [5, 6],
-    "entry_level": 4,
-    "durations": ["days", "month"],
-    "rhythms": ["evening"],
-    "languages": ["fr"],
-    "starts_from": in_days(1),
-    "starts_by": in_days(300),
-    "is_accessible": True,
-    "rating_min": 4,
-    "certifier": a_siret(7),
-    "price_max_cents": 10_000_000_000,
-    "radius_km": 50,
-}
+def every_filter():
+    return {
+        "modes": ["on_site", "distance"],
+        "natures": ["training"],
+        "levels": [5, 6],
+        "entry_level": 4,
+        "durations": ["days", "month"],
+        "rhythms": ["evening"],
+        "languages": ["fr"],
+        "starts_from": in_days(1),
+        "starts_by": in_days(300),
+        "is_accessible": True,
+        "rating_min": 4,
+        "certifier": a_siret(7),
+        "price_max_cents": 10_000_000_000,
+        "radius_km": 1,
+    }
 
 
-@pytest.mark.parametrize("name", [*EVERY_FILTER, "all of them"])
+@pytest.mark.parametrize("name", [*every_filter(), "all of them"])
 def test_each_filter_goes_with_words(find, name):
-    """Values in the statement of groups are typed as in Python: PostgreSQL must take each of them."""
-    certification = CertificationFactory(title="Soudeur", level=5)
-    HabilitationFactory(certification=certification, siret=a_siret(7), role=Habilitation.Role.CERTIFIER)
+    """Two trainings that answer the words in one town: each filter lets one of them through."""
     town = TownFactory()
-    kept = OfferFactory(
-        certification=certification, town=town, entry_level=3, rhythms=["evening"], languages=["fr"],
+    kept, other = (
+        CertificationFactory(title="Soudeur", level=5), CertificationFactory(title="Soudeur", level=3)
+    )  # fmt: skip
+    HabilitationFactory(certification=kept, siret=a_siret(7), role=Habilitation.Role.CERTIFIER)
+    offer = OfferFactory(
+        certification=kept, town=town, entry_level=3, rhythms=["evening"], languages=["fr"],
         accessibility="Rampe", rating_tenths=45, reviews_count=9, hours=100,
     )  # fmt: skip
     OfferFactory(
-        certification=certification, mode="mixed", entry_level=5,
-        town=TownFactory(code="45234", latitude=47.9, longitude=1.9),
-        price_cents=20_000_000_000, hours=900, sessions=0,
+        certification=other, town=town, point=Point(town.point.x + 5_000, town.point.y), mode="mixed",
+        entry_level=5, price_cents=20_000_000_000, hours=900, sessions=0, languages=["de"],
+        block_codes=[f"{other.code}BC01"],
     )  # fmt: skip
-    asked = EVERY_FILTER if name == "all of them" else {name: EVERY_FILTER[name]}
-    [group] = find("soudeur", town=town, **asked).groups
-    assert [offer.pk for offer in group.offers] == [kept.pk]
-    if name in ("natures", "levels", "certifier"):
-        assert find("soudeur", **asked).groups[0].offers_count == 2, "these are of the certification"
+    assert find("soudeur", town=town).total == 2
+    every = every_filter()
+    [group] = find("soudeur", town=town, **(every if name == "all of them" else {name: every[name]})).groups
+    assert [each.pk for each in group.offers] == [offer.pk]
 
 
 def test_the_number_of_queries_does_not_follow_the_groups(rules, django_assert_num_queries):

@@ -9,13 +9,14 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from lxml import html
 
-from catalog import words
+from catalog import grouping, search, words
 from catalog.models import Offer, OfferIndex
+from catalog.search import SearchQuery
 from dossiers import funding, prices, workflow
 from dossiers.funding import Purse
 from rights.earmarks import Conditions
 from tests.factories.accounts import MembershipFactory
-from tests.factories.catalog import CertificationFactory, OfferFactory
+from tests.factories.catalog import CertificationFactory, OfferFactory, today
 from tests.factories.rights import CreditFactory
 
 pytestmark = pytest.mark.django_db
@@ -154,6 +155,21 @@ def test_what_they_pay_at_most_goes_for_answers_to_words_too(rich_client):
     words.reindex()
     page = rich_client.get(reverse("search"), {"q": "soudeur", "cost_max": "200"}).text
     assert "Payée" in page and "Trop chère" not in page
+
+
+def test_a_purse_of_any_size_answers_words_as_it_does_lists(ruled, offers):
+    """Thirty million euros: more cents than four bytes hold."""
+    words.reindex()
+    purse = Purse(UUID(int=1), "annual", "", 3_000_000_000)
+    costs = prices.costs(purses=[purse], status="private_employee", rules=ruled)
+    counts = []
+    for cents in (0, 40_000, 10**10):
+        query = SearchQuery(text="certification", costs=costs, cost_max_cents=cents)
+        listed = search.matching(replace(query, text=""), on=today(), rules=ruled)
+        found = grouping.find(query, on=today(), rules=ruled)
+        counts.append(sum(group.offers_count for group in found.groups))
+        assert counts[-1] == listed.exclude(certification=None).count(), cents
+    assert 0 < counts[0] < counts[1] < counts[2] == 16
 
 
 @pytest.mark.parametrize("who", ["visitor", "organisation"])

@@ -9,6 +9,7 @@ import psycopg
 import pytest
 from django.db import IntegrityError, OperationalError, ProgrammingError, connection, transaction
 from django.test.utils import CaptureQueriesContext
+from psycopg.types.numeric import Int2, Int4, Int8
 
 from accounts.models import User
 from tests.factories.accounts import UserFactory
@@ -54,6 +55,16 @@ def test_values_may_be_told_by_name_and_a_percent_is_written_twice():
     assert prepared.row("SELECT 'a' LIKE 'a%%', %s::int", [1]) == (True, 1)
     with pytest.raises(KeyError):
         prepared.row(named, {"one": 1})
+    assert prepared.row("SELECT 'x%%s' LIKE '%%s', %s::int", [1]) == (True, 1)
+    assert prepared.row("SELECT '%%(a)s', %(b)s::int", {"b": 1}) == ("%(a)s", 1)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("marked", [Int2, Int4, Int8])
+@pytest.mark.parametrize("number", [0, -1, 2**15, 2**31, -(2**31) - 1, 2**63 - 1])
+def test_a_number_is_never_cut_to_the_type_that_django_marks_it_with(marked, number):
+    """The driver would send four bytes of it, and say nothing; Django's own cursors write it whole."""
+    assert prepared.row("SELECT %s::int8", [marked(number)]) == (number,)
 
 
 @pytest.mark.django_db(transaction=True)

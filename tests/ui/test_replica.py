@@ -5,11 +5,12 @@ import uuid
 import psycopg
 import pytest
 from django.db import connection, connections, router, transaction
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from accounts.models import User
-from catalog import indexing
-from catalog.models import Offer, Provider, Word
+from catalog import indexing, words
+from catalog.models import CertificationWord, Offer, Provider, Word
 from tests import template
 from tests.factories.catalog import SessionFactory, today
 from ui import replica
@@ -23,6 +24,9 @@ COPIED = (
         "catalog_offerwords",
         "catalog_session",
         "catalog_word",
+        "catalog_certificationindex",
+        "catalog_certificationword",
+        "catalog_registerword",
     ),
 )
 
@@ -79,6 +83,21 @@ def test_a_public_page_shows_what_the_replica_holds(copy, offer, client):
     assert "Soudure au laser" not in page
     found = client.get(reverse("search"), {"q": "soudure"}).content.decode()
     assert "Soudure à l’arc" in found
+
+
+@two_databases
+def test_answers_to_words_are_found_and_gathered_in_the_replica(copy, offer, client):
+    """What is planned once a connection is planned on that one (ui.prepared)."""
+    words.reindex()
+    copy()
+    CertificationWord.objects.all().delete()
+    Offer.objects.filter(pk=offer.pk).update(title="Autre chose")
+    title = offer.certification.title
+    with CaptureQueriesContext(connections["replica"]) as there, CaptureQueriesContext(connection) as here:
+        page = client.get(reverse("search"), {"q": title}).content.decode()
+    assert title in page and "Soudure à l’arc" in page
+    asked = [query["sql"] for query in here if "catalog_" in query["sql"]]
+    assert asked == [] and len(there) > 4
 
 
 @two_databases
