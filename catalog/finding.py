@@ -24,6 +24,7 @@ IDEAS_MAX = 10
 CANDIDATES_MAX = 300
 NUMBER = re.compile(r"(?:(rncp|rs)\s*[-:n°.]{0,3}\s*)?0*(\d{2,7})(?:\s*-?\s*bc\s?\d{1,4})?", re.IGNORECASE)
 PIECES = re.compile(r'"([^"]*)"?|([^"]+)')
+REGISTERS = "RNCPS"  # the letters of a code
 # A mistyped word looks like one of these, or is none.
 LIKENESS_MIN = 0.72
 TYPO_MIN_LETTERS = 4
@@ -306,10 +307,10 @@ WITH ideas AS MATERIALIZED (
 SELECT code, title, status, level, kind,
     score
     * CASE
-        WHEN answers_all AND EXISTS (
-            SELECT FROM catalog_certificationindex AS kept
+        WHEN answers_all AND (
+            SELECT kept.search @@ to_tsquery('portal_french', %(phrase)s)
+            FROM catalog_certificationindex AS kept
             WHERE kept.certification_id = scores.code
-                AND kept.search @@ to_tsquery('portal_french', %(phrase)s)
         )
         THEN {PHRASE_BONUS} ELSE 1
     END AS score
@@ -366,14 +367,15 @@ def params_of(ideas: Sequence[Idea], *, on: date) -> dict:
 
 def _of_ideas(ideas: Sequence[Idea], *, on: date) -> list[Found]:
     typed = {word for idea in ideas for word in re.findall(r"\w+", idea.ways[0])}
+    share = LITERAL / max(len(typed), 1)
     rows = []
     for code, title, status, level, kind, score in _asked(IDEAS, params_of(ideas, on=on)):
         # « Éducateur » and « éducation » have one stem: the word as it was typed passes before its cousin.
-        literally = 1 - LITERAL + LITERAL * len(typed & _said(f"{kind} {title}")) / max(len(typed), 1)
+        literally = 1 - LITERAL + share * len(typed & _said(f"{kind} {title}"))
         # Rounded: two that answer alike differ in the last digit of their sums, by chance.
         score = round(score * STATUS_WORTH[status] * literally, 9)
         # Of two that answer alike, the one that was registered last.
-        rows.append((-score, -int("".join(filter(str.isdigit, code)) or 0), code, title, status, level, kind))
+        rows.append((-score, -int(code.strip(REGISTERS)), code, title, status, level, kind))
     rows.sort()
     least = -rows[0][0] * LEAST_SHARE_OF_BEST if rows else 0
     return [

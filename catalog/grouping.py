@@ -202,10 +202,9 @@ def _others(query: SearchQuery, named: Sequence[str], kinds: Sequence[Key], reac
         WITH own (id) AS MATERIALIZED ({own}), seen AS MATERIALIZED (SELECT unnest(%s::text[]) AS code)
         SELECT offer.certification, CASE WHEN offer.certification IS NULL THEN offer.kind ELSE '' END,
             count(*)
-        FROM own CROSS JOIN LATERAL (
-            SELECT certification, kind FROM ({reach.statement}) AS {OFFER} WHERE offer.id = own.id OFFSET 0
-        ) AS offer
-        WHERE NOT EXISTS (SELECT FROM seen WHERE seen.code = offer.certification)
+        FROM ({reach.statement}) AS {OFFER}
+        WHERE offer.id = ANY(ARRAY(SELECT id FROM own))
+            AND NOT EXISTS (SELECT FROM seen WHERE seen.code = offer.certification)
             AND NOT (offer.certification IS NULL AND offer.kind = ANY(%s::text[]))
         GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2 LIMIT %s
     """  # noqa: S608 - our own words and Django's

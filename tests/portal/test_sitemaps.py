@@ -9,6 +9,7 @@ from django.core.cache import caches
 from django.urls import reverse
 
 from portal import sitemaps
+from rulebook import workdays
 from tests.factories.catalog import OfferFactory
 
 pytestmark = pytest.mark.django_db
@@ -46,7 +47,7 @@ def test_every_list_is_in_the_index_and_every_open_offer_in_one_of_them(client):
 def test_each_offer_is_dated_and_a_list_holds_those_of_its_sign(client):
     offer = OfferFactory(id=uuid.UUID("a0" + uuid.uuid4().hex[2:]))
     page = client.get(reverse("sitemap", args=["formations-a0"])).content.decode()
-    assert f"<lastmod>{offer.updated_at:%Y-%m-%d}</lastmod>" in page
+    assert f"<lastmod>{workdays.paris_day(offer.updated_at):%Y-%m-%d}</lastmod>" in page
     assert places(client, reverse("sitemap", args=["formations-a1"])) == []
 
 
