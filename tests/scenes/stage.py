@@ -634,14 +634,18 @@ def _trainings() -> None:
         holder = HolderFactory(user=UserFactory(email=email), birth_name=name, first_names="Élodie")
         return DossierFactory(holder=holder, session=session, at=at - timedelta(days=90), **fields)
 
-    learner("entree@exemple.invalid", "Lefèvre", starts=-2, accepted=True)
+    # On the last business day, whatever the day: begun, and not too late to say so.
+    today = workdays.paris_day(at)
+    begun = (workdays.subtract_workdays(today, 1) - today).days
+    learner("entree@exemple.invalid", "Lefèvre", starts=begun, accepted=True)
     learner("suit@exemple.invalid", "Diallo", starts=-9, lasts=6, in_training=True)
     learner("finit@exemple.invalid", "Haddad", starts=-14, lasts=6, ended=True)
     learner("verifie@exemple.invalid", "Nguyen", starts=-14, lasts=8, completion_declared=True)
     learner("manque@exemple.invalid", "Ba", starts=-4, absent=True)
     learner("close@exemple.invalid", "O’Brien", starts=-50, completion_validated=True)
+    # Over since a day to three before that one: there is still time to contest.
     contested = learner(
-        CONTESTING, "de La Rochefoucauld-Montmorency", starts=-12, lasts=6, completion_declared=True
+        CONTESTING, "de La Rochefoucauld-Montmorency", starts=begun - 9, lasts=6, completion_declared=True
     )
     controls.open_control(
         contested.pk, by=holder_actor(contested.holder), at=at, words="J’étais présente toute la semaine."
