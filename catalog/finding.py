@@ -24,7 +24,6 @@ IDEAS_MAX = 10
 CANDIDATES_MAX = 300
 NUMBER = re.compile(r"(?:(rncp|rs)\s*[-:n°.]{0,3}\s*)?0*(\d{2,7})(?:\s*-?\s*bc\s?\d{1,4})?", re.IGNORECASE)
 PIECES = re.compile(r'"([^"]*)"?|([^"]+)')
-REGISTERS = "RNCPS"  # the letters of a code
 # A mistyped word looks like one of these, or is none.
 LIKENESS_MIN = 0.72
 TYPO_MIN_LETTERS = 4
@@ -375,7 +374,7 @@ def _of_ideas(ideas: Sequence[Idea], *, on: date) -> list[Found]:
         # Rounded: two that answer alike differ in the last digit of their sums, by chance.
         score = round(score * STATUS_WORTH[status] * literally, 9)
         # Of two that answer alike, the one that was registered last.
-        rows.append((-score, -int(code.strip(REGISTERS)), code, title, status, level, kind))
+        rows.append((-score, -int(re.sub(r"\D", "", code) or 0), code, title, status, level, kind))
     rows.sort()
     least = -rows[0][0] * LEAST_SHARE_OF_BEST if rows else 0
     return [

@@ -197,18 +197,18 @@ def _others(query: SearchQuery, named: Sequence[str], kinds: Sequence[Key], reac
         .values_list("pk")[:OWN_WORDS_MAX]
         .query.sql_with_params()
     )
-    # The words first and then each of their offers by its key: the other way round reads the whole index.
+    # The words first, in an array, then their offers by key: joined, PostgreSQL may read the whole index.
     statement = f"""
-        WITH own (id) AS MATERIALIZED ({own}), seen AS MATERIALIZED (SELECT unnest(%s::text[]) AS code)
+        WITH seen AS MATERIALIZED (SELECT unnest(%s::text[]) AS code)
         SELECT offer.certification, CASE WHEN offer.certification IS NULL THEN offer.kind ELSE '' END,
             count(*)
         FROM ({reach.statement}) AS {OFFER}
-        WHERE offer.id = ANY(ARRAY(SELECT id FROM own))
+        WHERE offer.id = ANY(ARRAY({own}))
             AND NOT EXISTS (SELECT FROM seen WHERE seen.code = offer.certification)
             AND NOT (offer.certification IS NULL AND offer.kind = ANY(%s::text[]))
         GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2 LIMIT %s
     """  # noqa: S608 - our own words and Django's
-    asked = [*own_values, list(named), *reach.values, [key.kind for key in kinds], OTHERS_MAX + 1]
+    asked = [list(named), *reach.values, *own_values, [key.kind for key in kinds], OTHERS_MAX + 1]
     return [
         Key(certification=code or "", kind=kind, by_own_words=True)
         for code, kind, _count in _rows(statement, asked)
