@@ -5,7 +5,6 @@ Each race is first shown to happen where its guard is away.
 
 import contextlib
 import threading
-import time
 
 import pytest
 from django.db import connection
@@ -18,6 +17,7 @@ from rights.models import Movement, Pocket, YearlyCredit
 from tests.concurrency.crowd import together
 from tests.factories.accounts import HolderFactory
 from tests.factories.rights import CreditFactory, YearlyStatementFactory
+from tests.waiting import wait_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
 CAP = 5000_00
@@ -115,18 +115,18 @@ def test_what_a_worker_meets_is_told_and_nothing_is_left_open():
     with pytest.raises(Exception, match="duplicate key"):
         credit(2025, workers=2)
     assert YearlyCredit.objects.count() == 0
-    with connection.cursor() as cursor:
-        # A connection that was closed here may still be ending in PostgreSQL: five seconds are plenty.
-        for _ in range(100):
+
+    def nothing_is_open() -> bool:
+        with connection.cursor() as cursor:
             cursor.execute(
                 "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
                 " AND pid <> pg_backend_pid() AND backend_type = 'client backend' AND backend_start > %s",
                 [begun],
             )
-            if (left := cursor.fetchone()[0]) == 0:
-                break
-            time.sleep(0.05)
-    assert left == 0
+            return cursor.fetchone() == (0,)
+
+    # A connection that was closed here may still be ending in PostgreSQL: five seconds are plenty.
+    assert wait_for(nothing_is_open, limit=5)
 
 
 def test_of_two_first_years_at_once_the_second_is_computed_again_on_what_the_first_gave(monkeypatch):

@@ -16,6 +16,7 @@ import redis
 from cryptography.fernet import Fernet
 
 import dev
+from tests.waiting import wait_for
 from tools.dev import checkout, environment, processes, servers
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -57,13 +58,6 @@ def started(folder):
 
 def is_alive(pid):
     return processes.command_line(pid) != ""
-
-
-def wait_for(condition, limit=10):
-    end = time.monotonic() + limit
-    while not condition() and time.monotonic() < end:
-        time.sleep(0.05)
-    return condition()
 
 
 # --- What it refuses --------------------------------------------------------------------------

@@ -22,6 +22,7 @@ from notices.models import Notice
 from tests.factories.dossiers import DossierFactory
 from tests.factories.notices import NoticeFactory
 from tests.notices.smtp import MailServer
+from tests.waiting import wait_for
 from tools.dev.servers import free_service_port
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -58,13 +59,6 @@ def mail_server():
     server.stop()
 
 
-def wait_for(condition, limit=60):
-    end = time.monotonic() + limit
-    while not condition():
-        assert time.monotonic() < end, "it did not come"
-        time.sleep(0.05)
-
-
 @pytest.fixture
 def web(transactional_db, tmp_path):
     """A web server on this test's database, as production starts it; gives its process and its address."""
@@ -83,7 +77,7 @@ def web(transactional_db, tmp_path):
             return False
 
     try:
-        wait_for(answers)
+        wait_for(answers, limit=60)
         yield process, address
     finally:
         end_with_its_children(process)
@@ -129,7 +123,7 @@ def test_a_click_that_was_begun_is_answered_before_the_web_server_stops(web, at)
                 )
                 return cursor.fetchone()[0]
 
-            wait_for(is_waiting)
+            wait_for(is_waiting, limit=60)
         process.send_signal(signal.SIGTERM)
         time.sleep(1)
         assert process.poll() is None, "it left while a click was unanswered"
