@@ -5,6 +5,8 @@ import hmac
 import json
 import time
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 import requests
@@ -51,8 +53,17 @@ class Cards:
     def refunds_of(self, service_id: str) -> list[dict]:
         return self.read(f"refunds?payment_intent={service_id}")["data"]
 
-    def tell_events_to(self, address: str) -> None:
-        told = {"url": f"{address}/paiement/evenements", "secret": self.keys["STRIPE_WEBHOOK_SECRET"]}
+    @contextmanager
+    def telling_events_to(self, address: str) -> Iterator[None]:
+        """Events go there, a second after they happened: those of the test before this one too."""
+        self._tell({"url": f"{address}/paiement/evenements"})
+        try:
+            yield
+        finally:  # no later test hears of these events: the service forgets no address, but sends it none
+            self._tell({"url": f"{address}/paiement/evenements", "events": ["none"]})
+
+    def _tell(self, told: dict[str, object]) -> None:
+        told["secret"] = self.keys["STRIPE_WEBHOOK_SECRET"]
         requests.post(f"{self.base}/_config/webhooks/portal", json=told, timeout=10).raise_for_status()
 
 

@@ -16,6 +16,7 @@ from notices.models import Notice
 from rights.models import Movement
 from tests.card_service import AUTHENTICATED, about_intent, an_event, deliver, signed
 from tests.factories.dossiers import DossierFactory, act, holder_actor
+from tests.waiting import wait_for
 from ui.refusals import Refused
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -384,7 +385,6 @@ def test_an_event_that_breaks_us_keeps_no_other_back_and_is_tried_again(
 
 def test_the_events_of_the_service_itself_are_understood(live_server, cards, at, settings):
     """localstripe signs and sends by itself what it did with a card."""
-    cards.tell_events_to(live_server.url)
     dossier = DossierFactory(awaiting_payment=True, at=at)
     payment, intent = payments.begin_card(
         dossier.pk,
@@ -393,11 +393,10 @@ def test_the_events_of_the_service_itself_are_understood(live_server, cards, at,
         request_id=uuid.uuid4(),
         token=cards.token(AUTHENTICATED),
     )
-    cards.authenticate(intent, agrees=True)
-    end = time.monotonic() + 15
-    while not PaymentEvent.objects.filter(kind="payment_intent.succeeded").exists():
-        assert time.monotonic() < end, "no event came"
-        time.sleep(0.1)
+    paid = PaymentEvent.objects.filter(kind="payment_intent.succeeded", subject=intent.service_id)
+    with cards.telling_events_to(live_server.url):
+        cards.authenticate(intent, agrees=True)
+        wait_for(paid.exists, limit=15)
     payments.handle_events(at=at + timedelta(minutes=1))
     assert CardPayment.objects.get(pk=payment.pk).state == "succeeded"
     assert Dossier.objects.get(pk=dossier.pk).state == "accepted"
