@@ -290,19 +290,31 @@ WHERE (kept.search, kept.title_size) IS DISTINCT FROM (excluded.search, excluded
 RETURNING certification_id
 """
 
-# Said again whole for the certifications that WRITE has changed, and for those that have lost their words.
+# Said for the certifications that WRITE has changed, and for those that have lost their words; only what
+# differs is written. Imports one after the other change a few words of many, and each row they left behind
+# would make the index longer to read.
 UNSAID = """
 SELECT code FROM unnest(%s::text[]) AS code
 WHERE code <> ALL(%s::text[])
     AND NOT EXISTS (SELECT FROM catalog_certificationword AS said WHERE said.certification_id = code)
 """
-FORGET = "DELETE FROM catalog_certificationword WHERE certification_id = ANY(%s)"
 SAY = """
-INSERT INTO catalog_certificationword (word, certification_id, place, title_size)
-SELECT said.lexeme, kept.certification_id, (SELECT min(weight) FROM unnest(said.weights) AS weight),
-    kept.title_size
-FROM catalog_certificationindex AS kept CROSS JOIN unnest(kept.search) AS said
-WHERE kept.certification_id = ANY(%s) AND said.weights && '{A,B,C}'
+WITH fresh AS MATERIALIZED (
+    SELECT said.lexeme COLLATE "C" AS word, kept.certification_id, kept.title_size,
+        (SELECT min(weight) FROM unnest(said.weights) AS weight) AS place
+    FROM catalog_certificationindex AS kept CROSS JOIN unnest(kept.search) AS said
+    WHERE kept.certification_id = ANY(%(codes)s) AND said.weights && '{A,B,C}'
+), gone AS (
+    DELETE FROM catalog_certificationword AS said
+    WHERE certification_id = ANY(%(codes)s)
+        AND NOT EXISTS (
+            SELECT FROM fresh WHERE fresh.word = said.word AND fresh.certification_id = said.certification_id
+        )
+)
+INSERT INTO catalog_certificationword AS said (word, certification_id, place, title_size)
+SELECT word, certification_id, place, title_size FROM fresh
+ON CONFLICT (word, certification_id) DO UPDATE SET place = excluded.place, title_size = excluded.title_size
+WHERE (said.place, said.title_size) IS DISTINCT FROM (excluded.place, excluded.title_size)
 """
 
 # The words of names, not of long texts: those are too many to be what somebody meant.
@@ -357,8 +369,7 @@ def reindex(codes: Iterable[str] | None = None) -> list[str]:
             cursor.execute(UNSAID, [columns[0], written])
             said_again = written + [code for (code,) in cursor.fetchall()]
             if said_again:
-                cursor.execute(FORGET, [said_again])
-                cursor.execute(SAY, [said_again])
+                cursor.execute(SAY, {"codes": said_again})
         changed += written
     return changed
 
