@@ -117,19 +117,19 @@ def reached(query: SearchQuery, keys: Sequence[Key] | None, *, on: date) -> Offe
     if keys is None:
         return search.within_reach(query, on=on)
     offers = search.within_reach(replace(query, text=""), on=on)
-    wanted = [_of(key for key in keys if not key.by_own_words)]
+    wanted = [_of([key for key in keys if not key.by_own_words], query)]
     if own := [key for key in keys if key.by_own_words]:
-        wanted.append(_of(own) & Q(words__search=search.text_query(query.text)))
+        wanted.append(_of(own, query) & Q(words__search=search.text_query(query.text)))
     return offers.filter(search.any_of(wanted))
 
 
-def _of(keys: Iterable[Key]) -> Q:
+def _of(keys: Iterable[Key], query: SearchQuery) -> Q:
     codes, kinds = [], []
     for key in keys:
         (codes if key.certification else kinds).append(key.certification or key.kind)
     wanted = []
     if codes:
-        wanted.append(Q(certification__in=codes))
+        wanted.append(search.of_certifications(codes, query))
     if kinds:
         wanted.append(Q(certification=None, kind__in=kinds))
     return search.any_of(wanted)

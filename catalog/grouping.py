@@ -150,7 +150,13 @@ def _reach(query: SearchQuery, *, on: date, rules: Rules) -> Reach:
 
 # What a group holds, of the row `asked` of the statement around.
 OF_CERTIFICATION = "offer.certification = asked.key"
+# In a place, as `offer_by_certified_place` knows it (catalog.models.Hashed), then as it is.
+OF_CERTIFICATION_THERE = f"hashtext(offer.certification) = hashtext(asked.key) AND {OF_CERTIFICATION}"
 OF_KIND = "offer.certification IS NULL AND offer.kind = asked.key"
+
+
+def _of_certification(query: SearchQuery) -> str:
+    return OF_CERTIFICATION_THERE if query.town else OF_CERTIFICATION
 
 
 def _keys(query: SearchQuery, asked: finding.Asked, reach: Reach, *, on: date) -> tuple[list[Key], bool]:
@@ -159,7 +165,7 @@ def _keys(query: SearchQuery, asked: finding.Asked, reach: Reach, *, on: date) -
     its organisation say, the most offered first."""
     kinds = [Key(kind=kind) for kind in _offered(_kinds_named(query.text), OF_KIND, reach)]
     named = [found.code for found in finding.in_order(asked, on=on) if found.status != "ended"]
-    certified = [Key(certification=code) for code in _offered(named, OF_CERTIFICATION, reach)]
+    certified = [Key(certification=code) for code in _offered(named, _of_certification(query), reach)]
     is_capped = len(certified) > CERTIFICATIONS_MAX
     # A word of so many certifications is in the texts of too many offers to say anything.
     others = [] if is_capped else _others(query, named, kinds, reach)
@@ -247,7 +253,7 @@ def _groups(keys: Sequence[Key], query: SearchQuery, reach: Reach, *, on: date, 
         asked = [key for key in keys if key.by_own_words == by_own_words]
         if by_own_words and asked:
             reach = _reach(query, on=on, rules=rules)
-        told |= _told([key for key in asked if key.certification], OF_CERTIFICATION, reach, query)
+        told |= _told([key for key in asked if key.certification], _of_certification(query), reach, query)
         told |= _told([key for key in asked if not key.certification], OF_KIND, reach, query)
     ids = [pk for *_counts, shown in told.values() for pk in shown]
     by_id = {offer.pk: offer for offer in search.shown(ids, query, on=on, rules=rules)}

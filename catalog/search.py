@@ -31,6 +31,7 @@ from catalog.indexing import JOINT
 from catalog.models import (
     Certification,
     Habilitation,
+    HashedAmong,
     Offer,
     OfferIndex,
     OfferIndexQuerySet,
@@ -217,13 +218,19 @@ def within_reach(query: SearchQuery, *, on: date) -> OfferIndexQuerySet:
     if query.text:
         offers = offers.filter(words__search=text_query(query.text))
     if query.certification:
-        offers = offers.filter(certification=query.certification)
+        offers = offers.filter(of_certifications([query.certification], query))
     if query.town is not None:
         place = Q(point__within=Circle(query.town.point, query.radius_km * 1000))
         if Offer.Mode.DISTANCE in query.modes:
             place |= Q(mode=Offer.Mode.DISTANCE)
         offers = offers.filter(place)
     return offers
+
+
+def of_certifications(codes: Sequence[str], query: SearchQuery) -> Q:
+    """Of one of these; in a place, as `offer_by_certified_place` knows them (catalog.models.Hashed) too."""
+    wanted = Q(certification__in=codes)
+    return wanted & Q(HashedAmong("certification_id", among=codes)) if query.town else wanted
 
 
 def conditions(query: SearchQuery, *, on: date, rules: Rules) -> dict[str, Q]:

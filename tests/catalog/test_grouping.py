@@ -1,11 +1,13 @@
 """Answers gathered by certification, then by organisation: nobody's thousand offers hide the others."""
 
 import pytest
+from django.db import connection
 from django.urls import reverse
 from lxml import html
 
-from catalog import grouping, words
+from catalog import facets, grouping, search, words
 from catalog.geography import Point
+from catalog.grouping import Key
 from catalog.models import Habilitation, Offer
 from catalog.search import SearchQuery, Sort
 from tests.factories.accounts import a_siret
@@ -19,7 +21,7 @@ from tests.factories.catalog import (
     in_days,
     today,
 )
-from ui import french
+from ui import french, prepared
 
 pytestmark = pytest.mark.django_db
 
@@ -84,6 +86,50 @@ def test_near_a_town_the_nearest_come_first(find):
     [group] = find("soudeur", town=lyon).groups
     assert [offer.town_name for offer in group.offers] == ["Lyon", "Villeurbanne"]
     assert group.offers_count == 2
+
+
+def test_certifications_that_share_a_number_in_the_index_are_kept_apart(find, rules):
+    """In a place the index knows codes by a number that two of them may share (catalog.models.Hashed)."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT min(number), max(number) FROM generate_series(600001, 999999) AS number"
+            " GROUP BY hashtext('RNCP' || number) HAVING count(*) > 1 ORDER BY 1 LIMIT 1"
+        )
+        alike = cursor.fetchone()
+    town = TownFactory()
+    one, other = (CertificationFactory(number=number, title=f"Métier {number}") for number in alike)
+    mine = OfferFactory(certification=one, town=town)
+    theirs = [OfferFactory(certification=other, town=town) for _each in range(2)]
+    [group] = find(f"RNCP{one.number}", town=town).groups
+    assert (group.offers_count, group.offers) == (1, [mine])
+    listed = search.matching(SearchQuery(certification=other.code, town=town), on=today(), rules=rules)
+    assert {row.pk for row in listed} == {offer.pk for offer in theirs}
+    asked = SearchQuery(text="metier", town=town)
+    assert facets.count(asked, [Key(one.code)], on=today(), rules=rules).total.number == 1
+
+
+def test_in_a_place_certifications_are_asked_as_its_index_knows_them(find, rules, monkeypatch):
+    """Without it PostgreSQL reads all that is offered there for each of them: 60 times slower."""
+    asked, town = [], TownFactory()
+    rows = prepared.rows
+    monkeypatch.setattr(
+        prepared,
+        "rows",
+        lambda statement, *how, **more: asked.append(statement) or rows(statement, *how, **more),
+    )
+    [offer] = certified("Soudeur", town=town)
+    code = offer.certification_id
+    for place, is_asked in ((town, True), (None, False)):
+        asked.clear()
+        found = find("soudeur", town=place)
+        assert len(found.groups) == 1
+        by_key = [statement for statement in asked if "= asked.key" in statement]
+        assert len(by_key) == 2, "which certifications are offered, and what each group holds"
+        query = SearchQuery(text="soudeur", town=place)
+        listed = search.matching(SearchQuery(certification=code, town=place), on=today(), rules=rules)
+        counted = facets.reached(query, found.keys, on=today())
+        for statement in (*by_key, str(listed.query), str(counted.query)):
+            assert ("hashtext" in statement) == is_asked, statement
 
 
 def test_no_more_than_two_offers_of_a_group_are_shown(find):
