@@ -374,7 +374,7 @@ def _of_ideas(ideas: Sequence[Idea], *, on: date) -> list[Found]:
         # Rounded: two that answer alike differ in the last digit of their sums, by chance.
         score = round(score * STATUS_WORTH[status] * literally, 9)
         # Of two that answer alike, the one that was registered last.
-        rows.append((-score, -int(re.sub(r"\D", "", code) or 0), code, title, status, level, kind))
+        rows.append((-score, -_number(code), code, title, status, level, kind))
     rows.sort()
     least = -rows[0][0] * LEAST_SHARE_OF_BEST if rows else 0
     return [
@@ -382,6 +382,11 @@ def _of_ideas(ideas: Sequence[Idea], *, on: date) -> list[Found]:
         for score, _number, code, title, status, level, kind in rows
         if -score >= least
     ]
+
+
+@lru_cache(maxsize=20_000)
+def _number(code: str) -> int:
+    return int(re.sub(r"\D", "", code) or 0)
 
 
 @lru_cache(maxsize=20_000)

@@ -286,33 +286,29 @@ def _starting(query: SearchQuery, earliest: date) -> Q:
 
 
 class StartsBetween(models.Func):
-    """Whether one of these days is between two others, both included."""
+    """Whether one of these days is between two others, both included.
+
+    The days are in order (catalog.indexing): width_bucket says how many are not after another, without the
+    statement inside the statement that unnest asks for each row.
+    """
 
     output_field = models.BooleanField()
     conditional = True
 
     def as_sql(self, compiler, connection, **_context):
-        days, first, last = self.source_expressions
-        sql, params = [], []
-        for each in (days, first, last):
-            part, values = compiler.compile(each)
-            sql.append(part)
-            params += values
-        within = f"day BETWEEN {sql[1]}::date AND {sql[2]}::date"
-        return f"EXISTS (SELECT FROM unnest({sql[0]}) AS day WHERE {within})", params
+        (days, values), (first, since), (last, until) = map(compiler.compile, self.source_expressions)
+        sql = f"width_bucket({last}::date, {days}) > width_bucket({first}::date - 1, {days})"
+        return sql, [*until, *values, *since, *values]
 
 
 class FirstStart(models.Func):
-    """The first of these days that is not before another; NULL when there is none."""
+    """The first of these days, which are in order, that is not before another; NULL when there is none."""
 
     output_field = models.DateField()
 
     def as_sql(self, compiler, connection, **_context):
-        days, first = self.source_expressions
-        sql, values = compiler.compile(days)
-        since, more = compiler.compile(first)
-        statement = f"(SELECT min(day) FROM unnest({sql}) AS day WHERE day >= {since}::date)"  # noqa: S608
-        return statement, [*values, *more]
+        (days, values), (first, since) = map(compiler.compile, self.source_expressions)
+        return f"({days})[width_bucket({first}::date - 1, {days}) + 1]", [*values, *since, *values]
 
 
 def capped_count(offers: OfferIndexQuerySet) -> int:

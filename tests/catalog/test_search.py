@@ -2,15 +2,19 @@
 
 import math
 from dataclasses import replace
+from datetime import date
 
 import pytest
+from django.db import connection
+from django.db.models import Value
+from django.db.models.expressions import RawSQL
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from catalog import indexing, search, words
 from catalog.geography import OVERSEAS_GRIDS, Circle, Distance, point_of
 from catalog.models import Offer, OfferWords, Town, Word
-from catalog.search import SearchQuery, Sort
+from catalog.search import FirstStart, SearchQuery, Sort, StartsBetween
 from tests.factories.accounts import OrganisationFactory
 from tests.factories.catalog import (
     CertificationFactory,
@@ -393,6 +397,24 @@ def test_orders(find):
     assert letters(sort=Sort.DISTANCE, town=town, radius_km=100) == "CAB"
     everywhere = {"town": town, "radius_km": 100, "modes": ["on_site", "distance"]}
     assert letters(sort=Sort.DISTANCE, **everywhere) == "CABD"
+
+
+DAYS = st.dates(date(2026, 1, 1), date(2026, 1, 12))
+
+
+@given(starts=st.sets(DAYS), first=DAYS, last=DAYS)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_whether_a_session_starts_between_two_days_and_the_first_that_does(starts, first, last, db):
+    asked = RawSQL("%s::date[]", [sorted(starts)])
+    compiler = Town.objects.all().query.get_compiler(connection=connection)
+    told = []
+    with connection.cursor() as cursor:
+        for expression in (StartsBetween(asked, Value(first), Value(last)), FirstStart(asked, Value(first))):
+            statement, values = expression.as_sql(compiler, connection)
+            cursor.execute(f"SELECT {statement}", values)
+            told += cursor.fetchone()
+    later = [day for day in starts if day >= first]
+    assert told == [any(day <= last for day in later), min(later, default=None)]
 
 
 def test_a_card_says_the_next_session_that_can_be_got(find, rules):
