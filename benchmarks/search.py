@@ -390,6 +390,7 @@ def overlap(queries: list[SearchQuery], *, on: date) -> float:
             mock.patch.object(grouping, "CERTIFICATIONS_MAX", far),
             mock.patch.object(grouping, "OTHERS_MAX", far),
             mock.patch.object(grouping, "GROUP_MAX", far),
+            mock.patch.object(grouping, "OWN_WORDS_READ_MAX", far),
             mock.patch.object(grouping, "OWN_WORDS_MAX", far),
             mock.patch.object(grouping, "PAGE_SIZE", 10),
         ):

@@ -27,10 +27,10 @@ OTHERS_MAX = 20
 PAGE_SIZE = 8
 SHOWN = 2
 """Offers of a group on the page, each of another organisation: a row of the grid."""
-GROUP_MAX = 300
+GROUP_MAX = 200
 """Offers of a group that are counted."""
-OWN_WORDS_MAX = 2_000
-"""Offers with these words of their own that are looked at."""
+OWN_WORDS_READ_MAX, OWN_WORDS_MAX = 5_000, 1_000
+"""Offers with these words of their own that are read; of these, in the place asked for, that are judged."""
 
 # What people call the actions that no register names, folded: one of its own words, and no other word than
 # these and those that go with them.
@@ -200,21 +200,28 @@ def _offered(names: Sequence[str], which: str, reach: Reach) -> list[str]:
 def _others(query: SearchQuery, named: Sequence[str], kinds: Sequence[Key], reach: Reach) -> list[Key]:
     own, own_values = (
         OfferWords.objects.filter(own=search.text_query(query.text))
-        .values_list("pk")[:OWN_WORDS_MAX]
+        .values_list("pk", "point")[:OWN_WORDS_READ_MAX]
         .query.sql_with_params()
     )
+    there, place = "", ()
+    if query.town and Offer.Mode.DISTANCE not in query.modes:
+        there = "WHERE written.point <@ circle(point(%s, %s), %s)"
+        place = (query.town.point.x, query.town.point.y, query.radius_km * 1000)
     # The words first, in an array, then their offers by key: joined, PostgreSQL may read the whole index.
     statement = f"""
         WITH seen AS MATERIALIZED (SELECT unnest(%s::text[]) AS code)
         SELECT offer.certification, CASE WHEN offer.certification IS NULL THEN offer.kind ELSE '' END,
             count(*)
         FROM ({reach.statement}) AS {OFFER}
-        WHERE offer.id = ANY(ARRAY({own}))
+        WHERE offer.id = ANY(ARRAY(
+                SELECT written.id FROM ({own}) AS written (id, point) {there} LIMIT %s
+            ))
             AND NOT EXISTS (SELECT FROM seen WHERE seen.code = offer.certification)
             AND NOT (offer.certification IS NULL AND offer.kind = ANY(%s::text[]))
         GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2 LIMIT %s
     """  # noqa: S608 - our own words and Django's
-    asked = [list(named), *reach.values, *own_values, [key.kind for key in kinds], OTHERS_MAX + 1]
+    values = [list(named), *reach.values, *own_values, *place, OWN_WORDS_MAX]
+    asked = [*values, [key.kind for key in kinds], OTHERS_MAX + 1]
     return [
         Key(certification=code or "", kind=kind, by_own_words=True)
         for code, kind, _count in _rows(statement, asked)

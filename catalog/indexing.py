@@ -91,14 +91,15 @@ ON CONFLICT (offer_id) DO UPDATE SET ({", ".join(COLUMNS)}) = ROW ({_of("exclude
 # names, job names and synonyms that its certification goes by (catalog.words, ADR 11). Tags are left out by
 # PostgreSQL's parser. Its own words are those, without the ones that its certification goes by.
 TEXT = """
-INSERT INTO catalog_offerwords AS kept (offer_id, search, own)
+INSERT INTO catalog_offerwords AS kept (offer_id, search, own, point)
 SELECT o.id, written.search || coalesce(strip(ts_filter(words.search, '{b,c}')), ''),
     ts_delete(
         written.search,
         tsvector_to_array(
             coalesce(words.search, '') || to_tsvector('portal_plain', coalesce(names.certified, ''))
         )
-    )
+    ),
+    shown.point
 FROM catalog_offerindex AS shown
 JOIN catalog_offer o ON o.id = shown.offer_id
 JOIN accounts_organisation organisation ON organisation.id = o.provider_id
@@ -127,11 +128,15 @@ CROSS JOIN LATERAL (
 ) AS written
 WHERE {is_asked}
 ORDER BY o.id
-ON CONFLICT (offer_id) DO UPDATE SET search = excluded.search, own = excluded.own
-WHERE (kept.search, kept.own) IS DISTINCT FROM (excluded.search, excluded.own)
+ON CONFLICT (offer_id) DO UPDATE SET search = excluded.search, own = excluded.own, point = excluded.point
+WHERE (kept.search, kept.own, kept.point::text)
+    IS DISTINCT FROM (excluded.search, excluded.own, excluded.point::text)
 """
 
-UNWRITTEN = "NOT EXISTS (SELECT FROM catalog_offerwords AS known WHERE known.offer_id = shown.offer_id)"
+UNWRITTEN = """NOT EXISTS (
+    SELECT FROM catalog_offerwords AS known
+    WHERE known.offer_id = shown.offer_id AND known.point::text IS NOT DISTINCT FROM shown.point::text
+)"""
 
 WORDS = """
 WITH found AS (

@@ -1028,7 +1028,8 @@ class OfferIndex(models.Model):
 class OfferWords(models.Model):
     """The words that an offer of the index is found by, kept apart from it: they are ten times as wide.
 
-    `own`: those that its certification does not go by, such as the name of its organisation.
+    `own`: those that its certification does not go by, such as the name of its organisation. `point`: as the
+    index has it: of a thousand offers with a word, those of a place are told apart here.
     """
 
     offer = models.OneToOneField(
@@ -1040,6 +1041,7 @@ class OfferWords(models.Model):
     )
     search = SearchVectorField()
     own = SearchVectorField()
+    point = PointField(null=True, blank=True, verbose_name=_("position"))
 
     class Meta:
         verbose_name = _("mots d’une offre")

@@ -186,6 +186,24 @@ def test_an_organisation_that_is_asked_for_by_name_is_not_hidden_by_cheaper_ones
     assert "1 formation" in client.get(reverse("search"), listed).content.decode()
 
 
+def test_an_organisation_asked_for_by_name_is_found_in_a_town_however_much_it_offers_elsewhere(
+    find, monkeypatch
+):
+    """Its first offers in the table are all elsewhere: cut before the place is asked, the one here is lost."""
+    monkeypatch.setattr(grouping, "OWN_WORDS_MAX", 2)
+    provider = ProviderFactory(organisation__name="Compagnons du Devoir")
+    lyon, brest = TownFactory(), TownFactory(code="29019", name="Brest", latitude=48.39, longitude=-4.49)
+    for _number in range(3):
+        OfferFactory(provider=provider, town=lyon)
+    here = OfferFactory(provider=provider, town=brest)
+    [group] = find("compagnons", town=brest).groups
+    assert group.offers == [here]
+    afar = OfferFactory(provider=provider, mode="distance")
+    monkeypatch.setattr(grouping, "OWN_WORDS_MAX", 100)
+    found = find("compagnons", town=brest, modes=["on_site", "distance"]).groups
+    assert {offer for group in found for offer in group.offers} == {here, afar}
+
+
 def test_what_is_taught_here_is_not_cut_by_what_is_not(find, monkeypatch):
     """A word of many certifications: those without an offer under the filters take no place."""
     monkeypatch.setattr(grouping, "CERTIFICATIONS_MAX", 2)
