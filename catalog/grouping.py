@@ -29,7 +29,7 @@ SHOWN = 2
 """Offers of a group on the page, each of another organisation: a row of the grid."""
 GROUP_MAX = 200
 """Offers of a group that are counted."""
-OWN_WORDS_READ_MAX, OWN_WORDS_MAX = 5_000, 1_000
+OWN_WORDS_READ_MAX, OWN_WORDS_MAX = 5_000, 2_000
 """Offers with these words of their own that are read; of these, in the place asked for, that are judged."""
 
 # What people call the actions that no register names, folded: one of its own words, and no other word than

@@ -40,6 +40,7 @@ COLUMNS = {
     "languages": "o.languages",
     "is_accessible": "o.accessibility <> ''",
     "rating_tenths": "o.rating_tenths",
+    # In order and none unknown: catalog.search looks days up by halves.
     "starts": "coalesce(entries.starts, '{}')",
     "is_permanent": "coalesce(entries.is_permanent, false)",
     "closes_on": "least(c.registered_until + 1, p.activity_lapsed_on, %s::date)",

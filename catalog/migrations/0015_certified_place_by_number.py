@@ -1,7 +1,7 @@
 import django.contrib.postgres.indexes
 from django.db import migrations, models
 
-import catalog.models
+import catalog.models  # Hashed keeps its name
 
 
 class Migration(migrations.Migration):

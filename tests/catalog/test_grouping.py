@@ -5,10 +5,10 @@ from django.db import connection
 from django.urls import reverse
 from lxml import html
 
-from catalog import facets, grouping, search, words
+from catalog import facets, grouping, indexing, search, words
 from catalog.geography import Point
 from catalog.grouping import Key
-from catalog.models import Habilitation, Offer
+from catalog.models import Habilitation, Offer, OfferWords
 from catalog.search import SearchQuery, Sort
 from tests.factories.accounts import a_siret
 from tests.factories.catalog import (
@@ -186,10 +186,10 @@ def test_an_organisation_that_is_asked_for_by_name_is_not_hidden_by_cheaper_ones
     assert "1 formation" in client.get(reverse("search"), listed).content.decode()
 
 
-def test_an_organisation_asked_for_by_name_is_found_in_a_town_however_much_it_offers_elsewhere(
+def test_an_organisation_asked_for_by_name_is_found_in_a_town_though_its_first_offers_are_elsewhere(
     find, monkeypatch
 ):
-    """Its first offers in the table are all elsewhere: cut before the place is asked, the one here is lost."""
+    """Cut before the place is asked, the one here is lost. Beyond what is read it is (docs/search.md)."""
     monkeypatch.setattr(grouping, "OWN_WORDS_MAX", 2)
     provider = ProviderFactory(organisation__name="Compagnons du Devoir")
     lyon, brest = TownFactory(), TownFactory(code="29019", name="Brest", latitude=48.39, longitude=-4.49)
@@ -198,10 +198,29 @@ def test_an_organisation_asked_for_by_name_is_found_in_a_town_however_much_it_of
     here = OfferFactory(provider=provider, town=brest)
     [group] = find("compagnons", town=brest).groups
     assert group.offers == [here]
-    afar = OfferFactory(provider=provider, mode="distance")
-    monkeypatch.setattr(grouping, "OWN_WORDS_MAX", 100)
-    found = find("compagnons", town=brest, modes=["on_site", "distance"]).groups
+    monkeypatch.setattr(grouping, "OWN_WORDS_READ_MAX", 3)
+    assert find("compagnons", town=brest).groups == []
+
+
+def test_what_is_taught_from_afar_is_found_in_a_town_by_the_name_of_its_organisation(find):
+    provider = ProviderFactory(organisation__name="Compagnons du Devoir")
+    town = TownFactory()
+    afar, here = OfferFactory(provider=provider, mode="distance"), OfferFactory(provider=provider, town=town)
+    found = find("compagnons", town=town, modes=["on_site", "distance"]).groups
     assert {offer for group in found for offer in group.offers} == {here, afar}
+    assert [group.offers for group in find("compagnons", town=town).groups] == [[here]]
+
+
+@pytest.mark.parametrize("follow", [indexing.reindex, indexing.refresh])
+def test_the_words_of_an_offer_move_with_it(find, follow):
+    """Found by its organisation's name where it is now, whoever wrote its new place."""
+    lyon, brest = TownFactory(), TownFactory(code="29019", name="Brest", latitude=48.39, longitude=-4.49)
+    offer = OfferFactory(provider__organisation__name="Compagnons du Devoir", town=lyon)
+    assert find("compagnons", town=lyon).groups and not find("compagnons", town=brest).groups
+    Offer.objects.filter(pk=offer.pk).update(town=brest, point=brest.point)
+    follow(on=today())
+    assert find("compagnons", town=brest).groups and not find("compagnons", town=lyon).groups
+    assert OfferWords.objects.get().point == brest.point
 
 
 def test_what_is_taught_here_is_not_cut_by_what_is_not(find, monkeypatch):
