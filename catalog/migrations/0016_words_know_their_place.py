@@ -21,6 +21,10 @@ def fill(apps, schema_editor):
         while last:
             cursor.execute(FILL, [last, LOT])
             last = (cursor.fetchone() or [None])[0]
+        # Each search would read through what is new until a vacuum (catalog.imports.loading.settle).
+        cursor.execute(
+            "SELECT gin_clean_pending_list('offer_by_words'), gin_clean_pending_list('offer_by_own_words')"
+        )
 
 
 class Migration(migrations.Migration):

@@ -20,7 +20,7 @@ class Command(BaseCommand):
         words.refresh()
         today = workdays.paris_day(timezone.now())
         offers = indexing.reindex(on=today)
-        loading.settle("offer_by_words")
+        loading.settle("offer_by_words", "offer_by_own_words")
         names = suggesting.refresh(on=today, rules=rulebook.on(today))
         self.stdout.write(
             f"Certifications changées : {certifications}. Offres changées : {offers}. Suggestions : {names}."
