@@ -93,9 +93,8 @@ CONTENT = """
         (SELECT count(*) FROM catalog_importrun WHERE error = ''),
         (SELECT md5(string_agg(md5(concat_ws('|', siret, training_number, action_number, kind,
             certification_id, title, objectives, content, mode, hours, rhythms, languages, price_cents,
-            address, town_id, catalog_offer.point, url, words.search,
-            words.point)), ''
-            ORDER BY siret, training_number, action_number))
+            address, town_id, catalog_offer.point, url, words.search, words.point)),
+            '' ORDER BY siret, training_number, action_number))
          FROM catalog_offer JOIN accounts_organisation organisation ON organisation.id = provider_id
          LEFT JOIN catalog_offerwords words ON words.offer_id = catalog_offer.id),
         (SELECT md5(string_agg(md5(concat_ws('|', siret, training_number, action_number, number, starts_on,

@@ -10,6 +10,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import ClassVar
 
 from django.db import models
 from pyproj import Transformer
@@ -61,10 +62,15 @@ class PointField(models.Field):
 
 @dataclass(frozen=True, slots=True)
 class Circle:
-    """Everything at most `metres` away from `centre`, its edge included."""
+    """Everything at most `metres` away from `centre`, its edge included. `SQL` takes `values`."""
 
     centre: Point
     metres: int
+    SQL: ClassVar = "circle(point(%s, %s), %s)"
+
+    @property
+    def values(self) -> tuple[float, float, int]:
+        return self.centre.x, self.centre.y, self.metres
 
 
 @PointField.register_lookup
@@ -76,13 +82,7 @@ class Within(models.Lookup):
 
     def as_sql(self, compiler, connection):
         place, params = self.process_lhs(compiler, connection)
-        circle = self.rhs
-        return f"{place} <@ circle(point(%s, %s), %s)", (
-            *params,
-            circle.centre.x,
-            circle.centre.y,
-            circle.metres,
-        )
+        return f"{place} <@ {Circle.SQL}", (*params, *self.rhs.values)
 
 
 class Distance(models.Func):

@@ -14,8 +14,8 @@ from django.core.paginator import Page, Paginator
 from django.db import router
 
 from catalog import finding, search, words
-from catalog.geography import Distance
-from catalog.models import Certification, Offer, OfferIndex, OfferWords
+from catalog.geography import Circle, Distance
+from catalog.models import Certification, Hashed, Offer, OfferIndex, OfferWords
 from catalog.search import SearchQuery
 from rulebook import Rules, workdays
 from ui import prepared
@@ -151,7 +151,9 @@ def _reach(query: SearchQuery, *, on: date, rules: Rules) -> Reach:
 # What a group holds, of the row `asked` of the statement around.
 OF_CERTIFICATION = "offer.certification = asked.key"
 # In a place, as `offer_by_certified_place` knows it (catalog.models.Hashed), then as it is.
-OF_CERTIFICATION_THERE = f"hashtext(offer.certification) = hashtext(asked.key) AND {OF_CERTIFICATION}"
+OF_CERTIFICATION_THERE = (
+    f"{Hashed.function}(offer.certification) = {Hashed.function}(asked.key) AND {OF_CERTIFICATION}"
+)
 OF_KIND = "offer.certification IS NULL AND offer.kind = asked.key"
 
 
@@ -204,9 +206,8 @@ def _others(query: SearchQuery, named: Sequence[str], kinds: Sequence[Key], reac
         .query.sql_with_params()
     )
     there, place = "", ()
-    if query.town and Offer.Mode.DISTANCE not in query.modes:
-        there = "WHERE written.point <@ circle(point(%s, %s), %s)"
-        place = (query.town.point.x, query.town.point.y, query.radius_km * 1000)
+    if query.circle and Offer.Mode.DISTANCE not in query.modes:
+        there, place = f"WHERE written.point <@ {Circle.SQL}", query.circle.values
     # The words first, in an array, then their offers by key: joined, PostgreSQL may read the whole index.
     statement = f"""
         WITH seen AS MATERIALIZED (SELECT unnest(%s::text[]) AS code)
@@ -220,8 +221,8 @@ def _others(query: SearchQuery, named: Sequence[str], kinds: Sequence[Key], reac
             AND NOT (offer.certification IS NULL AND offer.kind = ANY(%s::text[]))
         GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2 LIMIT %s
     """  # noqa: S608 - our own words and Django's
-    values = [list(named), *reach.values, *own_values, *place, OWN_WORDS_MAX]
-    asked = [*values, [key.kind for key in kinds], OTHERS_MAX + 1]
+    asked = [list(named), *reach.values, *own_values, *place, OWN_WORDS_MAX]
+    asked += [[key.kind for key in kinds], OTHERS_MAX + 1]
     return [
         Key(certification=code or "", kind=kind, by_own_words=True)
         for code, kind, _count in _rows(statement, asked)

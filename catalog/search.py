@@ -111,6 +111,11 @@ class SearchQuery:
     costs: Costs = ANYBODY
     sort: Sort = Sort.RELEVANCE
 
+    @property
+    def circle(self) -> Circle | None:
+        """What is near enough to the town."""
+        return Circle(self.town.point, self.radius_km * 1000) if self.town else None
+
 
 NOTHING = SearchQuery()
 FILTERS = (
@@ -219,8 +224,8 @@ def within_reach(query: SearchQuery, *, on: date) -> OfferIndexQuerySet:
         offers = offers.filter(words__search=text_query(query.text))
     if query.certification:
         offers = offers.filter(of_certifications([query.certification], query))
-    if query.town is not None:
-        place = Q(point__within=Circle(query.town.point, query.radius_km * 1000))
+    if query.circle is not None:
+        place = Q(point__within=query.circle)
         if Offer.Mode.DISTANCE in query.modes:
             place |= Q(mode=Offer.Mode.DISTANCE)
         offers = offers.filter(place)

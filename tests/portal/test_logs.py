@@ -14,6 +14,7 @@ from django.urls import reverse
 
 from portal import figures, health, logs, middleware
 from tests.factories.dossiers import DossierFactory
+from tests.waiting import wait_for
 
 
 @pytest.fixture
@@ -115,13 +116,8 @@ def test_what_a_task_says_carries_the_id_of_the_request_that_asked(request, monk
     request.getfixturevalue("worker")
     with structlog.contextvars.bound_contextvars(request_id="asked-by-0123"):
         current_app.send_task(figures.LEDGER_CHECK)
-    said = ""
-    for _ in range(200):
-        said = (tmp_path / "worker.log").read_text()
-        if "asked-by-0123" in said:
-            break
-        time.sleep(0.1)
-    assert "request_id=asked-by-0123" in said
+    wait_for(lambda: "asked-by-0123" in (tmp_path / "worker.log").read_text(), limit=20)
+    assert "request_id=asked-by-0123" in (tmp_path / "worker.log").read_text()
 
 
 # --- What slips through -----------------------------------------------------------------------------
