@@ -200,7 +200,7 @@ class CertificationIndexAdmin(OfCertification):
 
 @admin.register(CertificationWord)
 class CertificationWordAdmin(OfCertification):
-    list_display = ["word", "certification_code", "place"]
+    list_display = ["word", "certification_code", "place", "registered_until"]
     list_filter = ["place"]
     search_fields = ["word__startswith", "=certification__code"]
 

@@ -94,12 +94,13 @@ def find_certifications(text: str, *, on: date, limit: int = 10) -> list[Found]:
     return _with_successors(in_order(understand(text), on=on)[:limit], on=on)[:limit]
 
 
-def in_order(asked: Asked, *, on: date) -> list[Found]:
+def in_order(asked: Asked, *, on: date, only_active: bool = False) -> list[Found]:
     """Those that answer, best first, CANDIDATES_MAX and no more than their numbers besides."""
-    found = _of_numbers(asked.numbers, on=on)
+    found = [one for one in _of_numbers(asked.numbers, on=on) if one.is_active or not only_active]
     if asked.ideas:
         known = {one.code for one in found}
-        found += [one for one in _of_ideas(asked.ideas, on=on) if one.code not in known]
+        answers = _of_ideas(asked.ideas, on=on, only_active=only_active)
+        found += [one for one in answers if one.code not in known]
     return found
 
 
@@ -215,13 +216,18 @@ WORTH_OF_STATUS = " ".join(f"WHEN '{status}' THEN {worth}" for status, worth in 
 LEAST_WORTH = min(STATUS_WORTH.values()) - 0.001
 
 
-PLACE_WORTH = " ".join(f"WHEN '{place}' THEN {worth}" for place, worth in WORTH.items())
+def _worth(place: str) -> str:
+    # Multiplied in each row: a number with a point is exact to PostgreSQL, and slow to make inexact.
+    return f"{WORTH[place]}::float"
+
+
+PLACE_WORTH = " ".join(f"WHEN '{place}' THEN {_worth(place)}" for place in WORTH)
 
 # Each idea meets the words of names by itself: a common word costs its own rows and no more, and no vector is
 # unpacked for one. The rarer an idea, the more it counts; one that nobody answers counts for nothing. A
 # certification that misses an idea loses twice: its worth, and its share of what was asked. Long texts are
 # looked into for ideas that names hardly know: a common word in a text says nothing.
-IDEAS = f"""
+RATED = f"""
 WITH ideas AS MATERIALIZED (
     SELECT number, factor, anywhere, in_title, in_names, in_jobs,
         CASE WHEN numnode(anywhere) = 1 AND cardinality(roots) = 1 THEN roots[1] END AS word,
@@ -238,12 +244,12 @@ WITH ideas AS MATERIALIZED (
     ) AS read
     WHERE numnode(anywhere) > 0
 ), named AS MATERIALIZED (
-    SELECT met.certification_id AS code, ideas.number, met.title_size,
+    SELECT met.certification_id AS code, ideas.number, met.title_size, {{wanted}} AS is_wanted,
         ideas.factor * CASE met.place {PLACE_WORTH} END AS worth
     FROM ideas JOIN catalog_certificationword AS met USING (word)
     WHERE NOT ideas.is_in_doubt
     UNION ALL
-    SELECT code, number, max(title_size), max(worth)
+    SELECT code, number, max(title_size), true, max(worth)
     FROM (
         SELECT met.certification_id AS code, ideas.number, met.title_size,
             ideas.factor * CASE met.place {PLACE_WORTH} END AS worth
@@ -252,10 +258,10 @@ WITH ideas AS MATERIALIZED (
         UNION ALL
         SELECT kept.certification_id, ideas.number, kept.title_size,
             ideas.factor * CASE
-                WHEN kept.search @@ ideas.in_title THEN {WORTH["A"]}
-                WHEN kept.search @@ ideas.in_names THEN {WORTH["B"]}
-                WHEN kept.search @@ ideas.in_jobs THEN {WORTH["C"]}
-                ELSE {WORTH["D"]}
+                WHEN kept.search @@ ideas.in_title THEN {_worth("A")}
+                WHEN kept.search @@ ideas.in_names THEN {_worth("B")}
+                WHEN kept.search @@ ideas.in_jobs THEN {_worth("C")}
+                ELSE {_worth("D")}
             END
         FROM ideas JOIN catalog_certificationindex AS kept ON kept.search @@ ideas.anywhere
         WHERE ideas.word IS NULL
@@ -280,7 +286,8 @@ WITH ideas AS MATERIALIZED (
     SELECT code, max(title_size) AS title_size, sum(weight * worth) AS worth, sum(weight) AS share,
         count(*) FILTER (WHERE worth >= {WORTH["A"] * TYPO_WORTH}) AS titled
     FROM (
-        TABLE named UNION ALL
+        SELECT code, number, title_size, worth FROM named WHERE is_wanted
+        UNION ALL
         SELECT * FROM told WHERE NOT EXISTS (
             SELECT FROM named WHERE named.code = told.code AND named.number = told.number
         )
@@ -295,6 +302,28 @@ WITH ideas AS MATERIALIZED (
     FROM sums
     CROSS JOIN (SELECT greatest(sum(weight), 0.000001) AS weight FROM weights) AS asked
 ), scores AS (
+    {{scores}}
+), phrase AS MATERIALIZED (
+    SELECT to_tsquery('portal_french', %(phrase)s) AS asked
+)
+SELECT code, title, status, level, kind,
+    score
+    * CASE
+        WHEN answers_all AND (
+            SELECT kept.names @@ phrase.asked
+            FROM catalog_certificationindex AS kept
+            WHERE kept.certification_id = scores.code
+        )
+        THEN {PHRASE_BONUS} ELSE 1
+    END AS score
+FROM scores CROSS JOIN phrase
+ORDER BY score DESC, code
+"""  # noqa: S608 - our own numbers and expressions
+
+# Whatever their status, which counts: the best are those that no other can pass by a better one.
+IDEAS = RATED.format(
+    wanted="true",
+    scores=f"""
     SELECT {COLUMNS}, score, answers_all
     FROM rated JOIN catalog_certification AS c USING (code)
     WHERE score >= (
@@ -302,20 +331,23 @@ WITH ideas AS MATERIALIZED (
         FROM (SELECT score FROM rated ORDER BY score DESC LIMIT %(limit)s) AS best
     )
     ORDER BY score * CASE {STATUS} {WORTH_OF_STATUS} END DESC, code LIMIT %(limit)s
+    """,  # noqa: S608 - our own numbers and expressions
 )
-SELECT code, title, status, level, kind,
-    score
-    * CASE
-        WHEN answers_all AND (
-            SELECT kept.search @@ to_tsquery('portal_french', %(phrase)s)
-            FROM catalog_certificationindex AS kept
-            WHERE kept.certification_id = scores.code
-        )
-        THEN {PHRASE_BONUS} ELSE 1
-    END AS score
-FROM scores
-ORDER BY score DESC, code
-"""  # noqa: S608 - our own numbers and expressions
+
+# Only active ones: what the words say of their ends leaves most others out, and records are read one by one,
+# the best first, until there are enough.
+ACTIVE_IDEAS = RATED.format(
+    wanted="met.registered_until >= %(on)s",
+    scores=f"""
+    SELECT c.*, ranked.score, ranked.answers_all
+    FROM (SELECT * FROM rated ORDER BY score DESC, code COLLATE "C") AS ranked
+    CROSS JOIN LATERAL (
+        SELECT {COLUMNS} FROM catalog_certification AS c
+        WHERE c.code = ranked.code AND {STATUS} = 'active' OFFSET 0
+    ) AS c
+    LIMIT %(limit)s
+    """,  # noqa: S608 - our own numbers and expressions
+)
 
 NUMBERS = f"""
 SELECT {COLUMNS}, 1.0 AS score
@@ -346,7 +378,7 @@ def _of_numbers(numbers: Sequence[tuple[str, int]], *, on: date) -> list[Found]:
 
 
 def params_of(ideas: Sequence[Idea], *, on: date) -> dict:
-    """What the statement IDEAS takes."""
+    """What the statements IDEAS and ACTIVE_IDEAS take."""
     rows = [
         (number, factor, way)
         for number, idea in enumerate(ideas)
@@ -356,19 +388,20 @@ def params_of(ideas: Sequence[Idea], *, on: date) -> dict:
         "numbers": [number for number, _factor, _way in rows],
         "factors": [factor for _number, factor, _way in rows],
         "ways": [way for _number, _factor, way in rows],
-        # Of one word, all that are named by it would gain the same; each look unpacks a record's words.
+        # Of one word, all that are named by it would gain the same.
         "is_a_phrase": len(ideas) > 1,
-        "phrase": " <-> ".join(idea.ways[0].replace("%", "ABC") for idea in ideas),
+        "phrase": " <-> ".join(idea.ways[0].replace("%", "") for idea in ideas),
         "on": on,
         "limit": CANDIDATES_MAX,
     }
 
 
-def _of_ideas(ideas: Sequence[Idea], *, on: date) -> list[Found]:
+def _of_ideas(ideas: Sequence[Idea], *, on: date, only_active: bool) -> list[Found]:
     typed = {word for idea in ideas for word in re.findall(r"\w+", idea.ways[0])}
     share = LITERAL / max(len(typed), 1)
+    statement = ACTIVE_IDEAS if only_active else IDEAS
     rows = []
-    for code, title, status, level, kind, score in _asked(IDEAS, params_of(ideas, on=on)):
+    for code, title, status, level, kind, score in _asked(statement, params_of(ideas, on=on)):
         # « Éducateur » and « éducation » have one stem: the word as it was typed passes before its cousin.
         literally = 1 - LITERAL + share * len(typed & _said(f"{kind} {title}"))
         # Rounded: two that answer alike differ in the last digit of their sums, by chance.

@@ -166,7 +166,8 @@ def _keys(query: SearchQuery, asked: finding.Asked, reach: Reach, *, on: date) -
     words answer; then, unless there are more of these than are shown, what only the words of an offer or of
     its organisation say, the most offered first."""
     kinds = [Key(kind=kind) for kind in _offered(_kinds_named(query.text), OF_KIND, reach)]
-    named = [found.code for found in finding.in_order(asked, on=on) if found.status != "ended"]
+    # Nobody may offer the others (catalog.eligibility).
+    named = [found.code for found in finding.in_order(asked, on=on, only_active=True)]
     certified = [Key(certification=code) for code in _offered(named, _of_certification(query), reach)]
     is_capped = len(certified) > CERTIFICATIONS_MAX
     # A word of so many certifications is in the texts of too many offers to say anything.

@@ -7,6 +7,7 @@ from dates and entitlements on the day somebody asks (catalog.eligibility).
 import uuid
 from datetime import date
 
+import pgtrigger
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex, GistIndex, OpClass
 from django.contrib.postgres.search import SearchVectorField
@@ -183,6 +184,18 @@ class Certification(models.Model):
                 fields=["register", "number"], name="certification_is_unique_in_its_register"
             ),
         ]
+        triggers = [
+            # A search leaves out what its words say has ended: nobody may change the one without the other.
+            pgtrigger.Trigger(
+                name="its_words_know_its_end",
+                operation=pgtrigger.UpdateOf("registered_until", "withdrawn"),
+                when=pgtrigger.After,
+                condition=pgtrigger.AnyChange("registered_until", "withdrawn"),
+                func="UPDATE catalog_certificationword"
+                " SET registered_until = CASE WHEN NOT NEW.withdrawn THEN NEW.registered_until END"
+                " WHERE certification_id = NEW.code; RETURN NULL;",
+            )
+        ]
 
     def __str__(self):
         return f"{self.code} · {self.title}"
@@ -235,6 +248,8 @@ class CertificationIndex(models.Model):
         verbose_name=_("certification"),
     )
     search = SearchVectorField()
+    # Its words A and B, a tenth of all: to see whether they stand together, no long vector is unpacked.
+    names = SearchVectorField()
     title_size = models.PositiveSmallIntegerField(
         _("mots de l’intitulé"), help_text=_("Un intitulé court que la recherche couvre passe devant.")
     )
@@ -272,6 +287,12 @@ class CertificationWord(models.Model):
     )
     place = models.CharField(_("sa meilleure place"), max_length=1, choices=Place)
     title_size = models.PositiveSmallIntegerField(_("mots de l’intitulé"))
+    registered_until = models.DateField(
+        _("fin d’enregistrement"),
+        null=True,
+        blank=True,
+        help_text=_("De la certification, qui la tient à jour ; vide si elle n’en a pas ou a été retirée."),
+    )
 
     class Meta:
         verbose_name = _("mot d’une certification")
@@ -281,7 +302,7 @@ class CertificationWord(models.Model):
         constraints = [
             models.UniqueConstraint(
                 fields=["word", "certification"],
-                include=["place", "title_size"],
+                include=["place", "title_size", "registered_until"],
                 name="certification_has_a_word_once",
             )
         ]

@@ -275,17 +275,25 @@ def _joined(texts: Iterable[str]) -> str:
 
 # --- The index ------------------------------------------------------------------------------------
 
+# Records as they are until their words are written: whoever changes the end of one tells the words that are
+# there, and would miss those. First of all, as imports take them.
+HOLD = "SELECT FROM catalog_certification WHERE code = ANY(%s) ORDER BY code FOR SHARE"
+
 WRITE = """
-INSERT INTO catalog_certificationindex AS kept (certification_id, search, title_size)
-SELECT fresh.code,
-    setweight(to_tsvector('portal_french', fresh.names), 'A')
-    || setweight(to_tsvector('portal_french', fresh.others), 'B')
+INSERT INTO catalog_certificationindex AS kept (certification_id, names, search, title_size)
+SELECT fresh.code, named.vector,
+    named.vector
     || setweight(to_tsvector('portal_french', fresh.jobs), 'C')
     || setweight(to_tsvector('portal_french', fresh.texts), 'D'),
     fresh.title_size
 FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::int[])
     AS fresh (code, names, others, jobs, texts, title_size)
-ON CONFLICT (certification_id) DO UPDATE SET search = excluded.search, title_size = excluded.title_size
+CROSS JOIN LATERAL (
+    SELECT setweight(to_tsvector('portal_french', fresh.names), 'A')
+        || setweight(to_tsvector('portal_french', fresh.others), 'B') AS vector
+) AS named
+ON CONFLICT (certification_id) DO UPDATE
+SET names = excluded.names, search = excluded.search, title_size = excluded.title_size
 WHERE (kept.search, kept.title_size) IS DISTINCT FROM (excluded.search, excluded.title_size)
 RETURNING certification_id
 """
@@ -301,8 +309,11 @@ WHERE code <> ALL(%s::text[])
 SAY = """
 WITH fresh AS MATERIALIZED (
     SELECT said.lexeme COLLATE "C" AS word, kept.certification_id, kept.title_size,
+        CASE WHEN NOT record.withdrawn THEN record.registered_until END AS registered_until,
         (SELECT min(weight) FROM unnest(said.weights) AS weight) AS place
-    FROM catalog_certificationindex AS kept CROSS JOIN unnest(kept.search) AS said
+    FROM catalog_certificationindex AS kept
+    JOIN catalog_certification AS record ON record.code = kept.certification_id
+    CROSS JOIN unnest(kept.search) AS said
     WHERE kept.certification_id = ANY(%(codes)s) AND said.weights && '{A,B,C}'
 ), gone AS (
     DELETE FROM catalog_certificationword AS said
@@ -311,10 +322,12 @@ WITH fresh AS MATERIALIZED (
             SELECT FROM fresh WHERE fresh.word = said.word AND fresh.certification_id = said.certification_id
         )
 )
-INSERT INTO catalog_certificationword AS said (word, certification_id, place, title_size)
-SELECT word, certification_id, place, title_size FROM fresh
-ON CONFLICT (word, certification_id) DO UPDATE SET place = excluded.place, title_size = excluded.title_size
-WHERE (said.place, said.title_size) IS DISTINCT FROM (excluded.place, excluded.title_size)
+INSERT INTO catalog_certificationword AS said (word, certification_id, place, title_size, registered_until)
+SELECT word, certification_id, place, title_size, registered_until FROM fresh
+ON CONFLICT (word, certification_id) DO UPDATE
+SET place = excluded.place, title_size = excluded.title_size, registered_until = excluded.registered_until
+WHERE (said.place, said.title_size, said.registered_until)
+    IS DISTINCT FROM (excluded.place, excluded.title_size, excluded.registered_until)
 """
 
 # The words of names, not of long texts: those are too many to be what somebody meant.
@@ -364,6 +377,7 @@ def reindex(codes: Iterable[str] | None = None) -> list[str]:
             columns.append([getattr(words, name) for _code, words in rows])
         # One after the other: WRITE locks the rows of this lot.
         with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(HOLD, [columns[0]])
             cursor.execute(WRITE, columns)
             written = [code for (code,) in cursor.fetchall()]
             cursor.execute(UNSAID, [columns[0], written])

@@ -1,7 +1,10 @@
 """Finding certifications: each way to find one is first shown missing, then there."""
 
+import threading
+
+import pgtrigger
 import pytest
-from django.db import DataError, connection
+from django.db import DataError, connection, connections, transaction
 from django.db.models.expressions import RawSQL
 from django.test.utils import CaptureQueriesContext
 
@@ -257,6 +260,91 @@ def test_active_ones_pass_before_those_that_ended(find):
     ]
 
 
+def test_words_that_stand_together_in_a_name_pass_before_the_same_words_apart(find, monkeypatch):
+    """Between equals the number registered last passes: here it stands apart."""
+    certification(90, "Conduite de ligne automatisée")
+    certification(91, "Ligne automatisée de conduite")
+    certification(92, "Automatisée", activities="Conduite de ligne")
+    assert find("conduite ligne") == ["RNCP90", "RNCP91", "RNCP92"]
+    monkeypatch.setattr(finding, "IDEAS", finding.IDEAS.replace(f"THEN {finding.PHRASE_BONUS}", "THEN 1"))
+    assert find("conduite ligne") == ["RNCP91", "RNCP90", "RNCP92"]
+
+
+@pytest.mark.parametrize(
+    "text", ["vitrailliste", "vitrallliste", '"vitrailliste art"', "vitrailliste verre", "RNCP90", "plomb"]
+)
+def test_those_that_are_active_can_be_asked_for_alone(text):
+    """By a word of a name, a mistyped one, a phrase, a job, a number or a text."""
+    TermFactory(code="B1601", label="Verre", names=["Verrier"])
+    more = {"activities": "Souder le plomb", "rome_codes": ["B1601"]}
+    certification(90, "Vitrailliste d’art", ended=True, **more)
+    certification(91, "Vitrailliste d’art", withdrawn=True, **more)
+    certification(92, "Vitrailliste d’art", registered_until=None, source="certif_info", **more)
+    certification(93, "Vitrailliste d’art", effective_on=in_days(30), **more)
+    certification(94, "Vitrailliste d’art", registered_until=today(), **more)
+    Succession.objects.create(old_code="RNCP90", new_code="RNCP94")
+    index()
+    asked = finding.understand(text)
+    assert len(finding.in_order(asked, on=today())) == (2 if text == "RNCP90" else 5)
+    active = finding.in_order(asked, on=today(), only_active=True)
+    assert [(one.code, one.status) for one in active] == [("RNCP94", "active")]
+    assert finding.in_order(asked, on=in_days(1), only_active=True) == []
+
+
+@pytest.mark.parametrize("change", [{"registered_until": in_days(400)}, {"withdrawn": False}])
+def test_a_certification_that_is_registered_anew_is_found_at_once_by_its_words(change):
+    """Whoever writes its dates tells its words, in the same statement."""
+    certification(90, "Vitrailliste", registered_until=in_days(90), withdrawn=True)
+    certification(91, "Vitrailliste", registered_until=in_days(-1))
+    index()
+
+    def found():
+        asked = finding.understand("vitrailliste")
+        return [one.code for one in finding.in_order(asked, on=today(), only_active=True)]
+
+    assert found() == []
+    changed = "RNCP90" if "withdrawn" in change else "RNCP91"
+    with transaction.atomic():
+        with pgtrigger.ignore("catalog.Certification:its_words_know_its_end"):
+            Certification.objects.filter(pk=changed).update(**change)
+        assert found() == [], "what would be without it"
+        transaction.set_rollback(True)
+    Certification.objects.filter(pk=changed).update(**change)
+    assert found() == [changed]
+    ends = set(CertificationWord.objects.filter(certification=changed).values_list("registered_until"))
+    assert ends == {(Certification.objects.get(pk=changed).registered_until,)}
+    Certification.objects.filter(pk=changed).update(withdrawn=True)
+    assert found() == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_words_said_while_the_dates_change_say_the_new_ones():
+    """Without the lock on the record, they would say for ever what was true when they began."""
+    certification(90, "Vitrailliste", registered_until=in_days(-1))
+    changed, said = threading.Event(), threading.Event()
+
+    def change():
+        with transaction.atomic():
+            Certification.objects.filter(pk="RNCP90").update(registered_until=in_days(90))
+            changed.set()
+            said.wait(1)  # the words wait for us, or are there too early
+        connections.close_all()
+
+    def say():
+        changed.wait(10)
+        words.reindex(["RNCP90"])
+        said.set()
+        connections.close_all()
+
+    talks = [threading.Thread(target=each) for each in (change, say)]
+    for each in talks:
+        each.start()
+    for each in talks:
+        each.join(20)
+    found = set(CertificationWord.objects.values_list("registered_until", flat=True))
+    assert found == {in_days(90)}
+
+
 def _found(text):
     index()
     return finding.find_certifications(text, on=today())
@@ -381,18 +469,20 @@ def test_successors_are_indexed_with_what_they_replace():
     assert set(words.reindex(["RNCP90"])) == {"RNCP90", "RNCP91", "RNCP92"}
 
 
-def test_a_word_of_a_name_is_looked_up_in_an_index_that_holds_all_it_takes_to_judge():
+@pytest.mark.parametrize("statement", [finding.IDEAS, finding.ACTIVE_IDEAS])
+def test_a_word_of_a_name_is_looked_up_in_an_index_that_holds_all_it_takes_to_judge(statement):
     """With the scan of the whole table made dear, the plan must name both indexes."""
     certification(90, "Vitrailliste")
     index()
     idea = finding.Idea(("vitrailliste:%",), (1.0,))
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL enable_seqscan = off")
-        cursor.execute(f"EXPLAIN {finding.IDEAS}", finding.params_of([idea], on=today()))
+        cursor.execute(f"EXPLAIN {statement}", finding.params_of([idea], on=today()))
         plan = "\n".join(line for (line,) in cursor.fetchall())
     assert "certification_has_a_word_once" in plan
     assert "certification_search" in plan, "for texts, and for words in quotes"
     assert "Seq Scan on catalog_certificationword" not in plan
+    assert "Index Only Scan using certification_has_a_word_once" in plan
 
 
 def test_words_follow_what_their_certification_is_found_by():
