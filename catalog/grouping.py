@@ -209,20 +209,22 @@ def _others(query: SearchQuery, named: Sequence[str], kinds: Sequence[Key], reac
     there, place = "", ()
     if query.circle and Offer.Mode.DISTANCE not in query.modes:
         there, place = f"WHERE written.point <@ {Circle.SQL}", query.circle.values
-    # The words first, in an array, then their offers by key: joined, PostgreSQL may read the whole index.
+    # The words first, then each of their offers by its key: asked for together, PostgreSQL also reads all
+    # that is offered in the place, of which it expects little.
     statement = f"""
-        WITH seen AS MATERIALIZED (SELECT unnest(%s::text[]) AS code)
+        WITH seen AS MATERIALIZED (SELECT unnest(%s::text[]) AS code), written AS MATERIALIZED (
+            SELECT written.id FROM ({own}) AS written (id, point) {there} LIMIT %s
+        )
         SELECT offer.certification, CASE WHEN offer.certification IS NULL THEN offer.kind ELSE '' END,
             count(*)
-        FROM ({reach.statement}) AS {OFFER}
-        WHERE offer.id = ANY(ARRAY(
-                SELECT written.id FROM ({own}) AS written (id, point) {there} LIMIT %s
-            ))
-            AND NOT EXISTS (SELECT FROM seen WHERE seen.code = offer.certification)
+        FROM written CROSS JOIN LATERAL (
+            SELECT certification, kind FROM ({reach.statement}) AS {OFFER} WHERE offer.id = written.id LIMIT 1
+        ) AS offer
+        WHERE NOT EXISTS (SELECT FROM seen WHERE seen.code = offer.certification)
             AND NOT (offer.certification IS NULL AND offer.kind = ANY(%s::text[]))
         GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2 LIMIT %s
     """  # noqa: S608 - our own words and Django's
-    asked = [list(named), *reach.values, *own_values, *place, OWN_WORDS_MAX]
+    asked = [list(named), *own_values, *place, OWN_WORDS_MAX, *reach.values]
     asked += [[key.kind for key in kinds], OTHERS_MAX + 1]
     return [
         Key(certification=code or "", kind=kind, by_own_words=True)

@@ -13,7 +13,8 @@ from uuid import UUID
 from django.db import connection, transaction
 
 import rulebook
-from catalog.models import DRAWS, Offer, OfferIndex
+from catalog.imports import loading
+from catalog.models import DRAWS, Offer, OfferIndex, OfferWords
 
 # What joins two words: « Word/Excel » would be a file name for PostgreSQL's parser, « auto-école » one word.
 JOINT = r"(?<=\w)[-/](?=\w)"
@@ -178,11 +179,18 @@ def reindex_of(*, on: date, **where: Any) -> int:
 
 @transaction.atomic
 def refresh(*, on: date) -> int:
-    """What a date, a rule or a hand in the database has changed of any offer; how many rows it touched."""
+    """What a date, a rule or a hand in the database has changed of any offer; how many rows it touched. The
+    words that imports and organisations have written since the last time are filed in their places."""
     touched = _write_facts(None, on=on)
     with connection.cursor() as cursor:
         cursor.execute(TEXT.replace("{is_asked}", UNWRITTEN), {"joint": JOINT})
+    settle()
     return touched
+
+
+def settle() -> None:
+    """After many words: each search would read through those that GIN has not filed yet."""
+    loading.settle(*(index.name for index in OfferWords._meta.indexes))
 
 
 def _write_facts(offer_ids: Iterable[UUID] | None, *, on: date) -> int:

@@ -322,6 +322,24 @@ def test_the_index_follows_each_change_of_an_offer():
     assert indexing.refresh(on=today()) == 0, "nothing has changed since"
 
 
+def test_words_of_offers_wait_for_an_hour_at_most_to_be_filed():
+    """GIN keeps what is new in a list that each search reads through."""
+
+    def pages_waiting():
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT gin_clean_pending_list('offer_by_words')"
+                " + gin_clean_pending_list('offer_by_own_words')"
+            )
+            return cursor.fetchone()[0]
+
+    OfferFactory()
+    assert pages_waiting() > 0, "as they are written, they wait"
+    OfferFactory()
+    indexing.refresh(on=today())
+    assert pages_waiting() == 0
+
+
 def test_an_offer_is_hidden_at_midnight_whoever_sleeps(rules):
     """The last day of its certification is in the index: no task has to run for it."""
     offer = OfferFactory(certification__registered_until=today())

@@ -5,7 +5,6 @@ from django.utils import timezone
 
 import rulebook
 from catalog import indexing, suggesting, words
-from catalog.imports import loading
 from rulebook import workdays
 
 
@@ -20,7 +19,7 @@ class Command(BaseCommand):
         words.refresh()
         today = workdays.paris_day(timezone.now())
         offers = indexing.reindex(on=today)
-        loading.settle("offer_by_words", "offer_by_own_words")
+        indexing.settle()
         names = suggesting.refresh(on=today, rules=rulebook.on(today))
         self.stdout.write(
             f"Certifications changées : {certifications}. Offres changées : {offers}. Suggestions : {names}."
