@@ -27,7 +27,7 @@ OTHERS_MAX = 20
 PAGE_SIZE = 8
 SHOWN = 2
 """Offers of a group on the page, each of another organisation: a row of the grid."""
-GROUP_MAX = 200
+GROUP_MAX = 100
 """Offers of a group that are counted."""
 OWN_WORDS_READ_MAX, OWN_WORDS_MAX = 5_000, 2_000
 """Offers with these words of their own that are read; of these, in the place asked for, that are judged."""
