@@ -1,13 +1,14 @@
 """The registers of France compétences: what is kept, what is refused and on which line, what stays."""
 
 import datetime
+import gc
 
 import pytest
 from django.core.management import call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from catalog.imports import rncp
+from catalog.imports import report, rncp
 from catalog.imports.reading import Unusable
 from catalog.imports.report import Verdict
 from catalog.models import (
@@ -208,6 +209,20 @@ def test_dry_run_counts_and_writes_nothing(load):
     report = load(fiche("RNCP1"), fiche(None), dry_run=True)
     assert counts(report) == (2, 1, 0, 0, 1) and report.is_dry_run and report.findings
     assert not Certification.objects.exists() and not ImportRun.objects.exists()
+
+
+def test_an_import_looks_for_garbage_seldom_and_leaves_that_as_it_was(load, monkeypatch):
+    """Whether it goes well or not: whatever runs in this process afterwards has its usual collections."""
+    usual, kept, during = gc.get_threshold(), gc.get_freeze_count(), []
+    real = report.take_turn
+    monkeypatch.setattr(report, "take_turn", lambda kind: during.append(gc.get_threshold()) or real(kind))
+    load(fiche("RNCP1"))
+    assert during == [report.FEW_COLLECTIONS] and during != [usual]
+    assert (gc.get_threshold(), gc.get_freeze_count()) == (usual, kept)
+    monkeypatch.setattr(report, "take_turn", lambda kind: False)
+    with pytest.raises(Unusable):
+        load(fiche("RNCP1"))
+    assert (gc.get_threshold(), gc.get_freeze_count()) == (usual, kept)
 
 
 def test_links_go_when_neither_record_says_them_any_more(load):
