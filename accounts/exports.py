@@ -50,7 +50,7 @@ def of_person(user: User) -> dict[str, Any]:
             }
             for one in SignIn.objects.filter(user=user).order_by("at", "id")
         ],
-        "avis": [_notice(one) for one in Notice.objects.of(user).order_by("created_at", "id")],
+        "notifications": [_notice(one) for one in Notice.objects.of(user).order_by("created_at", "id")],
         # Who looked is staff, named by their role; that somebody did is the person's business.
         "journal": [
             {"le": one.at, "action": one.action, "par": one.role}

@@ -278,7 +278,9 @@ class OrganisationForm(forms.ModelForm):
         }
         error_messages = {"email": {"invalid": NOT_AN_ADDRESS}}
         help_texts = {
-            "email": _("Une boîte que plusieurs personnes lisent. Chaque membre reçoit aussi les avis."),
+            "email": _(
+                "Une boîte que plusieurs personnes lisent. Chaque membre reçoit aussi les notifications."
+            ),
             "phone": _("Par exemple 01 23 45 67 89. Le portail l’utilise pour vous joindre."),
         }
 

@@ -226,7 +226,7 @@ class Organisation(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     siret = models.CharField(_("SIRET"), max_length=14, unique=True, validators=[check_siret])
     name = models.CharField(_("nom"), max_length=255)
-    email = models.EmailField(_("adresse e-mail des avis"), blank=True)
+    email = models.EmailField(_("adresse e-mail des notifications"), blank=True)
     phone = models.CharField(_("téléphone"), max_length=20, blank=True)
 
     class Meta:

@@ -54,7 +54,9 @@ class NoticeAdmin(ReadOnly, admin.ModelAdmin):
         paragraphs = format_html_join("", "<p>{}</p>", ((paragraph,) for paragraph in words.paragraphs))
         return format_html("<strong>{}</strong>{}", words.subject, paragraphs)
 
-    @admin.action(description=_("Renvoyer les avis en attente ou abandonnés"), permissions=["retry"])
+    @admin.action(
+        description=_("Renvoyer les notifications en attente ou abandonnées"), permissions=["retry"]
+    )
     def retry(self, request, queryset):
         now = timezone.now()
         count = 0
@@ -62,9 +64,11 @@ class NoticeAdmin(ReadOnly, admin.ModelAdmin):
             if outbox.retry(notice, at=now):
                 self.log_change(request, notice, _("Renvoyé."))
                 count += 1
-        sentence = ngettext("%d avis sera renvoyé.", "%d avis seront renvoyés.", count) % count
+        sentence = (
+            ngettext("%d notification sera renvoyée.", "%d notifications seront renvoyées.", count) % count
+        )
         level = messages.SUCCESS if count else messages.WARNING
-        self.message_user(request, sentence if count else _("Ces avis sont déjà envoyés."), level)
+        self.message_user(request, sentence if count else _("Ces notifications sont déjà envoyées."), level)
 
     def has_retry_permission(self, request):
         return request.user.has_perm("notices.change_notice")

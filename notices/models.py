@@ -38,7 +38,7 @@ class Notice(models.Model):
     email = models.EmailField(_("adresse e-mail"))
     kind = models.CharField(_("sujet"), max_length=60, choices=kinds.choices)
     event_key = models.CharField(
-        _("évènement"), max_length=200, help_text=_("Un seul avis par adresse et par évènement.")
+        _("évènement"), max_length=200, help_text=_("Une seule par adresse et par évènement.")
     )
     facts = models.JSONField(_("faits"), default=dict)
     link = models.CharField(_("page concernée"), max_length=255, blank=True)
@@ -56,8 +56,8 @@ class Notice(models.Model):
     objects = NoticeQuerySet.as_manager()
 
     class Meta:
-        verbose_name = _("avis")
-        verbose_name_plural = _("avis")
+        verbose_name = _("notification")
+        verbose_name_plural = _("notifications")
         ordering = ["-created_at", "id"]
         constraints = [
             models.UniqueConstraint(

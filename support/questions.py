@@ -624,7 +624,7 @@ QUESTIONS: dict[Subject, tuple[Question, ...]] = {
             _("Serai-je prévenu avant la fin d’un délai ?"),
             (
                 _(
-                    "Oui, par e-mail et dans « Mes avis » : plusieurs fois, "
+                    "Oui, par e-mail et dans « Mes notifications » : plusieurs fois, "
                     "la dernière au matin du dernier jour."
                 ),
                 _(
@@ -632,7 +632,7 @@ QUESTIONS: dict[Subject, tuple[Question, ...]] = {
                     "et vérifiez votre adresse."
                 ),
             ),
-            links=(("notices", _("Lire mes avis")), ("account_email", _("Vérifier mon adresse"))),
+            links=(("notices", _("Lire mes notifications")), ("account_email", _("Vérifier mon adresse"))),
             keywords=_("rappel notification mail alerte reçu spam indésirable"),
         ),
         Question(

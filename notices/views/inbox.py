@@ -1,4 +1,4 @@
-"""« Mes avis »: each person reads their own; those of others do not exist (404)."""
+"""« Mes notifications »: each person reads their own; those of others do not exist (404)."""
 
 from django.core.paginator import Paginator
 from django.shortcuts import get_object_or_404, redirect
@@ -28,7 +28,7 @@ def notices(request):
         # Known already: the menu need not count again.
         "unread_notices": counts["unread"],
         "tabs": [
-            (_("Tous"), "?", counts["all"], not unread_only),
+            (_("Toutes"), "?", counts["all"], not unread_only),
             (_("À lire"), f"?voir={UNREAD}", counts["unread"], unread_only),
         ],
         "unread_only": unread_only,

@@ -56,7 +56,7 @@ def test_the_file_holds_everything_of_theirs_and_nothing_of_others(client, holde
     [dossier] = found["dossiers"]
     assert dossier["historique"][-1]["etat"] == dossier["etat"]
     assert found["connexions"][0]["appareil"] == "Firefox sur Linux"
-    assert found["avis"][0]["objet"]
+    assert found["notifications"][0]["objet"]
     assert [line["action"] for line in found["journal"]][:1] == ["holder_viewed"]
     [ticket] = found["demandes_d_aide"]
     assert ticket["echange"][0]["message"] == "Il me manque une année."

@@ -92,7 +92,7 @@ def test_the_main_job_by_keyboard(world, sit_down, javascript):
     holder.press("Valider mon inscription")
     holder.must_read("Inscription confirmée")
     look("confirmed")
-    holder.follow("Mes avis")
+    holder.follow("Notifications")
     look("notices")
     holder.unfold("Vous agissez comme")
     holder.follow("Mon profil")

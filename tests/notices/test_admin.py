@@ -37,7 +37,7 @@ def test_the_list_is_filtered_by_what_became_of_them(client, three, choice, show
 def test_the_list_is_searched_by_dossier_and_says_why(client, three):
     page = client.get(LIST, {"q": "D-2026-0001"}).text
     assert "550 No such user" in page
-    assert "0 avis" in client.get(LIST, {"q": "D-1999-0001"}).text
+    assert "0 notification" in client.get(LIST, {"q": "D-1999-0001"}).text
 
 
 def test_a_notice_is_shown_with_its_words_and_cannot_be_changed(client, three):
@@ -53,7 +53,7 @@ def test_sending_again_goes_through_the_verb_and_is_journaled(client, three):
     _waiting, sent, given_up = three
     chosen = [str(notice.pk) for notice in three]
     answer = client.post(LIST, {"action": "retry", "_selected_action": chosen}, follow=True)
-    assert "2 avis seront renvoyés." in answer.text
+    assert "2 notifications seront renvoyées." in answer.text
     for notice in three:
         notice.refresh_from_db()
     assert given_up.given_up_at is None

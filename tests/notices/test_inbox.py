@@ -1,4 +1,4 @@
-"""« Mes avis »: what was told to a person, and to nobody else."""
+"""« Mes notifications »: what was told to a person, and to nobody else."""
 
 from datetime import timedelta
 
@@ -9,7 +9,7 @@ from notices.models import Notice
 from tests.factories.accounts import UserFactory
 from tests.factories.notices import NoticeFactory
 
-INBOX = "/mes-avis"
+INBOX = "/mes-notifications"
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def test_a_visitor_is_asked_to_sign_in(client, db):
 
 def test_an_empty_inbox_says_so(client, user):
     page = client.get(INBOX).text
-    assert "Aucun avis pour le moment" in page
+    assert "Aucune notification pour le moment" in page
     assert "tout comme lu" not in page
 
 

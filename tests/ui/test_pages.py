@@ -161,7 +161,7 @@ def test_a_holder_has_their_menu_and_nothing_presses(client, db):
     client.force_login(holder.user)
     page = read(client.get(reverse("home")))
     mine = ["Mes dossiers", "Mes droits", "Mes favoris", "Mes recherches"]
-    assert menu(page) == [*mine, "Recherche", "Mes avis", "Aide"]
+    assert menu(page) == [*mine, "Recherche", "Notifications", "Aide"]
     about_me = [link.text_content().strip() for link in page.find_class("account")[0].xpath(".//a")]
     assert about_me[:3] == ["Mon compte", "Mon profil", "Ma connexion"]
     assert holder.display_name in page.findtext(".//h1")
@@ -174,7 +174,7 @@ def test_a_provider_has_its_menu(client, db):
     client.force_login(member.user)
     page = read(client.get(reverse("home")))
     mine = ["Demandes reçues", "Mes offres", "Mes imports", "Avis reçus", "Sommes dues", "Mon équipe"]
-    assert menu(page) == [*mine, "Mes avis", "Aide"]
+    assert menu(page) == [*mine, "Notifications", "Aide"]
     assert page.findtext(".//h1") == member.organisation.name
 
 
