@@ -8,13 +8,23 @@ from accounts.models import HolderProfile, User
 from admissions import exports as requests_to_join
 from catalog import favourites, saved_searches, wishes
 from dossiers import review_screen, threads
-from dossiers.models import Claim, Completion, Dossier, Message, Review, Transition
+from dossiers.models import (
+    BankTransfer,
+    CardPayment,
+    Claim,
+    Completion,
+    Dossier,
+    Message,
+    Refund,
+    Review,
+    Transition,
+)
 from rights import declarations
 from rights.statements import statement
 from support import exports as requests_for_help
 
 # The shape of the file. Another number where a name changes or goes away.
-VERSION = 1
+VERSION = 2
 
 
 def everything_of(user: User, *, at: datetime.datetime) -> dict[str, Any]:
@@ -80,7 +90,7 @@ def _rights(holder: HolderProfile, *, at: datetime.datetime) -> dict[str, Any]:
 
 
 def _dossiers(holder: HolderProfile) -> list[dict[str, Any]]:
-    """Seven queries, however many."""
+    """Ten queries, however many."""
     moves: dict[Any, list[dict[str, Any]]] = {}
     for move in Transition.objects.filter(dossier__holder=holder).order_by("id"):
         moves.setdefault(move.dossier_id, []).append(
@@ -117,6 +127,7 @@ def _dossiers(holder: HolderProfile) -> list[dict[str, Any]]:
         review.dossier_id: review_screen.of_person(review)
         for review in Review.objects.filter(dossier__holder=holder).prefetch_related("texts")
     }
+    paid, given_back = _paid(holder), _given_back(holder)
     dossiers = Dossier.objects.filter(holder=holder).select_related("provider__organisation", "offer")
     return [
         {
@@ -139,6 +150,57 @@ def _dossiers(holder: HolderProfile) -> list[dict[str, Any]]:
             "force_majeure": claims.get(dossier.pk),
             "service_fait": followed.get(dossier.pk, []),
             "avis_donne": given.get(dossier.pk),
+            "paiements": paid.get(dossier.pk, []),
+            "remboursements": given_back.get(dossier.pk, []),
         }
         for dossier in dossiers.order_by("created_at", "id")
     ]
+
+
+def _paid(holder: HolderProfile) -> dict[Any, list[dict[str, Any]]]:
+    """What they paid themselves, or tried to, of each dossier. A transfer that only looks like theirs may be
+    somebody else's."""
+    found: dict[Any, list[dict[str, Any]]] = {}
+    for card in CardPayment.objects.filter(dossier__holder=holder).order_by("began_at", "id"):
+        found.setdefault(card.dossier_id, []).append(
+            {
+                "chemin": str(Refund.Way.CARD.label),
+                "montant_en_centimes": card.amount_cents,
+                "recu_en_centimes": card.received_cents,
+                "etat": card.get_state_display(),
+                "motif_du_refus": card.failure,
+                "commence_le": card.began_at,
+                "regle_le": card.settled_at,
+            }
+        )
+    theirs = BankTransfer.objects.filter(dossier__holder=holder).exclude(state__in=BankTransfer.WAITING)
+    for transfer in theirs.exclude(state=BankTransfer.State.SET_ASIDE).order_by("booked_on", "id"):
+        found.setdefault(transfer.dossier_id, []).append(
+            {
+                "chemin": str(Refund.Way.TRANSFER.label),
+                "montant_en_centimes": transfer.amount_cents,
+                "etat": transfer.get_state_display(),
+                "jour_de_valeur": transfer.booked_on,
+                "libelle": transfer.text,
+                "paye_par": transfer.payer_name,
+                "compte": transfer.payer_iban,
+                "renvoye_le": transfer.sent_on,
+            }
+        )
+    return found
+
+
+def _given_back(holder: HolderProfile) -> dict[Any, list[dict[str, Any]]]:
+    found: dict[Any, list[dict[str, Any]]] = {}
+    for refund in Refund.objects.filter(dossier__holder=holder).order_by("due_at", "id"):
+        found.setdefault(refund.dossier_id, []).append(
+            {
+                "chemin": refund.get_way_display(),
+                "montant_en_centimes": refund.amount_cents,
+                "motif": refund.reason,
+                "etat": refund.get_state_display(),
+                "demande_le": refund.due_at,
+                "envoye_le": refund.sent_at,
+            }
+        )
+    return found

@@ -12,6 +12,7 @@ from tests.factories.accounts import PASSWORD, HolderFactory, MembershipFactory,
 from tests.factories.admissions import JoinRequestFactory
 from tests.factories.dossiers import DossierFactory, admin_actor, holder_actor
 from tests.factories.notices import NoticeFactory
+from tests.factories.payments import BankTransferFactory, CardPaymentFactory, RefundFactory
 from tests.factories.reviews import ReviewFactory, ended_dossier
 from tests.factories.support import TicketFactory
 
@@ -72,6 +73,31 @@ def test_the_file_holds_everything_of_theirs_and_nothing_of_others(client, holde
     assert JournalEntry.objects.filter(action="data_exported", user=holder.user).exists()
 
 
+def test_what_they_paid_is_in_it_and_what_came_back(at):
+    """A transfer that only looks like theirs is left out: it may be somebody else's."""
+    dossier = DossierFactory(awaiting_payment=True)
+    CardPaymentFactory(dossier_id=dossier.pk, amount_cents=12_000, state="failed", failure="card_declined")
+    paid = {"dossier": dossier, "amount_cents": 12_000}
+    BankTransferFactory(**paid, state="matched", text="FORMATION", payer_name="MME LE BIHAN")
+    BankTransferFactory(**paid, state="near", payer_name="M. DURAND")
+    RefundFactory(dossier=dossier, amount_cents=5_000, reason="Trop payé.")
+    [found] = exports.everything_of(dossier.holder.user, at=at)["dossiers"]
+    assert [(one["chemin"], one["montant_en_centimes"], one["etat"]) for one in found["paiements"]] == [
+        ("Sur la carte", 12_000, "Refusé"),
+        ("Par virement", 12_000, "Rattaché"),
+    ]
+    assert found["paiements"][1]["paye_par"] == "MME LE BIHAN"
+    [refund] = found["remboursements"]
+    assert (refund["chemin"], refund["montant_en_centimes"], refund["motif"]) == (
+        "Par virement",
+        5_000,
+        "Trop payé.",
+    )
+    other = DossierFactory(at=at, requested=True)
+    [nothing] = exports.everything_of(other.holder.user, at=at)["dossiers"]
+    assert (nothing["paiements"], nothing["remboursements"]) == ([], [])
+
+
 def test_without_the_password_nothing_is_given(client, holder):
     client.force_login(holder.user)
     page = client.get(reverse("my_data"))
@@ -103,5 +129,5 @@ def test_it_costs_the_same_however_much_there_is(at, size, django_assert_num_que
         TicketFactory(by=holder_actor(holder))
         JoinRequestFactory(author=holder.user)
         ReviewFactory(dossier=ended_dossier(holder=holder), words="Bien.")
-    with django_assert_num_queries(26):
+    with django_assert_num_queries(29):
         exports.everything_of(holder.user, at=at)
