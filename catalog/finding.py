@@ -340,12 +340,12 @@ ACTIVE_IDEAS = RATED.format(
     wanted="met.registered_until >= %(on)s",
     scores=f"""
     SELECT c.*, ranked.score, ranked.answers_all
-    FROM (SELECT * FROM rated ORDER BY score DESC, code COLLATE "C") AS ranked
+    FROM (SELECT * FROM rated ORDER BY score DESC, length(code) DESC, code COLLATE "C" DESC) AS ranked
     CROSS JOIN LATERAL (
         SELECT {COLUMNS} FROM catalog_certification AS c
         WHERE c.code = ranked.code AND {STATUS} = 'active' OFFSET 0
     ) AS c
-    LIMIT %(limit)s
+    ORDER BY ranked.score DESC, length(ranked.code) DESC, ranked.code COLLATE "C" DESC LIMIT %(limit)s
     """,  # noqa: S608 - our own numbers and expressions
 )
 

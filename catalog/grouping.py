@@ -235,9 +235,11 @@ def _others(query: SearchQuery, named: Sequence[str], kinds: Sequence[Key], reac
 # --- What a group shows ---------------------------------------------------------------------------
 
 # Of each group asked for, its offers (nearest or cheapest first, GROUP_MAX at most), each with its rank among
-# those of its organisation; then the first of each, ranked.
+# those of its organisation; then the first of each, ranked. Where there are more than are counted, what the
+# others could change is asked of them: the prices, and a second organisation when all the counted are of one.
 _SUMMARY = """
-    SELECT asked.place, told.offers, told.providers, told.cheapest, told.dearest, told.shown
+    SELECT asked.place, told.offers, told.providers + (another.id IS NOT NULL)::int, told.cheapest,
+        told.dearest, array_remove(told.shown || another.id, NULL)
     FROM unnest(%s::int[], %s::text[]) AS asked (place, key)
     CROSS JOIN LATERAL (
         WITH found AS MATERIALIZED ({found}), ranked AS (
@@ -245,8 +247,9 @@ _SUMMARY = """
                 PARTITION BY provider ORDER BY distance NULLS LAST, price, id
             ) AS of_provider FROM found
         )
-        SELECT count(*) AS offers, count(DISTINCT provider) AS providers, min(price) AS cheapest,
-            {dearest} AS dearest, (
+        SELECT count(*) AS offers, count(DISTINCT provider) AS providers, (array_agg(provider))[1] AS one,
+            CASE WHEN count(*) > {counted} THEN {cheapest} ELSE min(price) END AS cheapest,
+            CASE WHEN count(*) > {counted} THEN {dearest} ELSE max(price) END AS dearest, (
                 SELECT array_agg(id ORDER BY distance NULLS LAST, price, id) FROM (
                     SELECT * FROM ranked WHERE of_provider = 1
                     ORDER BY distance NULLS LAST, price, id LIMIT %s
@@ -254,6 +257,10 @@ _SUMMARY = """
             ) AS shown
         FROM found
     ) AS told
+    LEFT JOIN LATERAL (
+        {another} AND told.offers > {counted} AND told.providers = 1 AND offer.provider <> told.one
+        ORDER BY {order} LIMIT 1
+    ) AS another ON true
     WHERE told.offers > 0"""
 
 
@@ -292,10 +299,17 @@ def _told(keys: Sequence[Key], which: str, reach: Reach, query: SearchQuery) -> 
     order = "distance, price, id" if query.town else "price, id"
     offers = f"FROM ({reach.statement}) AS {OFFER} WHERE {which}"
     found = f"SELECT id, provider, price, distance {offers} ORDER BY {order} LIMIT %s"
-    dearest = f"(SELECT price {offers} ORDER BY price DESC LIMIT 1)"
-    statement = _SUMMARY.replace("{found}", found).replace("{dearest}", dearest)
+    statement = _SUMMARY.format(
+        found=found,
+        counted=GROUP_MAX,
+        cheapest=f"(SELECT price {offers} ORDER BY price LIMIT 1)",
+        dearest=f"(SELECT price {offers} ORDER BY price DESC LIMIT 1)",
+        another=f"SELECT id {offers}",
+        order=order,
+    )
     named = [key.certification or key.kind for key in keys]
-    values = [*reach.values, GROUP_MAX + 1, *reach.values, SHOWN]
+    again = reach.values
+    values = [*again, GROUP_MAX + 1, *again, *again, SHOWN, *again]
     return {keys[place]: rest for place, *rest in _rows(statement, [list(range(len(keys))), named, *values])}
 
 

@@ -24,11 +24,12 @@ CERTIFICATIONS_MAX = 12
 
 @dataclass(frozen=True, slots=True)
 class SessionLine:
-    """A session as somebody sees it today: the first day they can start, or why they cannot."""
+    """A session as somebody sees it today: the first day they can start, or why they cannot; what to ask."""
 
     session: Session
     start: date | None
     obstacle: str
+    caution: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,7 @@ def sessions_of(offer: Offer, *, on: date, rules: Rules) -> list[SessionLine]:
             session,
             start=session.earliest_start(on, rules),
             obstacle=_obstacle(session, earliest, rules),
+            caution=caution(session),
         )
         for session in coming.order_by("starts_on", "pk")[:SESSIONS_MAX]
     ]
@@ -98,6 +100,43 @@ def _obstacle(session: Session, earliest: date, rules: Rules) -> str:
             " S’il répond aujourd’hui, vous pouvez commencer à partir du %(day)s."
         ) % {"count": rules.earliest_start_days, "day": french.day(earliest)}
     return ""
+
+
+def caution(session: Session) -> str:
+    """What to ask before enrolling: its certification ends before one begins, or while one is being trained
+    (docs/decisions.md, 64). Empty when it does not."""
+    certification = session.offer.certification
+    ends = certification.registered_until if certification else None
+    if certification is None or ends is None or session.starts_on is None or session.ends_on is None:
+        return ""
+    words = {"day": french.day(ends)}
+    if session.starts_on > ends:
+        return (
+            _(
+                "La certification est enregistrée jusqu’au %(day)s, avant le début de cette session : si"
+                " le registre ne la prolonge pas, on n’y préparera plus. Demandez à l’organisme ce qui est"
+                " prévu."
+            )
+            % words
+        )
+    if session.ends_on <= ends:
+        return ""
+    if certification.delivered_until and certification.delivered_until >= session.ends_on:
+        words["delivered"] = french.day(certification.delivered_until)
+        return (
+            _(
+                "La certification est enregistrée jusqu’au %(day)s, et peut encore être délivrée jusqu’au"
+                " %(delivered)s."
+            )
+            % words
+        )
+    return (
+        _(
+            "La certification est enregistrée jusqu’au %(day)s, avant la fin de cette session. Demandez à"
+            " l’organisme quand aura lieu l’examen."
+        )
+        % words
+    )
 
 
 def own_sessions(offer: Offer, *, on: date, rules: Rules) -> list[OwnSessionLine]:

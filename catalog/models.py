@@ -185,7 +185,7 @@ class Certification(models.Model):
             ),
         ]
         triggers = [
-            # A search leaves out what its words say has ended: nobody may change the one without the other.
+            # A search leaves out what its words say has ended; words.keep_ends mends what this misses.
             pgtrigger.Trigger(
                 name="its_words_know_its_end",
                 operation=pgtrigger.UpdateOf("registered_until", "withdrawn"),
@@ -249,7 +249,7 @@ class CertificationIndex(models.Model):
     )
     search = SearchVectorField()
     # Its words A and B, a tenth of all: to see whether they stand together, no long vector is unpacked.
-    names = SearchVectorField()
+    names = SearchVectorField(db_default="")
     title_size = models.PositiveSmallIntegerField(
         _("mots de l’intitulé"), help_text=_("Un intitulé court que la recherche couvre passe devant.")
     )

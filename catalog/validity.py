@@ -18,7 +18,7 @@ from django.urls import reverse
 
 import rulebook
 from accounts import listing as people
-from catalog import eligibility, indexing
+from catalog import eligibility, indexing, words
 from catalog.eligibility import Code, Reason
 from catalog.models import Offer, Provider, Visibility
 from notices import outbox
@@ -51,6 +51,7 @@ def look(*, at: datetime) -> Found:
     today = workdays.paris_day(at)
     rules = rulebook.on(today)
     found = Found()
+    words.keep_ends()
     indexing.refresh(on=today)
     is_open = Exists(Offer.objects.open_on(today, rules).filter(pk=OuterRef("offer_id")))
     new = Offer.objects.open_on(today, rules).filter(~Exists(Visibility.objects.filter(offer=OuterRef("pk"))))

@@ -275,10 +275,6 @@ def _joined(texts: Iterable[str]) -> str:
 
 # --- The index ------------------------------------------------------------------------------------
 
-# Records as they are until their words are written: whoever changes the end of one tells the words that are
-# there, and would miss those. First of all, as imports take them.
-HOLD = "SELECT FROM catalog_certification WHERE code = ANY(%s) ORDER BY code FOR SHARE"
-
 WRITE = """
 INSERT INTO catalog_certificationindex AS kept (certification_id, names, search, title_size)
 SELECT fresh.code, named.vector,
@@ -294,7 +290,8 @@ CROSS JOIN LATERAL (
 ) AS named
 ON CONFLICT (certification_id) DO UPDATE
 SET names = excluded.names, search = excluded.search, title_size = excluded.title_size
-WHERE (kept.search, kept.title_size) IS DISTINCT FROM (excluded.search, excluded.title_size)
+WHERE (kept.search, kept.names, kept.title_size)
+    IS DISTINCT FROM (excluded.search, excluded.names, excluded.title_size)
 RETURNING certification_id
 """
 
@@ -324,10 +321,17 @@ WITH fresh AS MATERIALIZED (
 )
 INSERT INTO catalog_certificationword AS said (word, certification_id, place, title_size, registered_until)
 SELECT word, certification_id, place, title_size, registered_until FROM fresh
-ON CONFLICT (word, certification_id) DO UPDATE
-SET place = excluded.place, title_size = excluded.title_size, registered_until = excluded.registered_until
-WHERE (said.place, said.title_size, said.registered_until)
-    IS DISTINCT FROM (excluded.place, excluded.title_size, excluded.registered_until)
+ON CONFLICT (word, certification_id) DO UPDATE SET place = excluded.place, title_size = excluded.title_size
+WHERE (said.place, said.title_size) IS DISTINCT FROM (excluded.place, excluded.title_size)
+"""
+
+# A trigger of the record tells its words its end. It misses those that are being said at that very moment.
+KEEP_ENDS = """
+UPDATE catalog_certificationword AS said
+SET registered_until = CASE WHEN NOT record.withdrawn THEN record.registered_until END
+FROM catalog_certification AS record
+WHERE record.code = said.certification_id
+    AND said.registered_until IS DISTINCT FROM CASE WHEN NOT record.withdrawn THEN record.registered_until END
 """
 
 # The words of names, not of long texts: those are too many to be what somebody meant.
@@ -377,7 +381,6 @@ def reindex(codes: Iterable[str] | None = None) -> list[str]:
             columns.append([getattr(words, name) for _code, words in rows])
         # One after the other: WRITE locks the rows of this lot.
         with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute(HOLD, [columns[0]])
             cursor.execute(WRITE, columns)
             written = [code for (code,) in cursor.fetchall()]
             cursor.execute(UNSAID, [columns[0], written])
@@ -388,8 +391,16 @@ def reindex(codes: Iterable[str] | None = None) -> list[str]:
     return changed
 
 
+def keep_ends() -> int:
+    """Words that say another end than their certification are told; how many. Every hour."""
+    with connection.cursor() as cursor:
+        cursor.execute(KEEP_ENDS)
+        return cursor.rowcount
+
+
 def refresh() -> None:
     """After an import: the words that mistyped ones are compared with; indexes and the planner at rest."""
+    keep_ends()
     with connection.cursor() as cursor:
         cursor.execute(REGISTER_WORDS)
     loading.settle(

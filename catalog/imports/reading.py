@@ -516,6 +516,9 @@ UNFINISHED = {
 }
 
 
+MISMATCH = re.compile(r"mismatch: (\S+) line (\d+) and ([^\s,]+)")
+
+
 def _unusable_xml(error: etree.XMLSyntaxError, *, last_line: int) -> Unusable:
     codes = etree.ErrorTypes
     if error.code in {codes.ERR_INVALID_ENCODING, codes.ERR_INVALID_CHAR, codes.ERR_UNSUPPORTED_ENCODING}:
@@ -526,9 +529,12 @@ def _unusable_xml(error: etree.XMLSyntaxError, *, last_line: int) -> Unusable:
         sentence = _("quelque chose suit la fin du document : il n'a qu'une racine.")
     elif error.code in UNFINISHED and (error.lineno or last_line) >= last_line:
         sentence = _("le fichier s'arrête avant la fin : il est incomplet.")
+    elif error.code == codes.ERR_TAG_NAME_MISMATCH and (names := MISMATCH.search(error.msg or "")):
+        sentence = _(
+            "le XML est mal formé : la balise <%(opened)s> de la ligne %(line)s se ferme par </%(closed)s>."
+        ) % {"opened": names[1][:60], "line": names[2], "closed": names[3][:60]}
     else:
-        detail = " ".join((error.msg or "").split(", line")[0].split())
-        sentence = _("le XML est mal formé (%(detail)s).") % {"detail": detail}
+        sentence = _("le XML est mal formé : une balise, un attribut ou un caractère n'est pas à sa place.")
     return Unusable(sentence, line=error.lineno or None)
 
 

@@ -6,6 +6,7 @@ One import of a kind at a time: the others are told to wait.
 """
 
 import gc
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -128,20 +129,29 @@ class _DryRun(Exception):
     pass
 
 
-USUAL_COLLECTIONS, FEW_COLLECTIONS = gc.get_threshold(), (50_000, 20, 100)
+FEW_COLLECTIONS = (50_000, 20, 100)
+_collections = threading.Lock()
 
 
 @contextmanager
 def _few_collections() -> Iterator[None]:
     """What an import makes goes with its lot, and what was there before stays: to look through all of it for
-    cycles, again and again, took a tenth of an import."""
-    gc.freeze()
+    cycles, again and again, took a tenth of an import. The first of those that run at once in a process sets
+    this, and takes it back."""
+    if not _collections.acquire(blocking=False):
+        yield
+        return
+    usual, was_frozen = gc.get_threshold(), gc.get_freeze_count() > 0
+    if not was_frozen:
+        gc.freeze()
     gc.set_threshold(*FEW_COLLECTIONS)
     try:
         yield
     finally:
-        gc.set_threshold(*USUAL_COLLECTIONS)
-        gc.unfreeze()
+        gc.set_threshold(*usual)
+        if not was_frozen:
+            gc.unfreeze()
+        _collections.release()
 
 
 def run(

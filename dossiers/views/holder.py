@@ -23,6 +23,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 import rulebook
 from accounts.permissions import holder_required
+from catalog import listing as catalogue
 from catalog.models import Offer, Session
 from dossiers import calendar, guards, listing, postponement, refunds, screen, threads, workflow
 from dossiers.forms import (
@@ -109,7 +110,13 @@ def dossier_create(request: HttpRequest, session_id: UUID) -> HttpResponse:
             guards.check_session_reachable(session, on=workdays.paris_day(at), rules=rules)
         except Refused as refusal:
             error = refusal.message
-    context = {"session": session, "offer": session.offer, "error": error, "rules": rules}
+    context = {
+        "session": session,
+        "offer": session.offer,
+        "caution": "" if error else catalogue.caution(session),
+        "error": error,
+        "rules": rules,
+    }
     return render(
         request,
         "dossiers/holder/create.html",

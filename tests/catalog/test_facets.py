@@ -1,7 +1,7 @@
 """Beside each choice, how many offers it would leave: live, and of everything else that is asked."""
 
 import pytest
-from django.db import connection
+from django.db import ProgrammingError, connection, transaction
 from django.urls import reverse
 
 from catalog import facets, grouping, indexing, search, words
@@ -338,6 +338,19 @@ def test_words_of_offers_wait_for_an_hour_at_most_to_be_filed():
     OfferFactory()
     indexing.refresh(on=today())
     assert pages_waiting() == 0
+
+
+def test_a_portal_that_does_not_own_its_tables_looks_at_offers_all_the_same():
+    """As docs/locks.md has it in production: only an owner may file words; PostgreSQL does it later."""
+    OfferFactory()
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE ROLE reader_of_offers")
+        cursor.execute("GRANT ALL ON ALL TABLES IN SCHEMA public TO reader_of_offers")
+        cursor.execute("SET LOCAL ROLE reader_of_offers")
+        with pytest.raises(ProgrammingError, match="must be owner"), transaction.atomic():
+            cursor.execute("SELECT gin_clean_pending_list('offer_by_words')")
+    words.keep_ends()
+    assert indexing.refresh(on=today()) == 0
 
 
 def test_an_offer_is_hidden_at_midnight_whoever_sleeps(rules):

@@ -5,7 +5,7 @@ from django.db import connection
 from django.urls import reverse
 from lxml import html
 
-from catalog import facets, grouping, indexing, search, words
+from catalog import facets, finding, grouping, indexing, search, words
 from catalog.geography import Point
 from catalog.grouping import Key
 from catalog.models import Habilitation, Offer, OfferWords
@@ -391,6 +391,40 @@ def test_nothing_found_still_says_what_to_change(client):
     SessionFactory(offer=OfferFactory(title="Soudure", mode="on_site"))
     page = client.get(reverse("search"), {"q": "soudure", "mode": "distance"}).content.decode()
     assert "Cherchez toutes les modalités" in page
+
+
+@pytest.mark.parametrize("is_near", [True, False])
+def test_beyond_what_is_counted_prices_are_right_and_another_organisation_is_shown(
+    find, monkeypatch, is_near
+):
+    """One organisation has more offers, nearer and dearer or cheaper, than are counted."""
+    monkeypatch.setattr(grouping, "GROUP_MAX", 3)
+    town = TownFactory()
+    far = Point(town.point.x + 9_000, town.point.y)
+    one, certification = ProviderFactory(), CertificationFactory(title="Comptable")
+    facts = {"certification": certification, "title": "Comptable", "town": town}
+    for price in range(5):
+        asked = (200_000 if is_near else 100_000) + price
+        OfferFactory(**facts, provider=one, price_cents=asked, entitled=not price)
+    other = OfferFactory(**facts, point=far, price_cents=150_000)
+    dearest = OfferFactory(**facts, point=far, provider=other.provider, price_cents=300_000, entitled=False)
+    [group] = find("comptable", **({"town": town, "radius_km": 20} if is_near else {})).groups
+    assert (group.offers_count, group.providers_count) == (4, 2)
+    assert (group.price_min_cents, group.price_max_cents) == (
+        150_000 if is_near else 100_000,
+        dearest.price_cents,
+    )
+    assert [offer.provider_id for offer in group.offers] == [one.pk, other.provider_id]
+    assert group.offers[1].pk == other.pk
+    assert group.is_capped
+
+
+def test_groups_ask_for_active_certifications_alone(find, monkeypatch):
+    """However few are judged: one that has ended, and bears the very name, takes no place."""
+    monkeypatch.setattr(finding, "CANDIDATES_MAX", 1)
+    CertificationFactory(title="Comptable", ended=True)
+    certified("Comptable spécialisé")
+    assert titles(find("comptable")) == ["Comptable spécialisé"]
 
 
 def test_a_group_with_more_than_are_counted_says_so(find, client, monkeypatch):

@@ -239,6 +239,34 @@ def test_each_session_that_can_be_got_has_its_button(client):
     assert french.short_day(past.starts_on) not in page
 
 
+@pytest.mark.parametrize(
+    ("starts", "ends", "delivered", "words"),
+    [
+        (60, 80, None, "avant le début de cette session"),
+        (60, 80, 90, "avant le début de cette session"),
+        (40, 80, None, "Demandez à l’organisme quand aura lieu l’examen"),
+        (40, 80, 70, "Demandez à l’organisme quand aura lieu l’examen"),
+        (40, 80, 80, "peut encore être délivrée jusqu’au"),
+        (40, 50, None, ""),
+    ],
+)
+def test_a_session_that_its_certification_does_not_outlive_says_so(client, starts, ends, delivered, words):
+    """Open all the same: the register prolongs most certifications, and what is confirmed is kept."""
+    certification = CertificationFactory(
+        registered_until=in_days(50), delivered_until=in_days(delivered) if delivered else None
+    )
+    offer = OfferFactory(certification=certification, sessions=0)
+    session = SessionFactory(offer=offer, starts_on=in_days(starts), ends_on=in_days(ends))
+    page = offer_page(client, offer).content.decode()
+    assert str(session.pk) in page
+    said = "La certification est enregistrée jusqu’au"
+    assert (said in page) == bool(words) and words in page
+    holder = HolderFactory()
+    client.force_login(holder.user)
+    before = client.get(reverse("dossier_create", args=[session.pk])).content.decode()
+    assert (said in before) == bool(words) and words in before
+
+
 def test_an_offer_without_session_says_so(client):
     page = offer_page(client, OfferFactory(sessions=0)).content.decode()
     assert "Aucune session n’est annoncée" in page

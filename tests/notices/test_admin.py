@@ -61,7 +61,7 @@ def test_sending_again_goes_through_the_verb_and_is_journaled(client, three):
     assert sent.next_attempt_at is None
     assert LogEntry.objects.count() == 2
     answer = client.post(LIST, {"action": "retry", "_selected_action": [str(sent.pk)]}, follow=True)
-    assert "déjà envoyés" in answer.text
+    assert "déjà envoyées" in answer.text
 
 
 def test_who_may_only_look_cannot_send_again(client, three):

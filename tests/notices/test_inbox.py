@@ -111,7 +111,7 @@ def test_unread_comes_first_and_can_be_asked_alone(client, user, at):
     page = client.get(INBOX)
     assert [notice.pk for notice, _words in page.context["items"]] == [unread.pk, read.pk]
     assert [(label, count) for label, _url, count, _is_here in page.context["tabs"]] == [
-        ("Tous", 2),
+        ("Toutes", 2),
         ("À lire", 1),
     ]
     alone = client.get(INBOX, {"voir": "a-lire"})

@@ -47,7 +47,7 @@ def test_a_receipt_adds_up_to_what_the_verb_would_take(client, holder, offer, at
     assert lines[1] == f"Droits annuels {money(-100_000)}"
     assert lines[2].endswith(money(2_000))
     assert lines[-1] == f"Vous payez {money(plan.remainder_cents + 2_000)}"
-    assert money(plan.remainder_cents) in " ".join(
+    assert f"vous payez {money(plan.remainder_cents + 2_000)} en tout" in " ".join(
         client.get(reverse("search")).text.replace("\u202f", " ").split()
     )
 
@@ -57,6 +57,10 @@ def test_rights_that_pay_all_are_said_in_words(client, holder, offer):
     holder.status = "job_seeker"
     holder.save()
     client.force_login(holder.user)
+    page = client.get(reverse("search")).text
+    assert "payé par vos droits" not in page
+    assert f"vous payez {french.euros(2_000)} en tout" in page, "rights pay no other fees"
+    Offer.objects.update(extra_fees_cents=0)
     assert "payé par vos droits" in client.get(reverse("search")).text
 
 

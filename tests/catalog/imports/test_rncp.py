@@ -211,18 +211,26 @@ def test_dry_run_counts_and_writes_nothing(load):
     assert not Certification.objects.exists() and not ImportRun.objects.exists()
 
 
-def test_an_import_looks_for_garbage_seldom_and_leaves_that_as_it_was(load, monkeypatch):
-    """Whether it goes well or not: whatever runs in this process afterwards has its usual collections."""
-    usual, kept, during = gc.get_threshold(), gc.get_freeze_count(), []
+@pytest.mark.parametrize("was_frozen", [False, True])
+def test_an_import_looks_for_garbage_seldom_and_leaves_that_as_it_was(load, monkeypatch, was_frozen):
+    """Whether it goes well or not: whatever runs in this process afterwards has its own way of collecting."""
+    before, own, during = gc.get_threshold(), (900, 11, 12), []
     real = report.take_turn
     monkeypatch.setattr(report, "take_turn", lambda kind: during.append(gc.get_threshold()) or real(kind))
-    load(fiche("RNCP1"))
-    assert during == [report.FEW_COLLECTIONS] and during != [usual]
-    assert (gc.get_threshold(), gc.get_freeze_count()) == (usual, kept)
-    monkeypatch.setattr(report, "take_turn", lambda kind: False)
-    with pytest.raises(Unusable):
+    gc.set_threshold(*own)
+    if was_frozen:
+        gc.freeze()
+    try:
         load(fiche("RNCP1"))
-    assert (gc.get_threshold(), gc.get_freeze_count()) == (usual, kept)
+        assert during == [report.FEW_COLLECTIONS]
+        assert (gc.get_threshold(), gc.get_freeze_count() > 0) == (own, was_frozen)
+        monkeypatch.setattr(report, "take_turn", lambda kind: False)
+        with pytest.raises(Unusable):
+            load(fiche("RNCP1"))
+        assert (gc.get_threshold(), gc.get_freeze_count() > 0) == (own, was_frozen)
+    finally:
+        gc.set_threshold(*before)
+        gc.unfreeze()
 
 
 def test_links_go_when_neither_record_says_them_any_more(load):
