@@ -34,8 +34,8 @@ COPIED = (
     "kind", "certification_id", "portal_code", "block_codes", "title", "summary", "objectives", "content",
     "expected_results", "prerequisites", "admission", "accessibility", "has_prerequisites", "mode", "hours",
     "rhythms", "languages", "entry_level", "price_cents", "extra_fees_cents", "vat_per_mille",
-    "price_details", "address", "postal_code", "town_name", "town_id", "point", "url", "contact_email",
-    "contact_phone",
+    "price_details", "particulars", "address", "postal_code", "town_name", "town_id", "point", "url",
+    "contact_email", "contact_phone",
 )  # fmt: skip
 
 

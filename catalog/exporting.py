@@ -96,6 +96,7 @@ def _shared_by_a_training(offer: Offer) -> tuple:
     return (
         *(offer.training_number, offer.title, offer.objectives, offer.expected_results, offer.content),
         *(offer.summary, offer.certification_id, offer.portal_code, tuple(offer.block_codes)),
+        offer.particulars.get("course", GROUP_COURSE),
     )
 
 
@@ -138,6 +139,10 @@ def _element(name: str, text: str | None = None, **attributes: str) -> etree._El
     return made
 
 
+def _told(name: str, text: str | None) -> etree._Element | None:
+    return _element(name, text) if text else None
+
+
 def _with(name: str, *children: etree._Element | None, **attributes: str) -> etree._Element:
     made = _element(name, **attributes)
     made.extend(child for child in children if child is not None)
@@ -169,7 +174,7 @@ def _formation(offers: list[Offer]) -> etree._Element:
         _element("objectif-formation", first.objectives or NOT_SAID),
         _element("resultats-attendus", first.expected_results or NOT_SAID),
         _element("contenu-formation", first.content or NOT_SAID),
-        _element("parcours-de-formation", GROUP_COURSE),
+        _element("parcours-de-formation", first.particulars.get("course", GROUP_COURSE)),
         _element("objectif-general-formation", TO_CERTIFY),
         _with("certification", _element(register, code)),
         *(_action(offer) for offer in offers),
@@ -189,6 +194,8 @@ def _formation(offers: list[Offer]) -> etree._Element:
 
 def _action(offer: Offer) -> etree._Element:
     sessions = sorted(offer.sessions.all(), key=lambda session: session.number)
+    told = offer.particulars
+    in_company = min(told.get("company_hours", 0), offer.hours or 0)
     return _numbered(
         "action",
         offer.action_number,
@@ -200,9 +207,14 @@ def _action(offer: Offer) -> etree._Element:
         _element("modalites-entrees-sorties", "1" if sessions[0].is_permanent else "0"),
         _with("url-action", _element("urlweb", offer.url)) if offer.url else None,
         *(_session(offer, session) for session in sessions),
+        _told("restauration", told.get("meals")),
+        _told("hebergement", told.get("housing")),
+        _told("transport", told.get("transport")),
         _element("acces-handicapes", "0"),
         _element("langue-formation", (offer.languages or [FRENCH])[0].upper()),
-        _element("nombre-heures-centre", str(offer.hours)) if offer.hours is not None else None,
+        _told("modalites-pedagogiques", told.get("pedagogy")),
+        _element("nombre-heures-centre", str(offer.hours - in_company)) if offer.hours is not None else None,
+        _element("nombre-heures-entreprise", str(in_company)) if in_company else None,
         _extras(
             "action",
             _with("extra", _coordinates(offer, None), info="contact-information"),
@@ -214,6 +226,8 @@ def _action(offer: Offer) -> etree._Element:
                 _extra("frais-ttc", _euros(offer.price_cents)),
             ),
             _extra("frais-anpec", _euros(offer.extra_fees_cents)) if offer.extra_fees_cents else None,
+            _extra("frais-certif-inclus-frais-anpec", "1" if told.get("exam_in_fees") else ""),
+            _extra("detail-frais-anpec", told.get("fees", "")),
             _extra("existence-prerequis", "1" if offer.has_prerequisites else "0"),
             _extras(
                 "codes-rythme-formation",
@@ -267,7 +281,13 @@ def _address(offer: Offer) -> etree._Element | None:
         _element("codepostal", offer.postal_code),
         _element("ville", offer.town_name[: TEXTS["ville"].maximum]),
         position,
-        _extras("adresse", _extra("libelle-voie", way), _extra("ligne5-adresse", rest)),
+        _extras(
+            "adresse",
+            _extra("libelle-voie", way),
+            _extra("ligne5-adresse", rest),
+            _extra("accessibilite-batimentaire", offer.particulars.get("building", "")),
+            _extra("conformite-reglementaire", "1" if offer.particulars.get("complies") else ""),
+        ),
         numero="1",
     )
 

@@ -113,7 +113,7 @@ def caution(session: Session) -> str:
     if session.starts_on > ends:
         return (
             _(
-                "La certification est enregistrée jusqu’au %(day)s, avant le début de cette session : si"
+                "La certification est enregistrée jusqu’au %(day)s, avant le début de cette session : si"
                 " le registre ne la prolonge pas, on n’y préparera plus. Demandez à l’organisme ce qui est"
                 " prévu."
             )

@@ -291,7 +291,7 @@ class CertificationWord(models.Model):
         _("fin d’enregistrement"),
         null=True,
         blank=True,
-        help_text=_("De la certification, qui la tient à jour ; vide si elle n’en a pas ou a été retirée."),
+        help_text=_("De la certification, qui la tient à jour ; vide si elle n’en a pas ou a été retirée."),
     )
 
     class Meta:
@@ -794,6 +794,13 @@ class Offer(models.Model):
     contact_email = models.EmailField(_("contact"), blank=True)
     contact_phone = models.CharField(_("téléphone"), max_length=20, blank=True)
     price_details = models.TextField(_("ce que le prix comprend"), blank=True, db_default="")
+    particulars = models.JSONField(
+        _("déroulement et services"),
+        default=dict,
+        db_default={},
+        blank=True,
+        help_text=_("Sous les noms de catalog/particulars.py ; ce qui n’est pas dit n’y est pas."),
+    )
     is_published = models.BooleanField(_("publiée"), default=True)
     is_draft = models.BooleanField(
         _("brouillon"), default=False, db_default=False, help_text=_("En cours d’écriture, jamais publiée.")

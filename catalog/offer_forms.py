@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
 from accounts.validators import french_phone
-from catalog import languages
+from catalog import languages, particulars
 from catalog.levels import ENTRY_LEVELS
 from catalog.lint import Step
 from catalog.models import Certification, Offer, Session
@@ -54,8 +54,23 @@ class PlainLine(forms.CharField):
         return value
 
 
+def _short_line(name: str, label: str, help_text: str) -> PlainLine:
+    """One of the particulars, as long as the national format has room for."""
+    return PlainLine(
+        label=label,
+        help_text=help_text,
+        max_length=particulars.TEXTS[name],
+        required=False,
+        error_messages={"max_length": TOO_LONG},
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )
+
+
 class OfferForm(forms.Form):
     """One page of an offer. `is_kept_unfinished`: saved as it is, whatever is still missing."""
+
+    # Fields that are kept in `Offer.particulars`.
+    of_particulars: tuple[str, ...] = ()
 
     def __init__(self, *args, offer: Offer, rules: Rules, is_kept_unfinished: bool = False, **kwargs):
         self.offer, self.rules = offer, rules
@@ -67,6 +82,7 @@ class OfferForm(forms.Form):
 
     def initial_of(self, offer: Offer) -> dict[str, Any]:
         values = {name: getattr(offer, name) for name in self.base_fields if hasattr(offer, name)}
+        values |= {name: offer.particulars.get(name) for name in self.of_particulars}
         return {name: plain(value) if isinstance(value, str) else value for name, value in values.items()}
 
     def prepare(self) -> None:
@@ -74,11 +90,17 @@ class OfferForm(forms.Form):
 
     def changes(self) -> dict[str, Any]:
         """Fields of the offer to write, once valid. An imported text that nobody touched keeps its shape."""
-        return {
+        return self.changed_particulars() | {
             name: value
             for name, value in self.cleaned_data.items()
-            if not isinstance(value, str) or value != plain(getattr(self.offer, name))
+            if name not in self.of_particulars
+            and (not isinstance(value, str) or value != plain(getattr(self.offer, name)))
         }
+
+    def changed_particulars(self) -> dict[str, Any]:
+        """Beside those of other pages, and those that only a file says."""
+        told = {name: self.cleaned_data[name] for name in self.of_particulars if name in self.cleaned_data}
+        return {"particulars": particulars.kept(self.offer.particulars | told)} if told else {}
 
 
 class PurposeForm(forms.Form):
@@ -219,6 +241,8 @@ class TextsForm(OfferForm):
 class PlaceForm(OfferForm):
     """How, where and how long."""
 
+    of_particulars = ("company_hours", "pedagogy", "meals", "housing", "transport", "building")
+
     mode = forms.ChoiceField(
         label=_("Comment la formation se suit-elle ?"),
         choices=Offer.Mode,
@@ -267,6 +291,17 @@ class PlaceForm(OfferForm):
         },
         widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off"}),
     )
+    company_hours = forms.IntegerField(
+        label=_("Dont en entreprise, en heures"),
+        help_text=_("Laissez vide s’il n’y en a pas."),
+        min_value=1,
+        required=False,
+        error_messages={
+            "invalid": _("Écrivez la durée en chiffres, par exemple 140."),
+            "min_value": _("La durée est d’au moins une heure."),
+        },
+        widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off"}),
+    )
 
     rhythms = forms.MultipleChoiceField(
         label=_("Quand suit-on la formation ?"),
@@ -288,6 +323,13 @@ class PlaceForm(OfferForm):
         required=False,
         error_messages={"invalid_choice": _("Cette langue n’est pas connue. Choisissez dans la liste.")},
     )
+    pedagogy = _short_line("pedagogy", _("Pédagogie"), _("Par exemple : ateliers, cas réels, tuteur."))
+    meals = _short_line("meals", _("Repas"), _("Par exemple : cantine sur place, 5 € le repas."))
+    housing = _short_line("housing", _("Logement"), _("Par exemple : internat, ou une liste de chambres."))
+    transport = _short_line("transport", _("Transports"), _("Par exemple : bus 12, arrêt Les Forges."))
+    building = _short_line(
+        "building", _("Accès au bâtiment"), _("Par exemple : plain-pied, ascenseur, places réservées.")
+    )
 
     def initial_of(self, offer):
         return super().initial_of(offer) | {"town": str(offer.town) if offer.town else offer.town_name}
@@ -303,6 +345,14 @@ class PlaceForm(OfferForm):
         """In the order of the list, so that saving the page again changes nothing."""
         ticked = set(self.cleaned_data["rhythms"])
         return [rhythm for rhythm in Offer.Rhythm.values if rhythm in ticked]
+
+    def clean_company_hours(self):
+        inside, total = self.cleaned_data["company_hours"], self.cleaned_data.get("hours")
+        if inside and total and inside > total:
+            raise forms.ValidationError(
+                _now("La durée totale les comprend : écrivez %(total)s heures au plus.") % {"total": total}
+            )
+        return inside
 
     def clean(self):
         """The town is kept when it is the one the offer has, even if several bear that name."""
@@ -329,7 +379,9 @@ class PlaceForm(OfferForm):
             self.add_error("town", _which_town(text))
 
     def changes(self):
-        fields = dict(self.cleaned_data)
+        fields = {
+            name: value for name, value in self.cleaned_data.items() if name not in self.of_particulars
+        } | self.changed_particulars()
         other = fields.pop("other_language", "")
         if "languages" in fields:
             # An order that an import gave stays while the languages do.
@@ -359,6 +411,8 @@ VAT_RATES = [(0, _("Exonérée (0 %)")), (55, _("5,5 %")), (200, _("20 %"))]
 class PriceForm(OfferForm):
     """What it costs, what that includes, and whom to ask."""
 
+    of_particulars = ("fees", "exam_in_fees")
+
     price_cents = EurosField(
         label=_("Prix TTC, en euros"),
         help_text=_("Tout compris pour une personne, par exemple 1 450,00."),
@@ -384,6 +438,8 @@ class PriceForm(OfferForm):
         ),
         required=False,
     )
+    fees = _short_line("fees", _("À quoi servent ces frais en plus"), _("Par exemple : casque et gants."))
+    exam_in_fees = forms.BooleanField(label=_("L’examen est compris dans ces frais en plus"), required=False)
     contact_email = forms.EmailField(
         label=_("E-mail pour les questions"),
         max_length=254,

@@ -16,8 +16,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 from lxml import etree
 
+from catalog import particulars
 from catalog.imports import edof_schema, values
 from catalog.imports.actions import (
+    CLEANED_MAX,
     LEVELS,
     MARKUP,
     MODES,
@@ -187,6 +189,7 @@ class ActionReader:
             "rhythms": self._rhythms(),
             "languages": self._languages(),
         }
+        action.fields["particulars"] = self._particulars(mode)
         self._read_level()
         self._read_price()
         self._read_contact()
@@ -226,6 +229,33 @@ class ActionReader:
             except Wrong as wrong:
                 self._fault(element, f"<{name}> : {wrong}")
         return total
+
+    def _particulars(self, mode: str) -> dict[str, Any]:
+        of_the_place: Extras = {}
+        if mode != Offer.Mode.DISTANCE:
+            address = self.element.find("/".join(map(tag, ("lieu-de-formation", "coordonnees", "adresse"))))
+            of_the_place = extras_of(child_of(address, "extras"))
+        company = values.line(text_of(self.element, "nombre-heures-entreprise")).lstrip("+")
+        course = text_of(self.element.getparent(), "parcours-de-formation").strip()
+        return particulars.kept(
+            {
+                "course": course if course in particulars.COURSES else "",
+                # One that is no number, or too large, is a fault of the hours.
+                "company_hours": min(
+                    int(company) if company.isdecimal() and len(company) < 6 else 0,
+                    self.action.fields["hours"] or 0,
+                ),
+                "pedagogy": _plain(said(self.element, "modalites-pedagogiques")),
+                "meals": _plain(said(self.element, "restauration")),
+                "housing": _plain(said(self.element, "hebergement")),
+                "transport": _plain(said(self.element, "transport")),
+                "building": _plain(_extra_text(_extra(of_the_place, "accessibilite-batimentaire"))),
+                "complies": _extra_text(_extra(of_the_place, "conformite-reglementaire")).strip() == "1",
+                "fees": _plain(_extra_text(_extra(self.extras, "detail-frais-anpec"))),
+                "exam_in_fees": _extra_text(_extra(self.extras, "frais-certif-inclus-frais-anpec")).strip()
+                == "1",
+            }
+        )
 
     def _rhythms(self) -> list[str]:
         """In the order of the file, each once."""
@@ -474,6 +504,11 @@ def text_of(element, name: str) -> str:
 def _text(element) -> str:
     text = element.text or ""
     return text if text.isascii() else text.translate(WINDOWS)
+
+
+def _plain(text: str) -> str:
+    """A short text on one line, without markup."""
+    return values.line(html.unescape(MARKUP.sub(" ", text[:CLEANED_MAX]))) if text else ""
 
 
 def said(element, name: str) -> str:

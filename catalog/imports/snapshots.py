@@ -17,10 +17,11 @@ OFFER_FIELDS = (
     "kind", "certification_id", "portal_code", "block_codes", "title", "summary", "objectives", "content",
     "expected_results", "prerequisites", "has_prerequisites", "admission", "accessibility", "mode", "hours",
     "price_cents", "extra_fees_cents", "vat_per_mille", "address", "postal_code", "town_name", "town_id",
-    "point", "url", "contact_email", "contact_phone", "rhythms", "languages", "entry_level", "hand_edited_at",
+    "point", "url", "contact_email", "contact_phone", "rhythms", "languages", "entry_level", "particulars",
+    "hand_edited_at",
 )  # fmt: skip
 # Kept since later: nothing said of them counts as before, so that what was imported then can be undone now.
-LATER_FIELDS = ("rhythms", "languages", "entry_level")
+LATER_FIELDS = ("rhythms", "languages", "entry_level", "particulars")
 SESSION_FIELDS = ("starts_on", "ends_on", "recruitment", "is_guaranteed", "details")
 
 
@@ -40,7 +41,7 @@ def digest(snapshot: dict[str, Any]) -> str:
     offer = {
         name: value
         for name, value in snapshot["offer"].items()
-        if name not in LATER_FIELDS or value not in ([], None)
+        if name not in LATER_FIELDS or value not in ([], {}, None)
     }
     return hashlib.sha256(json.dumps(snapshot | {"offer": offer}, sort_keys=True).encode()).hexdigest()
 

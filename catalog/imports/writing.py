@@ -13,6 +13,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import DEFAULT_DB_ALIAS, connections
+from psycopg.types.json import Jsonb
 
 from catalog import indexing
 from catalog.imports import loading, snapshots
@@ -80,5 +81,8 @@ class Writer:
 
 def _row(offer: dict[str, Any]) -> Iterable:
     point = offer["point"]
-    written = offer | {"point": f"({point.x!r},{point.y!r})" if point else None}
+    written = offer | {
+        "point": f"({point.x!r},{point.y!r})" if point else None,
+        "particulars": Jsonb(offer["particulars"]),
+    }
     return [written.get(name) for name in OFFER_COLUMNS]

@@ -22,7 +22,7 @@ class Migration(migrations.Migration):
                 blank=True,
                 null=True,
                 verbose_name="fin d’enregistrement",
-                help_text="De la certification, qui la tient à jour ; vide si elle n’en a pas ou a été retirée.",
+                help_text="De la certification, qui la tient à jour ; vide si elle n’en a pas ou a été retirée.",
             ),
         ),
         pgtrigger.migrations.AddTrigger(

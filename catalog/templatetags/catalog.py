@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from catalog import languages, levels, maps, structured
+from catalog import languages, levels, maps, particulars, structured
 from catalog.listing import SessionLine
 from catalog.models import Offer
 from catalog.texts import plain
@@ -61,6 +61,18 @@ def kilometres(metres: float | None) -> str:
 def rhythm_words(offer: Offer) -> str:
     """« En soirée, le week-end »; "" where nothing is said."""
     return french.listed([str(Offer.Rhythm(rhythm).label) for rhythm in offer.rhythms])
+
+
+@register.filter
+def teaching_words(offer: Offer) -> list[tuple[str, str]]:
+    """(label, words) of how it is taught, those that are told."""
+    return particulars.of_the_teaching(offer.particulars, hours=offer.hours)
+
+
+@register.filter
+def spot_words(offer: Offer) -> list[tuple[str, str]]:
+    """(label, words) of what there is on the spot, those that are told."""
+    return particulars.on_the_spot(offer.particulars)
 
 
 @register.filter

@@ -66,6 +66,11 @@ def offer(taught):
         point=point_of(latitude=45.77, longitude=4.84, department="69"), url="https://pont.exemple.fr/soudure",
         contact_email="accueil@pont.exemple.fr", contact_phone="0472000000", entry_level=4,
         rhythms=["weekend", "part_time"], languages=["en", "fr"],
+        particulars={
+            "course": "3", "company_hours": 70, "pedagogy": "Ateliers & cas réels", "meals": "Cantine, 5 €",
+            "housing": "Internat", "transport": "Bus 12", "building": "Ascenseur", "complies": True,
+            "fees": "Casque et gants", "exam_in_fees": True,
+        },
     )  # fmt: skip
 
 

@@ -430,7 +430,7 @@ def test_undoing_puts_everything_back(applied, by, at):
 def test_what_was_imported_before_these_fields_existed_can_still_be_undone(applied, by):
     sent = applied(training())
     offer = Offer.objects.get()
-    Offer.objects.update(languages=[])  # as it was kept then
+    Offer.objects.update(languages=[], particulars={})  # as it was kept then
     before = {name for name in snapshots.OFFER_FIELDS if name not in snapshots.LATER_FIELDS}
     kept = snapshots.of(Offer.objects.get(), offer.sessions.order_by("number"))
     line = {**kept, "offer": {name: kept["offer"][name] for name in before}}

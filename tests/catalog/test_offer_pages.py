@@ -209,6 +209,30 @@ def test_an_imported_text_that_nobody_touched_keeps_its_shape(member_client, pro
     assert Offer.objects.get().content == "Au menu : pain"
 
 
+def test_how_it_is_taught_and_what_there_is_on_the_spot_are_written_by_hand(member_client, draft):
+    """Beside what another page, or only a file, says."""
+    TownFactory()
+    Offer.objects.update(particulars={"course": "2", "fees": "Casque"})
+    said = {"company_hours": "70", "pedagogy": " Ateliers ", "meals": "Cantine", "building": "Ascenseur"}
+    post(member_client, "provider_offer_step", draft.pk, "lieu", **PLACE, **said)
+    kept = {
+        "course": "2", "fees": "Casque", "company_hours": 70, "pedagogy": "Ateliers", "meals": "Cantine",
+        "building": "Ascenseur",
+    }  # fmt: skip
+    assert Offer.objects.get().particulars == kept
+    assert "Cantine" in page_of(member_client, "provider_offer_step", draft.pk, "lieu")
+    post(member_client, "provider_offer_step", draft.pk, "prix", **PRICE, fees="", exam_in_fees="on")
+    del kept["fees"]
+    assert Offer.objects.get().particulars == kept | {"exam_in_fees": True}
+    too_long = {"company_hours": "141", "meals": "x" * 251, "pedagogy": "<b>a</b>"}
+    page = post(member_client, "provider_offer_step", draft.pk, "lieu", **PLACE, **too_long, status=422)
+    words = page.content.decode()
+    assert "écrivez 140 heures au plus" in words and "250 caractères au plus" in words
+    assert "sans balises" in words
+    page = page_of(member_client, "provider_offer", draft.pk)
+    assert "70 heures sur 140" in page and "Ascenseur" in page
+
+
 # --- Live checks ----------------------------------------------------------------------------------
 
 

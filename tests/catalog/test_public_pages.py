@@ -267,6 +267,24 @@ def test_a_session_that_its_certification_does_not_outlive_says_so(client, start
     assert (said in before) == bool(words) and words in before
 
 
+def test_what_an_organisation_says_besides_is_shown(client):
+    told = {
+        "course": "2", "company_hours": 70, "pedagogy": "Ateliers <b>", "meals": "Cantine, 5 €",
+        "housing": "Internat", "transport": "Bus 12", "building": "Ascenseur", "complies": True,
+        "fees": "Casque et gants", "exam_in_fees": True,
+    }  # fmt: skip
+    offer = OfferFactory(hours=94, particulars=told, extra_fees_cents=9_000, town=TownFactory())
+    page = " ".join(offer_page(client, offer).content.decode().split())
+    for words in (
+        *("Individuel", "70 heures sur 94", "Ateliers &lt;b&gt;", "Cantine, 5 €", "Internat", "Bus 12"),
+        *("Ascenseur", "respectées, d’après l’organisme", "L’examen y est compris.", "Casque et gants"),
+    ):
+        assert words in page, words
+    plain = offer_page(client, OfferFactory(hours=94, town=TownFactory())).content.decode()
+    for label in ("Déroulement", "Dont en entreprise", "Pédagogie", "Repas", "Logement", "Bâtiment"):
+        assert label in page and label not in plain
+
+
 def test_an_offer_without_session_says_so(client):
     page = offer_page(client, OfferFactory(sessions=0)).content.decode()
     assert "Aucune session n’est annoncée" in page

@@ -88,6 +88,35 @@ def test_everything_of_an_action_is_kept(load, provider, at):
     assert OfferWords.objects.exists(), "found by its words"
 
 
+SERVICES = """<restauration>Cantine &amp; four</restauration>
+        <hebergement>&lt;b&gt;Internat&lt;/b&gt;</hebergement><transport>0</transport><acces-handicapes>"""
+OF_THE_PLACE = """<extra info="accessibilite-batimentaire">Ascenseur</extra>
+              <extra info="conformite-reglementaire">1</extra>"""
+OF_THE_FEES = """<extra info="frais-anpec">90</extra><extra info="detail-frais-anpec">Casque</extra>
+          <extra info="frais-certif-inclus-frais-anpec">1</extra>"""
+
+
+def test_how_it_is_taught_and_what_there_is_on_the_spot_are_kept(load):
+    told = action(more=OF_THE_FEES).replace("<acces-handicapes>", SERVICES, 1)
+    told = told.replace(
+        "</langue-formation>",
+        "</langue-formation><modalites-pedagogiques>Ateliers</modalites-pedagogiques>",
+        1,
+    )
+    told = told.replace('<extras info="adresse">', '<extras info="adresse">' + OF_THE_PLACE, 1)
+    told = training(actions=told).replace("formation>1</parcours", "formation>3</parcours", 1)
+    report = load(told)
+    assert counts(report) == (1, 1, 0, 0, 0, 0), reasons(report)
+    assert Offer.objects.get().particulars == {
+        "course": "3", "company_hours": 7, "pedagogy": "Ateliers", "meals": "Cantine & four",
+        "housing": "Internat", "building": "Ascenseur", "complies": True, "fees": "Casque",
+        "exam_in_fees": True,
+    }  # fmt: skip
+    assert counts(load(told))[3] == 1, "the same file again changes nothing"
+    load(training())
+    assert Offer.objects.get().particulars == {"company_hours": 7}, "what the file says no more is gone"
+
+
 def rhythms(*codes):
     told = "".join(f'\n<extra info="code-rythme-formation">{code}</extra>' for code in codes)
     return f'<extras info="codes-rythme-formation">{told}</extras>'
