@@ -175,6 +175,7 @@ def _offers(
                 town=place,
                 point=place.point if place else None,
                 contact_email=provider.organisation.email,
+                particulars={"transport": "Gare et bus à moins de dix minutes à pied."} if place else {},
                 updated_at=at,
             )
 
