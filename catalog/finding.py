@@ -88,6 +88,11 @@ class Asked:
     ideas: tuple[Idea, ...] = ()
     corrections: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
+    @property
+    def numbered(self) -> frozenset[str]:
+        """The codes of the records that the numbers are of."""
+        return frozenset(f"{register}{number}" for register, number in self.numbers)
+
 
 def find_certifications(text: str, *, on: date, limit: int = 10) -> list[Found]:
     """Those that answer `text`, best first, with what replaces them; none for a text without a word."""

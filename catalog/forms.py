@@ -1,6 +1,8 @@
 """What people may ask of the catalogue."""
 
+from collections.abc import Iterable
 from dataclasses import replace
+from urllib.parse import urlencode
 from uuid import UUID
 
 from django import forms
@@ -11,6 +13,7 @@ from django.utils.html import format_html
 from django.utils.text import format_lazy
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
 from catalog import importing, languages, levels
 from catalog.costs import ANYBODY, Costs
@@ -21,13 +24,13 @@ from catalog.imports import offers, reading
 from catalog.listing import Shown
 from catalog.mapping import Mark
 from catalog.models import Offer, OfferIndex, SavedSearch, Town, Wish
-from catalog.search import Duration, SearchQuery, Sort, find_towns, towns_like
+from catalog.search import TOTAL_MAX, Duration, SearchQuery, Sort, find_towns, towns_like
+from catalog.widening import AT_A_DISTANCE, EARLIEST, RADII_KM, RADIUS, WORDS, Way
 from ui import french
 from ui.fields import day_field
 
 TEXT_MAX = 200
 PRICE_MAX_EUROS = 100_000
-RADII_KM = (5, 10, 20, 30, 50, 100)
 RADIUS_KM = 30
 MAP = "map"
 # More than a page holds; each one is a verb of its own.
@@ -56,6 +59,13 @@ def count_words(count: Count) -> str:
     """« 1 204 », « ≈ 12 000 »."""
     number = french.number(count.number)
     return f"{count.sign}{french.NO_BREAK}{number}" if count.sign else number
+
+
+def offer_words(count: int) -> str:
+    """« 1 204 formations », « plus de 1 000 formations »."""
+    if count > TOTAL_MAX:
+        return _now("plus de %(n)s formations") % {"n": french.number(TOTAL_MAX)}
+    return ngettext("%(n)s formation", "%(n)s formations", count) % {"n": french.number(count)}
 
 
 class SearchForm(forms.Form):
@@ -347,8 +357,24 @@ class SearchForm(forms.Form):
             chips.append((cost, self._without("cost_max")))
         return chips
 
-    def wider(self, counts: dict[str, int]) -> list[tuple[str, int, str]]:
+    def wider(self, ways: Iterable[Way]) -> list[tuple[str, str, str]]:
         """How to find more: words, how many offers there would be, the address that shows them."""
+        return [(words, offer_words(way.count), url) for way in ways for words, url in [self._way(way)]]
+
+    def _way(self, way: Way) -> tuple[str, str]:
+        """(what to do, the address of the question so changed)."""
+        if way.name == RADIUS:
+            words = _now("Élargissez à %(km)s km") % {"km": way.query.radius_km}
+            return words, self.address_with(radius=str(way.query.radius_km))
+        if way.name == AT_A_DISTANCE:
+            data = self._data()
+            data.setlist("mode", way.query.modes)
+            return _now("Ajoutez les formations à distance"), f"?{data.urlencode()}"
+        if way.name == EARLIEST and way.query.starts_by:
+            words = _now("Commencez au plus tard le %(day)s") % {"day": french.short_day(way.query.starts_by)}
+            return words, self.address_with(starts_by=way.query.starts_by.isoformat())
+        if way.name == WORDS:
+            return _now("Gardez seulement les mots"), f"?{urlencode({'q': way.query.text})}"
         fields = {
             "town": (_now("Cherchez dans toute la France"), ("town", "radius", "sort")),
             "modes": (_now("Cherchez toutes les modalités"), ("mode",)),
@@ -367,7 +393,8 @@ class SearchForm(forms.Form):
             "certifier": (_now("Cherchez tous les certificateurs"), ("certifier",)),
             "certification": (_now("Cherchez toutes les certifications"), ("certification",)),
         }
-        return [(fields[name][0], count, self._without(*fields[name][1])) for name, count in counts.items()]
+        words, names = fields[way.name]
+        return words, self._without(*names)
 
     def show_counts(self, facets: Facets) -> list[tuple[str, str]]:
         """Write beside each choice how many offers it would leave; (id of the place, words) of each."""

@@ -93,7 +93,7 @@ class Group:
 class Groups:
     """One page of groups, of all `keys`. `is_capped`: more certifications answer than CERTIFICATIONS_MAX, or
     more than OTHERS_MAX by the words of their offers alone. `corrections`: mistyped words and how they
-    were read."""
+    were read. `numbered`: the records that the question names by their number."""
 
     page: Page
     keys: list[Key]
@@ -101,6 +101,12 @@ class Groups:
     earliest_start: date
     is_capped: bool
     corrections: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    numbered: frozenset[str] = frozenset()
+
+    @property
+    def lacks_its_numbers(self) -> bool:
+        """Numbers are asked for, and no group is of one: at best of what replaces it."""
+        return bool(self.numbered) and self.numbered.isdisjoint(key.certification for key in self.keys)
 
     @property
     def total(self) -> int:
@@ -125,6 +131,7 @@ def find(query: SearchQuery, *, on: date, rules: Rules, page: int | str = 1) -> 
         workdays.earliest_start(on, rules.earliest_start_days),
         is_capped,
         asked.corrections,
+        asked.numbered,
     )
 
 

@@ -8,7 +8,7 @@ a page shows are judged again by `OfferQuerySet.open_on`. Distances are metres i
 import math
 import re
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property, reduce
 from operator import or_
@@ -143,14 +143,12 @@ FILTERS = (
 class Results:
     """One page of offers. Each has `distance_m` (or None), `next_start` (or None), `is_permanent`, `is_soon`.
 
-    `suggestion`: another spelling that finds something, when nothing was found. `wider`: filter name → how
-    many offers there would be without it, when nothing was found.
+    `suggestion`: another spelling that finds something, when nothing was found.
     """
 
     page: Page
     earliest_start: date
     suggestion: str = ""
-    wider: dict[str, int] = field(default_factory=dict)
 
     @property
     def total(self) -> int:
@@ -201,12 +199,7 @@ def search(query: SearchQuery, *, on: date, rules: Rules, page: int | str = 1) -
     results_page.object_list = shown(list(results_page.object_list), query, on=on, rules=rules)
     if results_page.paginator.count:
         return Results(results_page, earliest)
-    return Results(
-        results_page,
-        earliest,
-        suggestion=_suggestion(query, on=on, rules=rules),
-        wider=_wider(query, on=on, rules=rules),
-    )
+    return Results(results_page, earliest, suggestion=_suggestion(query, on=on, rules=rules))
 
 
 def matching(query: SearchQuery, *, on: date, rules: Rules) -> OfferIndexQuerySet:
@@ -517,21 +510,6 @@ def nearest_words(keys: Collection[str]) -> dict[str, str]:
             [list(keys)],
         )
         return dict(cursor.fetchall())
-
-
-def _is_asked(value: object) -> bool:
-    """Zero is an answer: no price, no diploma."""
-    return value is not False and value not in (None, (), [], "")
-
-
-def _wider(query: SearchQuery, *, on: date, rules: Rules) -> dict[str, int]:
-    """What each filter costs: field of SearchQuery → offers found without it. One count for each."""
-    asked = [name for name in FILTERS if _is_asked(getattr(query, name))]
-    counts = {
-        name: capped_count(matching(replace(query, **{name: getattr(NOTHING, name)}), on=on, rules=rules))
-        for name in asked
-    }
-    return {name: count for name, count in counts.items() if count}
 
 
 # --- Towns ---------------------------------------------------------------------------------------

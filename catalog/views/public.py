@@ -1,6 +1,7 @@
 """The catalogue, open to everyone."""
 
 from collections.abc import Iterable
+from datetime import date
 
 from django.contrib.auth.decorators import login_not_required
 from django.shortcuts import get_object_or_404, render
@@ -16,18 +17,20 @@ from catalog import (
     favourites,
     finding,
     grouping,
+    known,
     listing,
     mapping,
     offer_screen,
     saved_searches,
+    widening,
 )
-from catalog.forms import MAP, SearchForm, count_words
+from catalog.forms import MAP, SearchForm, count_words, offer_words
 from catalog.grouping import Groups
 from catalog.models import Offer
 from catalog.search import Results, Sort, find_towns
 from catalog.search import search as find_offers
 from catalog.views.limits import in_time, limited
-from rulebook import workdays
+from rulebook import Rules, workdays
 from ui import french
 from ui.caches import kept
 from ui.htmx import page_or_fragment
@@ -95,13 +98,43 @@ def search(request):
             "can_compare": shown > 1,
             "results": results,
             "chips": form.chips(),
-            "wider": form.wider(getattr(results, "wider", {})),
             "read_as": read_as,
             "read_as_url": form.address_with(q=read_as) if read_as else "",
             "suggestion_url": form.address_with(q=suggestion) if suggestion else "",
             "other_towns": [(town, form.address_with(town=str(town))) for town in form.other_towns],
         }
+        if not results.total:
+            context |= _what_to_change(form, suggestion, results.earliest_start, on=today, rules=rules)
+        elif isinstance(results, Groups) and results.lacks_its_numbers:
+            context |= _known(form, by_words=False, on=today, rules=rules)
     return page_or_fragment(request, "catalog/public/search.html", "catalog/public/_results.html", context)
+
+
+def _what_to_change(form: SearchForm, suggestion: str, earliest: date, *, on: date, rules: Rules) -> dict:
+    """Where nothing answers: the certifications that are meant, and what to ask instead."""
+    found = widening.ways(form.query, on=on, rules=rules)
+    # Words that find offers under other filters are no question about one certification.
+    by_words = not (found or suggestion)
+    return {
+        "wider": form.wider(found),
+        "too_soon": earliest if widening.is_too_soon(form.query, earliest) else None,
+        **_known(form, by_words=by_words, on=on, rules=rules),
+    }
+
+
+def _known(form: SearchForm, *, by_words: bool, on: date, rules: Rules) -> dict:
+    """Certifications that are meant and that no answer is of, each with how many offers of it and of what
+    replaces it there are, in words."""
+    return {
+        "known": [
+            (
+                each,
+                offer_words(each.offers) if each.offers else "",
+                [(new, offer_words(new.offers) if new.offers else "") for new in each.replaced_by],
+            )
+            for each in known.find(form.query, by_words=by_words, on=on, rules=rules)
+        ]
+    }
 
 
 def _told_apart(certifier: facets.Certifier, others: Iterable[facets.Certifier]) -> str:

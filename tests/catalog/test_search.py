@@ -204,17 +204,6 @@ def test_a_suggestion_finds_something(find):
     assert find("boulangrie").suggestion == ""
 
 
-def test_what_to_give_up_to_find_more(find):
-    TownFactory()
-    OfferFactory(title="Soudure", price_cents=100_000)
-    OfferFactory(title="Soudure à l'arc", price_cents=100_000)
-    found = find(
-        "soudure", town=Town.objects.get(), price_max_cents=200_000, modes=["on_site"], natures=["training"]
-    )
-    assert found.total == 0
-    assert found.wider == {"town": 2}
-
-
 # --- Places --------------------------------------------------------------------------------------
 
 

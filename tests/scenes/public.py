@@ -5,7 +5,7 @@ from django.urls import reverse
 import rulebook
 from catalog import alerts
 from catalog.models import Offer
-from tests.factories.catalog import today
+from tests.factories.catalog import in_days, today
 from tests.scenes import VISITOR, Scene, fill, page, send
 from tests.scenes.stage import NEWCOMER
 
@@ -53,6 +53,32 @@ SCENES = [
     Scene("public/search", VISITOR, page("search"), shows=("formation",)),
     Scene("public/search-results", VISITOR, page("search", "q=comptabilité"), shows=("RNCP",)),
     Scene("public/search-nothing", VISITOR, page("search", "q=zzzyx")),
+    Scene(
+        "public/search-ended",
+        VISITOR,
+        page("search", "q=RNCP91205"),
+        shows=("qui l’a obtenue la garde", "Elle est remplacée par"),
+    ),
+    Scene(
+        "public/search-replaced",
+        VISITOR,
+        page("search", "q=RNCP91204"),
+        shows=("qui l’a obtenue la garde", "1 réponse"),
+    ),
+    Scene(
+        "public/search-narrow",
+        VISITOR,
+        lambda stage: (
+            f"{reverse('search')}?q=commis+de+cuisine&town=Grenoble&radius=5&starts_by={in_days(3).isoformat()}"
+        ),
+        shows=("le premier jour encore possible", "Gardez seulement les mots"),
+    ),
+    Scene(
+        "public/search-wider",
+        VISITOR,
+        page("search", "q=commis+de+cuisine&town=Vienne&radius=5"),
+        shows=("Élargissez à 30 km", "Cherchez dans toute la France"),
+    ),
     Scene(
         "public/search-mistyped",
         VISITOR,

@@ -791,6 +791,10 @@ def _endings() -> None:
     )
     Succession.objects.create(old_code=soon.pk, new_code=next_one.pk)
     Succession.objects.create(old_code=ended.pk, new_code=next_two.pk)
+    # Long ended: what replaces the one is offered, what replaces the other is not.
+    for number, title, new in ((91_204, "Aide de cuisine", soon), (91_205, "Valet de chambre", next_two)):
+        gone = CertificationFactory(number=number, title=title, level=3, registered_until=in_days(-400))
+        Succession.objects.create(old_code=gone.pk, new_code=new.pk)
     HabilitationFactory(certification=next_one, siret=provider.organisation.siret)
     words = {"town": town, "objectives": "Apprendre le métier.", "accessibility": "Locaux de plain-pied."}
     for number in range(22):
