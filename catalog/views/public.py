@@ -21,6 +21,7 @@ from catalog import (
     listing,
     mapping,
     offer_screen,
+    places,
     saved_searches,
     widening,
 )
@@ -103,6 +104,8 @@ def search(request):
             "suggestion_url": form.address_with(q=suggestion) if suggestion else "",
             "other_towns": [(town, form.address_with(town=str(town))) for town in form.other_towns],
         }
+        if place := _place_in_words(form):
+            context |= {"place": place, "place_url": form.address_with(q=place.text, town=str(place.town))}
         if not results.total:
             context |= _what_to_change(form, suggestion, results.earliest_start, on=today, rules=rules)
         elif isinstance(results, Groups) and results.lacks_its_numbers:
@@ -120,6 +123,12 @@ def _what_to_change(form: SearchForm, suggestion: str, earliest: date, *, on: da
         "too_soon": earliest if widening.is_too_soon(form.query, earliest) else None,
         **_known(form, by_words=by_words, on=on, rules=rules),
     }
+
+
+def _place_in_words(form: SearchForm) -> places.Place | None:
+    """The town that the words seem to name, where none is asked for otherwise."""
+    query = form.query
+    return places.find(query.text) if not (query.town or query.certification) else None
 
 
 def _known(form: SearchForm, *, by_words: bool, on: date, rules: Rules) -> dict:

@@ -179,5 +179,5 @@ def test_a_page_that_finds_nothing_asks_little_more_than_one_that_does(client, d
     with django_assert_num_queries(16 + 5):
         client.get(reverse("search"), {"q": old.code})
     # By words, the same searches and one record.
-    with django_assert_num_queries(13 + 5):
+    with django_assert_num_queries(14 + 5):
         client.get(reverse("search"), {"q": "vieux luthier"})

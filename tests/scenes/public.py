@@ -80,6 +80,12 @@ SCENES = [
         shows=("Élargissez à 30 km", "Cherchez dans toute la France"),
     ),
     Scene(
+        "public/search-town-in-words",
+        VISITOR,
+        page("search", "q=commis+de+cuisine+à+Lyon"),
+        shows=("autour de Lyon (69)",),
+    ),
+    Scene(
         "public/search-mistyped",
         VISITOR,
         page("search", "q=comtabilité"),
