@@ -5,7 +5,7 @@ import re
 
 from django import forms
 from django.core.exceptions import ValidationError
-from django.utils.translation import gettext as _now
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.validators import check_postal_code, check_siret, french_phone
@@ -187,12 +187,12 @@ def read_codes(text: str) -> list[str]:
         found = _CODE.fullmatch(word)
         if not found:
             raise ValidationError(
-                _now("« %(word)s » n’est pas un code. Écrivez par exemple RNCP35808 ou RS6374.")
+                gettext("« %(word)s » n’est pas un code. Écrivez par exemple RNCP35808 ou RS6374.")
                 % {"word": word[:40]}
             )
         codes[f"{found[1]}{found[2]}"] = None
     if len(codes) > CODES_MAX:
-        raise ValidationError(_now("Écrivez %s codes au plus : vous en ajouterez ensuite.") % CODES_MAX)
+        raise ValidationError(gettext("Écrivez %s codes au plus : vous en ajouterez ensuite.") % CODES_MAX)
     return list(codes)
 
 

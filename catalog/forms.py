@@ -11,9 +11,8 @@ from django.urls import reverse_lazy
 from django.utils.functional import cached_property
 from django.utils.html import format_html
 from django.utils.text import format_lazy
-from django.utils.translation import gettext as _now
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 
 from catalog import importing, languages, levels
 from catalog.costs import ANYBODY, Costs
@@ -64,7 +63,7 @@ def count_words(count: Count) -> str:
 def offer_words(count: int) -> str:
     """« 1 204 formations », « plus de 1 000 formations »."""
     if count > TOTAL_MAX:
-        return _now("plus de %(n)s formations") % {"n": french.number(TOTAL_MAX)}
+        return gettext("plus de %(n)s formations") % {"n": french.number(TOTAL_MAX)}
     return ngettext("%(n)s formation", "%(n)s formations", count) % {"n": french.number(count)}
 
 
@@ -269,9 +268,9 @@ class SearchForm(forms.Form):
         self.towns = find_towns(text) if text else []
         if text and not self.towns:
             alike = towns_like(text)
-            words = _now("Cette commune n’est pas connue. Vérifiez son nom ou écrivez son code postal.")
+            words = gettext("Cette commune n’est pas connue. Vérifiez son nom ou écrivez son code postal.")
             if alike:
-                words += " " + _now("Pensiez-vous à %(towns)s ?") % {"towns": ", ".join(map(str, alike))}
+                words += " " + gettext("Pensiez-vous à %(towns)s ?") % {"towns": ", ".join(map(str, alike))}
             raise forms.ValidationError(words)
         return text
 
@@ -316,7 +315,7 @@ class SearchForm(forms.Form):
         if query.text:
             chips.append((f"« {query.text} »", self._without("q")))
         if query.town:
-            where = _now("%(km)s km autour de %(town)s") % {"km": query.radius_km, "town": query.town}
+            where = gettext("%(km)s km autour de %(town)s") % {"km": query.radius_km, "town": query.town}
             chips.append((where, self._without("town", "radius")))
         chips += [(str(Offer.Mode(mode).label), self._without_one("mode", mode)) for mode in query.modes]
         names = dict(OfferIndex.NATURES)
@@ -324,7 +323,7 @@ class SearchForm(forms.Form):
         names = dict(levels.OBTAINED)
         chips += [(str(names[level]), self._without_one("level", str(level))) for level in query.levels]
         if query.entry_level is not None:
-            own = _now("Accessible avec : %(level)s") % {"level": OWN_LEVELS[query.entry_level]}
+            own = gettext("Accessible avec : %(level)s") % {"level": OWN_LEVELS[query.entry_level]}
             chips.append((own, self._without("entry_level")))
         chips += [
             (str(Duration(name).label), self._without_one("duration", name)) for name in query.durations
@@ -334,26 +333,26 @@ class SearchForm(forms.Form):
         ]
         chips += [(languages.name_of(code), self._without_one("language", code)) for code in query.languages]
         if query.starts_from:
-            words = _now("À partir du %(day)s") % {"day": french.short_day(query.starts_from)}
+            words = gettext("À partir du %(day)s") % {"day": french.short_day(query.starts_from)}
             chips.append((words, self._without("starts_from")))
         if query.starts_by:
-            words = _now("Début au plus tard le %(day)s") % {"day": french.short_day(query.starts_by)}
+            words = gettext("Début au plus tard le %(day)s") % {"day": french.short_day(query.starts_by)}
             chips.append((words, self._without("starts_by")))
         if query.is_accessible:
-            chips.append((_now("Accueil du handicap décrit"), self._without("accessible")))
+            chips.append((gettext("Accueil du handicap décrit"), self._without("accessible")))
         if query.rating_min is not None:
-            words = _now("%(least)s sur 5 et plus") % {"least": query.rating_min}
+            words = gettext("%(least)s sur 5 et plus") % {"least": query.rating_min}
             chips.append((words, self._without("rating")))
         if query.certifier:
             name = self.certifier_name or query.certifier
-            chips.append((_now("Certifié par %(name)s") % {"name": name}, self._without("certifier")))
+            chips.append((gettext("Certifié par %(name)s") % {"name": name}, self._without("certifier")))
         if query.certification:
             chips.append((query.certification, self._without("certification")))
         if query.price_max_cents is not None:
-            price = _now("%(price)s au plus") % {"price": french.euros(query.price_max_cents)}
+            price = gettext("%(price)s au plus") % {"price": french.euros(query.price_max_cents)}
             chips.append((price, self._without("price_max")))
         if query.cost_max_cents is not None:
-            cost = _now("Vous payez %(cost)s au plus") % {"cost": french.euros(query.cost_max_cents)}
+            cost = gettext("Vous payez %(cost)s au plus") % {"cost": french.euros(query.cost_max_cents)}
             chips.append((cost, self._without("cost_max")))
         return chips
 
@@ -364,34 +363,36 @@ class SearchForm(forms.Form):
     def _way(self, way: Way) -> tuple[str, str]:
         """(what to do, the address of the question so changed)."""
         if way.name == RADIUS:
-            words = _now("Élargissez à %(km)s km") % {"km": way.query.radius_km}
+            words = gettext("Élargissez à %(km)s km") % {"km": way.query.radius_km}
             return words, self.address_with(radius=str(way.query.radius_km))
         if way.name == AT_A_DISTANCE:
             data = self._data()
             data.setlist("mode", way.query.modes)
-            return _now("Ajoutez les formations à distance"), f"?{data.urlencode()}"
+            return gettext("Ajoutez les formations à distance"), f"?{data.urlencode()}"
         if way.name == EARLIEST and way.query.starts_by:
-            words = _now("Commencez au plus tard le %(day)s") % {"day": french.short_day(way.query.starts_by)}
+            words = gettext("Commencez au plus tard le %(day)s") % {
+                "day": french.short_day(way.query.starts_by)
+            }
             return words, self.address_with(starts_by=way.query.starts_by.isoformat())
         if way.name == WORDS:
-            return _now("Gardez seulement les mots"), f"?{urlencode({'q': way.query.text})}"
+            return gettext("Gardez seulement les mots"), f"?{urlencode({'q': way.query.text})}"
         fields = {
-            "town": (_now("Cherchez dans toute la France"), ("town", "radius", "sort")),
-            "modes": (_now("Cherchez toutes les modalités"), ("mode",)),
-            "natures": (_now("Cherchez toutes les natures"), ("kind",)),
-            "levels": (_now("Cherchez tous les niveaux"), ("level",)),
-            "price_max_cents": (_now("Cherchez à tous les prix"), ("price_max",)),
-            "cost_max_cents": (_now("Cherchez quoi que vous payiez"), ("cost_max",)),
-            "entry_level": (_now("Cherchez sans dire votre niveau"), ("entry_level",)),
-            "durations": (_now("Cherchez toutes les durées"), ("duration",)),
-            "rhythms": (_now("Cherchez tous les rythmes"), ("rhythm",)),
-            "languages": (_now("Cherchez toutes les langues"), ("language",)),
-            "starts_from": (_now("Cherchez aussi plus tôt"), ("starts_from",)),
-            "starts_by": (_now("Cherchez aussi plus tard"), ("starts_by",)),
-            "is_accessible": (_now("Cherchez sans ce critère d’accueil"), ("accessible",)),
-            "rating_min": (_now("Cherchez sans regarder les avis"), ("rating",)),
-            "certifier": (_now("Cherchez tous les certificateurs"), ("certifier",)),
-            "certification": (_now("Cherchez toutes les certifications"), ("certification",)),
+            "town": (gettext("Cherchez dans toute la France"), ("town", "radius", "sort")),
+            "modes": (gettext("Cherchez toutes les modalités"), ("mode",)),
+            "natures": (gettext("Cherchez toutes les natures"), ("kind",)),
+            "levels": (gettext("Cherchez tous les niveaux"), ("level",)),
+            "price_max_cents": (gettext("Cherchez à tous les prix"), ("price_max",)),
+            "cost_max_cents": (gettext("Cherchez quoi que vous payiez"), ("cost_max",)),
+            "entry_level": (gettext("Cherchez sans dire votre niveau"), ("entry_level",)),
+            "durations": (gettext("Cherchez toutes les durées"), ("duration",)),
+            "rhythms": (gettext("Cherchez tous les rythmes"), ("rhythm",)),
+            "languages": (gettext("Cherchez toutes les langues"), ("language",)),
+            "starts_from": (gettext("Cherchez aussi plus tôt"), ("starts_from",)),
+            "starts_by": (gettext("Cherchez aussi plus tard"), ("starts_by",)),
+            "is_accessible": (gettext("Cherchez sans ce critère d’accueil"), ("accessible",)),
+            "rating_min": (gettext("Cherchez sans regarder les avis"), ("rating",)),
+            "certifier": (gettext("Cherchez tous les certificateurs"), ("certifier",)),
+            "certification": (gettext("Cherchez toutes les certifications"), ("certification",)),
         }
         words, names = fields[way.name]
         return words, self._without(*names)

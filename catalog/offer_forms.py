@@ -6,7 +6,7 @@ from typing import Any
 from django import forms
 from django.urls import reverse_lazy
 from django.utils.functional import cached_property
-from django.utils.translation import gettext as _now
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.validators import french_phone
@@ -350,7 +350,7 @@ class PlaceForm(OfferForm):
         inside, total = self.cleaned_data["company_hours"], self.cleaned_data.get("hours")
         if inside and total and inside > total:
             raise forms.ValidationError(
-                _now("La durée totale les comprend : écrivez %(total)s heures au plus.") % {"total": total}
+                gettext("La durée totale les comprend : écrivez %(total)s heures au plus.") % {"total": total}
             )
         return inside
 
@@ -395,13 +395,13 @@ def _which_town(text: str) -> str:
     """Several towns may be meant, or none: which ones to write instead."""
     alike = find_towns(text, limit=5)
     if alike:
-        return _now("Plusieurs communes répondent. Écrivez la vôtre ainsi : %(towns)s.") % {
+        return gettext("Plusieurs communes répondent. Écrivez la vôtre ainsi : %(towns)s.") % {
             "towns": ", ".join(map(str, alike))
         }
     alike = towns_like(text)
-    words = _now("Cette commune n’est pas connue. Vérifiez son nom ou écrivez son code postal.")
+    words = gettext("Cette commune n’est pas connue. Vérifiez son nom ou écrivez son code postal.")
     if alike:
-        words += " " + _now("Pensiez-vous à %(towns)s ?") % {"towns": ", ".join(map(str, alike))}
+        words += " " + gettext("Pensiez-vous à %(towns)s ?") % {"towns": ", ".join(map(str, alike))}
     return words
 
 

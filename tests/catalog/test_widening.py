@@ -176,3 +176,18 @@ def test_every_way_is_one_statement_and_the_words_alone_another(rules, django_as
         assert widening.ways(SearchQuery(text="soudure", town=town), on=today(), rules=rules)
     with django_assert_num_queries(0):
         assert widening.ways(SearchQuery(text="soudure"), on=today(), rules=rules) == []
+
+
+def test_what_the_search_answers_is_english_too(client):
+    """What is said while a page is made has its English as what is said when the portal starts."""
+    TownFactory()
+    OfferFactory(title="Soudure", price_cents=900_000)
+    client.cookies["django_language"] = "en"
+    for asked, words in (
+        ({"town": "Lyon"}, ("30 km around Lyon (69)", "Search the whole of France (1 course)")),
+        ({"town": "Lyon", "price_max": "10", "mode": "distance"}, ("Keep the words only (1 course)",)),
+        ({"town": "Lyonn"}, ("Did you mean Lyon (69)?",)),
+    ):
+        page = client.get(reverse("search"), {"q": "soudure", **asked}).content.decode()
+        for each in words:
+            assert each in page
