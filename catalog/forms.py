@@ -375,7 +375,10 @@ class SearchForm(forms.Form):
             }
             return words, self.address_with(starts_by=way.query.starts_by.isoformat())
         if way.name == WORDS:
-            return gettext("Gardez seulement les mots"), f"?{urlencode({'q': way.query.text})}"
+            words = gettext("Gardez seulement les mots")
+            if way.query.text != self.query.text:
+                words = gettext("Cherchez seulement « %(words)s »") % {"words": way.query.text}
+            return words, f"?{urlencode({'q': way.query.text})}"
         fields = {
             "town": (gettext("Cherchez dans toute la France"), ("town", "radius", "sort")),
             "modes": (gettext("Cherchez toutes les modalités"), ("mode",)),

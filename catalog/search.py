@@ -484,12 +484,17 @@ ROW = (*FIELDS, *OF_SESSIONS, "point")
 
 def _suggestion(query: SearchQuery, *, on: date, rules: Rules) -> str:
     """The same words, the unknown ones spelled as the catalogue does; empty unless it finds something."""
-    words = {word: name_key(word) for word in re.findall(r"\w{4,}", query.text)}
-    nearest = nearest_words(words.values())
-    text = re.sub(r"\w{4,}", lambda found: nearest.get(words[found[0]], found[0]), query.text)
+    text = respelled(query.text)
     if text == query.text or not matching(replace(query, text=text), on=on, rules=rules).exists():
         return ""
     return text
+
+
+def respelled(text: str) -> str:
+    """The same text, each word that the catalogue does not know written as the one most like it."""
+    words = {word: name_key(word) for word in re.findall(r"\w{4,}", text)}
+    nearest = nearest_words(words.values())
+    return re.sub(r"\w{4,}", lambda found: nearest.get(words[found[0]], found[0]), text)
 
 
 def nearest_words(keys: Collection[str]) -> dict[str, str]:

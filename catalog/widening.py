@@ -10,7 +10,7 @@ from datetime import date
 from django.db import connections, router
 
 from catalog.models import Offer, OfferIndex
-from catalog.search import FILTERS, NOTHING, TOTAL_MAX, SearchQuery, matching
+from catalog.search import FILTERS, NOTHING, TOTAL_MAX, SearchQuery, matching, respelled
 from rulebook import Rules, workdays
 
 RADII_KM = (5, 10, 20, 30, 50, 100)
@@ -34,13 +34,18 @@ class Way:
 
 def ways(query: SearchQuery, *, on: date, rules: Rules) -> list[Way]:
     """The changes that find something, the smallest first: one at a time, and when none of them helps, the
-    words alone. One statement, or two."""
+    words alone, a mistyped one put right. One statement where one of them helps, four at most."""
     earliest = workdays.earliest_start(on, rules.earliest_start_days)
     asked = [name for name in FILTERS if _is_asked(getattr(query, name))]
     smaller = _counted(_one_at_a_time(query, asked, earliest), on=on, rules=rules)
-    if smaller or not query.text or len(asked) < 2:
+    if smaller or not (query.text and asked):
         return _without_radii_that_add_nothing(smaller)
-    return _counted([Way(WORDS, replace(NOTHING, text=query.text))], on=on, rules=rules)
+    alone = replace(NOTHING, text=query.text)
+    # Of one filter, without it was asked above.
+    found = _counted([Way(WORDS, alone)], on=on, rules=rules) if len(asked) > 1 else []
+    if not found and (spelled := respelled(query.text)) != query.text:
+        found = _counted([Way(WORDS, replace(alone, text=spelled))], on=on, rules=rules)
+    return found
 
 
 def is_too_soon(query: SearchQuery, earliest: date) -> bool:

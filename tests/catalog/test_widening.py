@@ -1,5 +1,6 @@
 """Nothing is found: each change that would find something is proposed, with how many, and no other."""
 
+from dataclasses import replace
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -114,6 +115,15 @@ def test_the_words_alone_are_not_proposed_where_one_filter_would_do(ways):
     assert ways("soudure", price_max_cents=1, radius_km=50) == [("price_max_cents", 1)]
 
 
+@pytest.mark.parametrize("filters", [{"town": "Lyon"}, {"town": "Lyon", "price_max": "10"}])
+def test_a_mistyped_word_under_filters_is_put_right_without_them(links, filters):
+    TownFactory()
+    OfferFactory(title="Boulangerie", price_cents=900_000)
+    found, words = links(q="boulangrie", **filters)
+    assert found == {"Cherchez seulement « boulangerie » (1 formation)": {"q": ["boulangerie"]}}
+    assert "mot plus court" not in words
+
+
 def test_other_words_are_asked_for_only_where_these_find_nothing_anywhere(links):
     OfferFactory(title="Boulangerie")
     found, words = links(q="zzzyx", price_max="10", mode="distance")
@@ -174,6 +184,9 @@ def test_every_way_is_one_statement_and_the_words_alone_another(rules, django_as
     assert (way.name, way.query.town, way.count) == ("words", None, 1)
     with django_assert_num_queries(1):
         assert widening.ways(SearchQuery(text="soudure", town=town), on=today(), rules=rules)
+    with django_assert_num_queries(4):  # its spelling, and the words so spelled
+        [way] = widening.ways(replace(query, text="souduure"), on=today(), rules=rules)
+    assert way.query.text == "soudure"
     with django_assert_num_queries(0):
         assert widening.ways(SearchQuery(text="soudure"), on=today(), rules=rules) == []
 
