@@ -18,8 +18,7 @@ from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
 from django.db.models import F
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy as _lazy
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 
 from accounts import journal
 from accounts.actors import Actor
@@ -62,12 +61,12 @@ PROGRESS_KEPT_SECONDS = 3600
 
 # What a line of the report calls several columns by one name, or a column by another name than the admin's.
 SAID = {
-    **dict.fromkeys(["address", "postal_code", "town_name", "town_id", "point"], _lazy("lieu")),
-    "certification_id": _lazy("certification"),
-    "price_cents": _lazy("prix"),
-    "extra_fees_cents": _lazy("frais annexes"),
-    "vat_per_mille": _lazy("TVA"),
-    "block_codes": _lazy("blocs de compétences"),
+    **dict.fromkeys(["address", "postal_code", "town_name", "town_id", "point"], gettext_lazy("lieu")),
+    "certification_id": gettext_lazy("certification"),
+    "price_cents": gettext_lazy("prix"),
+    "extra_fees_cents": gettext_lazy("frais annexes"),
+    "vat_per_mille": gettext_lazy("TVA"),
+    "block_codes": gettext_lazy("blocs de compétences"),
 }
 
 

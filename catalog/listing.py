@@ -8,7 +8,7 @@ from django.core.paginator import Page, Paginator
 from django.db import models
 from django.db.models import Case, Count, Exists, OuterRef, Q, When
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy as _lazy
+from django.utils.translation import gettext_lazy
 
 from catalog import eligibility
 from catalog.eligibility import OfferFacts, Reason
@@ -45,11 +45,11 @@ class OwnSessionLine:
 class Shown(models.TextChoices):
     """How an organisation's offers are sorted out; each one is in exactly one of these."""
 
-    DRAFT = "draft", _lazy("Brouillons")
-    OPEN = "open", _lazy("Visibles")
-    CLOSED = "closed", _lazy("Fermées par les règles")
-    HIDDEN = "hidden", _lazy("Masquées")
-    ARCHIVED = "archived", _lazy("Archivées")
+    DRAFT = "draft", gettext_lazy("Brouillons")
+    OPEN = "open", gettext_lazy("Visibles")
+    CLOSED = "closed", gettext_lazy("Fermées par les règles")
+    HIDDEN = "hidden", gettext_lazy("Masquées")
+    ARCHIVED = "archived", gettext_lazy("Archivées")
 
 
 @dataclass(frozen=True, slots=True)

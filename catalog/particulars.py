@@ -7,17 +7,16 @@ portal's format says them, the offer's page shows them, an export says them agai
 from typing import Any
 
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy as _lazy
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 
 # Name → the most letters that the format has room for.
 TEXTS = {"pedagogy": 200, "meals": 250, "housing": 250, "transport": 250, "building": 250, "fees": 250}
 # The format's codes of « parcours-de-formation » (handbook 5.1), without « 1 », in a group: the format wants
 # a code, and that one stands where nothing is said.
 COURSES = {
-    "2": _lazy("Individuel"),
-    "3": _lazy("Par modules"),
-    "4": _lazy("En partie en groupe, en partie individuel"),
+    "2": gettext_lazy("Individuel"),
+    "3": gettext_lazy("Par modules"),
+    "4": gettext_lazy("En partie en groupe, en partie individuel"),
 }
 # What real files write for nothing.
 NOTHING = {"", "0", "-", "/", "n/a", "na", "néant", "neant", "sans objet"}

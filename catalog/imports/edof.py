@@ -13,7 +13,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.core.validators import URLValidator, validate_email
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy as _lazy
+from django.utils.translation import gettext_lazy
 from lxml import etree
 
 from catalog import particulars
@@ -76,7 +76,7 @@ class Training:
             own_lines = {id(element): list(self.shape(element)) for element in elements}
             told = {fault for faults in own_lines.values() for fault in faults}
             self.faults += [fault for fault in self.shape(self.element) if fault not in told]
-        self._check_head(self.element, _lazy("la formation"))
+        self._check_head(self.element, gettext_lazy("la formation"))
         self._read_texts()
         siret, siret_line = self._read_siret()
         register_code, portal_code, code_line = self._read_certification()
@@ -103,7 +103,7 @@ class Training:
                 fields=dict(self.fields),
                 faults=[*self.faults, *own_lines.get(id(element), ())],
             )
-            self._check_head(element, _lazy("l'action"), into=action.faults)
+            self._check_head(element, gettext_lazy("l'action"), into=action.faults)
             self.reader(element, action).read()
             yield action
 
@@ -439,7 +439,7 @@ class ActionReader:
         seen: dict[str, int] = {}
         for element in self.element.findall(tag("session")):
             number, line = self._session_number(element), line_of(element)
-            _check_head(element, _lazy("la session"), self.action.faults)
+            _check_head(element, gettext_lazy("la session"), self.action.faults)
             if number in seen:
                 self._fault(
                     element,

@@ -14,7 +14,7 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy as _lazy
+from django.utils.translation import gettext_lazy
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
@@ -45,16 +45,16 @@ CHECK_ORDER = (
     Verdict.UNCHANGED,
 )
 TAB_NAMES = {
-    Verdict.REFUSED: _lazy("Refusées"),
-    Verdict.HIDDEN: _lazy("Non visibles"),
-    Verdict.REMARK: _lazy("Remarques"),
-    Verdict.CREATED: _lazy("Nouvelles"),
-    Verdict.UPDATED: _lazy("Modifiées"),
-    Verdict.UNCHANGED: _lazy("Inchangées"),
-    Verdict.KEPT: _lazy("Laissées comme elles sont"),
-    Verdict.WITHDRAWN: _lazy("Masquées"),
-    Verdict.RESTORED: _lazy("Rétablies"),
-    Verdict.REMOVED: _lazy("Supprimées"),
+    Verdict.REFUSED: gettext_lazy("Refusées"),
+    Verdict.HIDDEN: gettext_lazy("Non visibles"),
+    Verdict.REMARK: gettext_lazy("Remarques"),
+    Verdict.CREATED: gettext_lazy("Nouvelles"),
+    Verdict.UPDATED: gettext_lazy("Modifiées"),
+    Verdict.UNCHANGED: gettext_lazy("Inchangées"),
+    Verdict.KEPT: gettext_lazy("Laissées comme elles sont"),
+    Verdict.WITHDRAWN: gettext_lazy("Masquées"),
+    Verdict.RESTORED: gettext_lazy("Rétablies"),
+    Verdict.REMOVED: gettext_lazy("Supprimées"),
 }
 _READ = (Verdict.CREATED, Verdict.UPDATED, Verdict.UNCHANGED, Verdict.REFUSED, Verdict.HIDDEN)
 FIGURES = {
