@@ -99,7 +99,7 @@ def _news(saved: SavedSearch, *, rules: Rules) -> News:
     if not form.is_valid():
         log.warning("saved search %s is not understood any more: %s", saved.pk, form.errors.as_json())
         return News(saved, 0, [])
-    if "cost_max" in form.data and "cost_max" not in form.fields:
+    if form.costs_left_out:
         return News(saved, 0, [])  # who may not enrol today pays nothing: no price is within their limit
     since = max(saved.told_until, rules.day - NEWS_FOR)
     new = search.matching(form.query, on=rules.day, rules=rules).filter(

@@ -255,12 +255,23 @@ class SearchForm(forms.Form):
     )
 
     def __init__(self, *args, costs: Costs | None = None, **kwargs):
-        """`costs`: what offers cost the person who asks; None for who has told nothing of their rights."""
+        """`costs`: what offers cost the person who asks; None for who has told nothing of their rights.
+
+        An address that a holder shared, or kept, still answers everybody else: without its costs, which
+        `costs_left_out` says.
+        """
         super().__init__(*args, **kwargs)
         self.costs = costs
+        self.costs_left_out = False
         if costs is None:
             del self.fields["cost_max"]
             self.fields["sort"].choices = [each for each in Sort.choices if each[0] != Sort.COST]
+            if self.data.get("sort") == Sort.COST or self.data.get("cost_max"):
+                self.costs_left_out = True
+                self.data = self.data.copy()
+                self.data.pop("cost_max", None)
+                if self.data.get("sort") == Sort.COST:
+                    self.data["sort"] = ""
 
     def clean_town(self) -> str:
         """The towns it may mean are kept in `towns`, the one that is searched first."""

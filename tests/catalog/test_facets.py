@@ -263,7 +263,7 @@ def test_htmx_brings_the_counts_to_their_places(client):
         ({"certifier": "12"}, "pas un numéro SIRET"),
         ({"starts_from": "2027-13-01"}, "Cette date n’existe pas"),
         ({"starts_from": "2027-05-02", "starts_by": "2027-05-01"}, "ne précède pas le premier"),
-        ({"sort": "cost"}, "Cet ordre n’existe pas"),
+        ({"sort": "zzz"}, "Cet ordre n’existe pas"),
     ],
 )
 def test_what_makes_no_sense_is_refused_beside_its_field(client, asked, words):

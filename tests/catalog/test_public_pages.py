@@ -52,6 +52,18 @@ def test_an_empty_catalogue_says_so(look):
     assert "Recommencer la recherche" in page
 
 
+@pytest.mark.parametrize("asked", [{"sort": "cost"}, {"cost_max": "100"}, {"sort": "cost", "cost_max": "x"}])
+def test_an_address_with_costs_that_somebody_shared_answers_who_has_none(look, client, asked):
+    OfferFactory(title="Soudure")
+    page = look(q="soudure", **asked)
+    assert "Soudure" in page and "attend une correction" not in page
+    assert "connectez-vous" in page and "next=/recherche%3Fq%3Dsoudure" in page
+    client.force_login(MembershipFactory().user)
+    page = look(q="soudure", **asked)
+    assert "Soudure" in page and "n’en tient pas compte" in page
+    assert "n’en tient pas compte" not in look(q="soudure", sort="price")
+
+
 def test_htmx_gets_the_results_alone(look):
     OfferFactory(title="Soudure")
     page = look(q="soudure", htmx=True)
