@@ -12,7 +12,7 @@ from uuid import UUID
 
 from django.contrib.postgres.search import SearchVectorField
 from django.db import connection, transaction
-from django.db.models import BinaryField, Field, Model, TextField
+from django.db.models import BinaryField, Field, JSONField, Model, TextField
 
 from accounts.models import HolderProfile, Organisation, User
 from catalog.geography import PointField
@@ -20,7 +20,7 @@ from catalog.models import Certification, Offer, Provider, Session
 from dossiers.models import Dossier, Past
 from ui import prepared
 
-LONG = (TextField, BinaryField, SearchVectorField, PointField)
+LONG = (TextField, BinaryField, JSONField, SearchVectorField, PointField)
 JUDGED = {"withheld_for"}
 """Texts that every verb looks at; they are short."""
 # In the order of the joins: its name, its table, what its key is; the last two may be missing.
