@@ -426,12 +426,15 @@ def _after_the_certification(offer: Offer, coming: Sequence[Session]) -> list[Re
 
 def session_remarks(session: Session, *, offer: Offer) -> list[Remark]:
     """What to know of one session: its certification may end before it does, or before it begins."""
-    certification = offer.certification
-    ends = certification.registered_until if certification else None
-    if ends is None or certification is None or session.ends_on is None or session.ends_on <= ends:
+    certification, ends = offer.certification, Session.CertificationEnds
+    how = session.outlasts(certification)
+    if how is None or certification is None:
         return []
-    is_late = session.starts_on is not None and session.starts_on > ends
-    words = {"start": french.short_day(session.starts_on), "end": french.short_day(ends)}
+    is_late = how == ends.BEFORE
+    words = {
+        "start": french.short_day(session.starts_on),
+        "end": french.short_day(certification.registered_until),
+    }
     if is_late:
         sentence = _(
             "La session du %(start)s commence après la fin de la certification, enregistrée jusqu’au %(end)s."
@@ -442,7 +445,7 @@ def session_remarks(session: Session, *, offer: Offer) -> list[Remark]:
             "La session du %(start)s finit après la certification, enregistrée jusqu’au %(end)s."
             " Vérifiez que l’examen aura lieu avant."
         )
-        if certification.delivered_until and certification.delivered_until >= session.ends_on:
+        if how == ends.STILL_DELIVERED:
             words["delivered"] = french.short_day(certification.delivered_until)
             sentence = _(
                 "La session du %(start)s finit après la certification, enregistrée jusqu’au %(end)s."

@@ -105,12 +105,12 @@ def _obstacle(session: Session, earliest: date, rules: Rules) -> str:
 def caution(session: Session) -> str:
     """What to ask before enrolling: its certification ends before one begins, or while one is being trained
     (docs/decisions.md, 64). Empty when it does not."""
-    certification = session.offer.certification
-    ends = certification.registered_until if certification else None
-    if certification is None or ends is None or session.starts_on is None or session.ends_on is None:
+    certification, ends = session.offer.certification, Session.CertificationEnds
+    how = session.outlasts(certification)
+    if how is None or certification is None:
         return ""
-    words = {"day": french.day(ends)}
-    if session.starts_on > ends:
+    words = {"day": french.day(certification.registered_until)}
+    if how == ends.BEFORE:
         return (
             _(
                 "La certification est enregistrée jusqu’au %(day)s, avant le début de cette session : si"
@@ -119,9 +119,7 @@ def caution(session: Session) -> str:
             )
             % words
         )
-    if session.ends_on <= ends:
-        return ""
-    if certification.delivered_until and certification.delivered_until >= session.ends_on:
+    if how == ends.STILL_DELIVERED:
         words["delivered"] = french.day(certification.delivered_until)
         return (
             _(

@@ -6,6 +6,7 @@ from dates and entitlements on the day somebody asks (catalog.eligibility).
 
 import uuid
 from datetime import date
+from enum import Enum
 
 import pgtrigger
 from django.contrib.postgres.fields import ArrayField
@@ -1399,6 +1400,11 @@ class Session(models.Model):
         CLOSED = "closed", _("Fermée")
         SUSPENDED = "suspended", _("Suspendue")
 
+    class CertificationEnds(Enum):
+        """Before the session begins; while it lasts; while it lasts, and it may be awarded until after."""
+
+        BEFORE, DURING, STILL_DELIVERED = range(3)
+
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     offer = models.ForeignKey(
         "catalog.Offer", on_delete=models.PROTECT, related_name="sessions", verbose_name=_("offre")
@@ -1443,6 +1449,17 @@ class Session(models.Model):
     @property
     def is_open(self) -> bool:
         return self.recruitment == self.Recruitment.OPEN
+
+    def outlasts(self, certification: Certification | None) -> "Session.CertificationEnds | None":
+        """How it goes on after its certification has ended; None when it does not, or nobody told an end."""
+        ends = certification.registered_until if certification else None
+        if certification is None or ends is None or self.ends_on is None or self.ends_on <= ends:
+            return None
+        if self.starts_on is not None and self.starts_on > ends:
+            return self.CertificationEnds.BEFORE
+        delivered = certification.delivered_until
+        is_delivered = delivered is not None and delivered >= self.ends_on
+        return self.CertificationEnds.STILL_DELIVERED if is_delivered else self.CertificationEnds.DURING
 
     def earliest_start(self, day: date, rules: Rules) -> date | None:
         """First day this session can start for someone whose proposal comes on `day`; None: it cannot."""

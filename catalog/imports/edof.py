@@ -112,7 +112,7 @@ class Training:
 
     def _read_texts(self) -> None:
         self.fields = {
-            "title": values.line(html.unescape(MARKUP.sub(" ", text_of(self.element, "intitule-formation")))),
+            "title": _plain(text_of(self.element, "intitule-formation")),
             "objectives": rich(said(self.element, "objectif-formation")),
             "content": rich(said(self.element, "contenu-formation")),
             "expected_results": rich(said(self.element, "resultats-attendus")),
