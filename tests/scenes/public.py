@@ -117,6 +117,12 @@ SCENES = [
         page("search", "mode=on_site&duration=month&rhythm=evening&sort=start"),
         shows=("Un mois au plus",),
     ),
+    Scene(
+        "public/search-shared-costs",
+        VISITOR,
+        page("search", "q=cuisine&sort=cost"),
+        shows=("connectez-vous",),
+    ),
     Scene("public/search-map", VISITOR, page("search", "view=map"), shows=("Où elles ont lieu",)),
     Scene(
         "public/search-map-town",

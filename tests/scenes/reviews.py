@@ -6,7 +6,7 @@ from django.urls import reverse
 from playwright.sync_api import Page
 
 from dossiers.models import Review, ReviewReport, ReviewText
-from tests.scenes import ADMIN, VISITOR, Scene, page, send
+from tests.scenes import ADMIN, CAMILLE, VISITOR, Scene, page, send
 from tests.scenes.stage import NEW_ORGANISATION, REVIEWED, REVIEWER, TO_REVIEW, UNPUBLISHED, Stage
 
 OFFER = "Reliure : du cahier au livre"
@@ -14,6 +14,16 @@ OFFER = "Reliure : du cahier au livre"
 
 def the_offer(stage: Stage) -> str:
     return reverse("offer", args=[stage.offer(title=OFFER).pk])
+
+
+def begin(number: int) -> Callable[[Stage], str]:
+    """To enrol in its sessions, the last ones first."""
+
+    def where(stage: Stage) -> str:
+        sessions = stage.offer(title=OFFER).sessions.order_by("-starts_on")
+        return reverse("dossier_create", args=[sessions[number].pk])
+
+    return where
 
 
 def own(email: str, name: str = "dossier_review") -> Callable[[Stage], str]:
@@ -63,8 +73,11 @@ SCENES = [
             "Combien ont donné chaque note",
             "Réponse de Atelier des Métiers du Livre",
             "En soirée, le week-end",
+            "Demandez à l’organisme quand aura lieu l’examen",
         ),
     ),
+    Scene("holder/create", CAMILLE, begin(1), shows=("Comment cela se passe",)),
+    Scene("holder/create-cautioned", CAMILLE, begin(0), shows=("quand aura lieu l’examen",)),
     Scene("reviews/holder-dossier", TO_REVIEW, own(TO_REVIEW, "dossier"), shows=("Donner mon avis",)),
     Scene("reviews/holder-give", TO_REVIEW, own(TO_REVIEW), shows=("Accompagnement", "très bien")),
     Scene(

@@ -457,6 +457,8 @@ def _reviews() -> None:
         sessions=0,
     )
     SessionFactory(offer=offer, places=8)
+    # Its certification is registered for a year.
+    SessionFactory(offer=offer, starts_on=in_days(350), ends_on=in_days(400))
     ProviderFigures.objects.create(
         provider=provider,
         counted_on=in_days(0),
