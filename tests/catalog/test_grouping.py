@@ -382,6 +382,18 @@ def test_the_button_of_the_filters_never_promises_a_round_number(client, monkeyp
     assert "Voir plus de 1 réponses" in page and "Plus de 1 réponses" in page
 
 
+def test_two_certifications_of_one_title_are_told_apart_by_who_hears_the_page(client):
+    certified("Soudeur")
+    certified("Soudeur")
+    words.reindex()
+    page = html.fromstring(client.get(reverse("search"), {"q": "soudeur"}).text)
+    named = [
+        " ".join(page.get_element_by_id(name).text_content() for name in group.get("aria-labelledby").split())
+        for group in page.find_class("offer-group")
+    ]
+    assert len(set(named)) == 2 and all(name.startswith("Soudeur RNCP") for name in named)
+
+
 def test_a_certification_that_is_no_number_is_refused_in_words(client):
     page = client.get(reverse("search"), {"certification": "<b>"}).content.decode()
     assert "n’est pas un numéro du répertoire" in page
