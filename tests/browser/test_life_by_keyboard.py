@@ -56,7 +56,7 @@ def go_to_the_first_fault(sitter, *, says: str, field: str) -> None:
 
 def close_by_escape(sitter, *, opener: str) -> None:
     """The focus is in an open dialog; closed, it gives it back to what opened it."""
-    sitter.page.wait_for_function("document.activeElement.matches('.dialog h2')")
+    sitter.page.wait_for_function("() => document.activeElement.matches('.dialog h2')")
     sitter.page.keyboard.press("Escape")
     assert sitter.page.locator(".dialog:popover-open").count() == 0
     assert sitter.has_focus() == opener
@@ -183,8 +183,9 @@ def test_a_force_majeure_is_told_with_its_proof(sit_down, at, tmp_path):
     holder.page.keyboard.type("Je suis hospitalisée.")
     proof = tmp_path / "certificat.pdf"
     proof.write_bytes(a_proof().read())
-    holder.reach("Vos justificatifs", tag="INPUT")
-    with holder.page.expect_file_chooser() as chooser:  # the system's own window: not ours to press keys in
+    # The system's own window is not ours to press keys in: it is caught, by who listens well before the key.
+    with holder.page.expect_file_chooser() as chooser:
+        holder.reach("Vos justificatifs", tag="INPUT")
         holder.page.keyboard.press("Space")
     chooser.value.set_files(proof)
     holder.press("Envoyer ma demande")

@@ -201,7 +201,7 @@ def test_a_dialog_opens_closes_and_gives_the_focus_back(page):
     opener.focus()
     page.keyboard.press("Enter")
     assert page.locator("#retrait").is_visible()
-    page.wait_for_function("document.activeElement.id === 'retrait-titre'")
+    page.wait_for_function("() => document.activeElement.id === 'retrait-titre'")
     page.keyboard.press("Escape")
     assert not page.locator("#retrait").is_visible()
     assert opener.evaluate("it => it === document.activeElement")
