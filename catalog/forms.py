@@ -20,6 +20,7 @@ from catalog.facets import ENTRY_LEVELS, LANGUAGES, RATINGS, RHYTHMS, Count, Fac
 from catalog.geography import name_key
 from catalog.grouping import Group
 from catalog.imports import offers, reading
+from catalog.lint import Lack
 from catalog.listing import Shown
 from catalog.mapping import Mark
 from catalog.models import Offer, OfferIndex, SavedSearch, Town, Wish
@@ -609,6 +610,13 @@ class OwnOffersForm(forms.Form):
         choices=[("", _("Toutes")), *Shown.choices],
         required=False,
         error_messages={"invalid_choice": _("Cet état n’existe pas. Choisissez dans la liste.")},
+        widget=forms.HiddenInput,
+    )
+    lack = forms.ChoiceField(
+        label=_("À compléter"),
+        choices=[("", _("Toutes")), *Lack.choices],
+        required=False,
+        error_messages={"invalid_choice": _("Rien de ce nom n’est à compléter. Choisissez dans la liste.")},
         widget=forms.HiddenInput,
     )
 

@@ -12,8 +12,9 @@ from datetime import date, timedelta
 from enum import StrEnum
 from uuid import UUID
 
-from django.db.models import Aggregate, FloatField, Q
+from django.db.models import Aggregate, Exists, FloatField, OuterRef, Q, TextChoices
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from catalog import eligibility
 from catalog.eligibility import Code, OfferFacts
@@ -67,6 +68,28 @@ FIELD_OF_REASON = {
     Code.PORTAL_CODE_OF_ANOTHER_KIND: "kind",
     Code.SCHOOL_NOT_APPROVED: "kind",
     Code.LICENCE_EXCLUDED: "title",
+}
+
+
+class Lack(TextChoices):
+    """What an offer can be shown without, and would be found or chosen for; the values are in addresses."""
+
+    SESSION = "session", gettext_lazy("Aucune session à demander")
+    ACCESSIBILITY = "accueil", gettext_lazy("Accueil des personnes handicapées")
+    CONTENT = "contenu", gettext_lazy("Contenu de la formation")
+    PREREQUISITES = "prerequis", gettext_lazy("Prérequis vérifiés, mais pas dits")
+    RHYTHMS = "rythme", gettext_lazy("Quand on la suit")
+    CONTACT = "contact", gettext_lazy("Adresse e-mail ou téléphone")
+
+
+# The page and the field where each is told.
+TOLD_IN = {
+    Lack.SESSION: (Step.SESSIONS, ""),
+    Lack.ACCESSIBILITY: (Step.TEXTS, "accessibility"),
+    Lack.CONTENT: (Step.TEXTS, "content"),
+    Lack.PREREQUISITES: (Step.TEXTS, "prerequisites"),
+    Lack.RHYTHMS: (Step.PLACE, "rhythms"),
+    Lack.CONTACT: (Step.PRICE, "contact_email"),
 }
 
 
@@ -176,38 +199,46 @@ def _against_the_rules(offer: Offer, facts: OfferFacts, *, on: date, rules: Rule
 
 
 def _incomplete(offer: Offer) -> list[Remark]:
-    wanted = [
-        (
-            not offer.accessibility,
-            _("Dites comment vous accueillez les personnes handicapées. C’est ce qu’on cherche d’abord."),
-            Step.TEXTS,
-            "accessibility",
+    sentences = {
+        Lack.ACCESSIBILITY: _(
+            "Dites comment vous accueillez les personnes handicapées. C’est ce qu’on cherche d’abord."
         ),
-        (not offer.content, _("Décrivez le contenu de la formation."), Step.TEXTS, "content"),
-        (
-            offer.has_prerequisites and not offer.prerequisites,
-            _("Vous vérifiez des prérequis : dites lesquels."),
-            Step.TEXTS,
-            "prerequisites",
+        Lack.CONTENT: _("Décrivez le contenu de la formation."),
+        Lack.PREREQUISITES: _("Vous vérifiez des prérequis : dites lesquels."),
+        Lack.RHYTHMS: _(
+            "Dites quand on suit la formation : le soir, le week-end… Beaucoup cherchent par là."
         ),
-        (
-            not offer.rhythms,
-            _("Dites quand on suit la formation : le soir, le week-end… Beaucoup cherchent par là."),
-            Step.PLACE,
-            "rhythms",
-        ),
-        (
-            not (offer.contact_email or offer.contact_phone),
-            _("Donnez une adresse e-mail ou un téléphone pour les questions."),
-            Step.PRICE,
-            "contact_email",
-        ),
-    ]
+        Lack.CONTACT: _("Donnez une adresse e-mail ou un téléphone pour les questions."),
+    }
+    missing_here = {
+        Lack.ACCESSIBILITY: not offer.accessibility,
+        Lack.CONTENT: not offer.content,
+        Lack.PREREQUISITES: offer.has_prerequisites and not offer.prerequisites,
+        Lack.RHYTHMS: not offer.rhythms,
+        Lack.CONTACT: not (offer.contact_email or offer.contact_phone),
+    }
     return [
-        Remark(sentence, blocks=False, step=step, field=field)
-        for is_missing, sentence, step, field in wanted
-        if is_missing
+        Remark(sentence, blocks=False, step=TOLD_IN[lack][0], field=TOLD_IN[lack][1])
+        for lack, sentence in sentences.items()
+        if missing_here[lack]
     ]
+
+
+def lacking(*, on: date, rules: Rules) -> dict[Lack, Q]:
+    """What `review` says is missing, of many offers at once; nothing of those that are to be taken over."""
+    obtainable = Session.objects.filter(offer=OuterRef("pk")).obtainable(on, rules)
+    over = Q(certification__withdrawn=True) | Q(certification__registered_until__lt=on)
+    # One that prepares for nothing yet has no certification: « not over » would be unknown of it, in SQL.
+    goes_on = Q(is_draft=True) | Q(certification__isnull=True) | ~over
+    conditions = {
+        Lack.SESSION: ~Exists(obtainable),
+        Lack.ACCESSIBILITY: Q(accessibility=""),
+        Lack.CONTENT: Q(content=""),
+        Lack.PREREQUISITES: Q(has_prerequisites=True, prerequisites=""),
+        Lack.RHYTHMS: Q(rhythms=[]),
+        Lack.CONTACT: Q(contact_email="", contact_phone=""),
+    }
+    return {lack: condition & goes_on for lack, condition in conditions.items()}
 
 
 def _foreign_blocks(offer: Offer) -> list[Remark]:

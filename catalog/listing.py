@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy
 
 from catalog import eligibility
 from catalog.eligibility import OfferFacts, Reason
-from catalog.lint import STEP_OF_REASON, Step, field_of
+from catalog.lint import STEP_OF_REASON, Lack, Step, field_of, lacking
 from catalog.models import Certification, Habilitation, Offer, OfferQuerySet, Session
 from rulebook import Rules, workdays
 from ui import french
@@ -155,11 +155,11 @@ def own_sessions(offer: Offer, *, on: date, rules: Rules) -> list[OwnSessionLine
 
 
 def own_offers(
-    organisation_id: UUID, *, on: date, rules: Rules, text: str = "", shown: str = ""
+    organisation_id: UUID, *, on: date, rules: Rules, text: str = "", shown: str = "", lack: str = ""
 ) -> OfferQuerySet:
     """The offers of an organisation, drafts first, then by title.
 
-    `shown`: one of Shown, or "" for all but those that are put away.
+    `shown`: one of Shown, or "" for all but those that are put away. `lack`: one of Lack, or "".
     """
     offers = Offer.objects.filter(provider_id=organisation_id)
     if text:
@@ -173,6 +173,8 @@ def own_offers(
         offers = offers.filter(_is_shown(organisation_id, on=on, rules=rules)[Shown(shown)])
     else:
         offers = offers.filter(archived_at__isnull=True)
+    if lack:
+        offers = offers.filter(lacking(on=on, rules=rules)[Lack(lack)])
     offers = offers.select_related("provider__organisation", "certification").defer("content")
     return offers.order_by("-is_draft", "title", "pk")
 
@@ -182,6 +184,13 @@ def own_counts(organisation_id: UUID, *, on: date, rules: Rules) -> dict[str, in
     each = _is_shown(organisation_id, on=on, rules=rules)
     counts = {str(shown): Count("pk", filter=condition) for shown, condition in each.items()}
     return Offer.objects.filter(provider_id=organisation_id).aggregate(**counts)
+
+
+def lack_counts(offers: OfferQuerySet, *, on: date, rules: Rules) -> dict[Lack, int]:
+    """How many of them lack what; nothing of what none lacks. One query."""
+    each = lacking(on=on, rules=rules)
+    counts = offers.order_by().aggregate(**{str(lack): Count("pk", filter=each[lack]) for lack in each})
+    return {lack: counts[lack] for lack in each if counts[lack]}
 
 
 def _is_shown(organisation_id: UUID, *, on: date, rules: Rules) -> dict[Shown, Q]:

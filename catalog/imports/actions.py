@@ -54,6 +54,7 @@ class Action:
     training_number: str = ""
     action_number: str = ""
     register_code: str = ""
+    certif_info: tuple[str, ...] = ()  # what names it there when no number of the registers does
     portal_code: str = ""
     code_line: int = 0
     blocks: list[tuple[int, str]] = field(default_factory=list)

@@ -6,6 +6,7 @@ registration; its last session is a last delivery.
 """
 
 import re
+from collections.abc import Iterable
 from datetime import date, datetime
 
 from django.utils.translation import gettext as _
@@ -15,7 +16,7 @@ from catalog.imports.reading import Source, Unusable
 from catalog.imports.report import Report
 from catalog.imports.statements import Statement, add
 from catalog.imports.values import Wrong
-from catalog.models import Certification
+from catalog.models import Certification, CertificationStatement
 
 COLUMNS = {
     "Code_Diplome", "Libelle_Diplome", "Libelle_Type_Diplome", "Code_Niveau_Europeen", "Code_FormaCode",
@@ -33,6 +34,25 @@ WAYS = {
 # What is no diploma, but the reason why a title stands here.
 NO_KIND = ("habilitation", "autre titre")
 MAX_TITLES = 40
+CODE_SIZE = 10  # as the LHEO reads it (handbook §4)
+
+
+def meant_by(numbers: Iterable[str], *, on: date) -> dict[str, list[str]]:
+    """The codes of the registers that each of these Certif Info numbers names, the active one where there are
+    several: it keeps the number of a certification that another replaces.
+    """
+    named: dict[str, list[str]] = {number: [] for number in numbers}
+    said = CertificationStatement.objects.filter(
+        source=Certification.Source.CERTIF_INFO, facts__certif_info__has_any_keys=list(named)
+    )
+    for code, facts in said.order_by("certification_id").values_list("certification_id", "facts"):
+        for number in named.keys() & set(facts["certif_info"]):
+            named[number].append(code)
+    several = {code for codes in named.values() if len(codes) > 1 for code in codes}
+    active = set(
+        Certification.objects.active_on(on).filter(pk__in=several).order_by("pk").values_list("pk", flat=True)
+    )
+    return {number: [code for code in codes if code in active] or codes for number, codes in named.items()}
 
 
 def read(source: Source, result: Report, *, at: datetime) -> None:
@@ -97,6 +117,7 @@ def _take(line: int, row: dict[str, str], found: dict[str, Statement]) -> list[s
     statement = found.setdefault(code, Statement(line=line, code=code))
     if len(statement.titles) < MAX_TITLES:
         add(statement.titles, title)
+    add(statement.certif_info, *(text for text in [row["Code_Diplome"]] if len(text) <= CODE_SIZE))
     kind = row.get("Libelle_Type_Diplome", "")
     if not kind.lower().startswith(NO_KIND):
         statement.short_title = statement.short_title or kind[:255]

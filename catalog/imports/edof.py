@@ -66,6 +66,7 @@ class Training:
         self.faults: list[Fault] = []
         self.number = number_of(element)
         self.fields: dict[str, Any] = {}
+        self.certif_info: tuple[str, ...] = ()  # the portal's own format has no such code
         self.extras = extras_of(child_of(element, "extras"))
 
     def actions(self) -> Iterator[Action]:
@@ -97,6 +98,7 @@ class Training:
                 training_number=self.number,
                 action_number=number_of(element),
                 register_code=register_code,
+                certif_info=self.certif_info,
                 portal_code=portal_code,
                 code_line=code_line,
                 blocks=blocks,

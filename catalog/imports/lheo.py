@@ -19,6 +19,7 @@ from catalog.imports.values import Wrong
 from rulebook import Rules
 
 INDEX = "lheo-index"  # summaries of offers, and organisations (imports/providers.py)
+NO_CERTIF_INFO = {"", "-1", "0"}  # nothing is meant, in files that must say something
 NAMESPACES = ("http://www.lheo.org/2.2", "http://lheo.gouv.fr/2.3")
 
 # Every element of LHEO 2.3: another name is a slip, and what it holds would be lost without a word.
@@ -116,7 +117,10 @@ class Training(edof.Training):
         return ActionReader(element, action)
 
     def _read_certification(self) -> tuple[str, str, int]:
-        """One certification of the registers: RNCP before RS, whatever else is named beside."""
+        """One certification of the registers: RNCP before RS, whatever else is named beside.
+
+        Without either, a code of the portal; else Certif Info's number, which our own data leads to one.
+        """
         codes: dict[str, int] = {}
         for name, register in (("code-RNCP", "RNCP"), ("code-RS", "RS")):
             for element in self.element.findall(f"{tag('certification')}/{tag(name)}"):
@@ -145,6 +149,13 @@ class Training(edof.Training):
         for element in self.element.iter(tag("code-CPF")):
             if (code := values.line(element.text)) in self.rules.portal_code_kinds:
                 return "", code, line_of(element)
+        named: dict[str, int] = {}
+        for element in self.element.findall(f"{tag('certification')}/{tag('code-CERTIFINFO')}"):
+            if (code := values.line(element.text)) not in NO_CERTIF_INFO:
+                named.setdefault(code, line_of(element))
+        if named:
+            self.certif_info = tuple(named)
+            return "", "", next(iter(named.values()))
         self.faults.append(
             Fault(
                 line_of(self.element),

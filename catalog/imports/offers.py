@@ -22,7 +22,7 @@ from lxml import etree
 import rulebook
 from catalog import eligibility, promises
 from catalog.geography import point_of
-from catalog.imports import edof, lheo, loading, reading, report, snapshots, values
+from catalog.imports import certif_info, edof, lheo, loading, reading, report, snapshots, values
 from catalog.imports.actions import Action, Place, SessionRow
 from catalog.imports.edof_schema import Fault
 from catalog.imports.reading import Progress, Source, Unusable, line_of
@@ -199,6 +199,7 @@ class _Lot:
             .select_related("organisation")
             .order_by("pk")
         }
+        self._name_by_certif_info()
         codes = {action.register_code for action in actions if action.register_code}
         self.certifications = {
             certification.code: certification
@@ -217,6 +218,28 @@ class _Lot:
         self.kept: list[Action] = []
         self.ids: dict[tuple[str, str, str], UUID] = {}
         towns.look_up({action.place.address for action in actions if action.place})
+
+    def _name_by_certif_info(self) -> None:
+        """Gives the code of the registers to the actions that only have Certif Info's number of it."""
+        numbers = {number for action in self.actions for number in action.certif_info}
+        if not numbers:
+            return
+        meant = certif_info.meant_by(numbers, on=workdays.paris_day(self.at))
+        for action in self.actions:
+            if not action.certif_info:
+                continue
+            codes = sorted({code for number in action.certif_info for code in meant[number]})
+            if len(codes) == 1:
+                action.register_code = codes[0]
+                continue
+            words = {"numbers": values.short(", ".join(action.certif_info)), "codes": ", ".join(codes)}
+            reason = (
+                _("Certif Info nomme plusieurs certifications par %(numbers)s : %(codes)s.")
+                if codes
+                else _("aucune certification RNCP ou RS du portail n'a le numéro Certif Info %(numbers)s.")
+            )
+            advice = _("Écrivez son numéro dans <code-RNCP> ou <code-RS>.")
+            action.faults.append(Fault(action.code_line, f"{reason % words} {advice}"))
 
     def write(self, writer: Writer) -> None:
         """Refuses what must be, writes what changes, begins to write what is new."""

@@ -33,7 +33,7 @@ from rulebook import workdays
 
 Source = Certification.Source
 # Part of every digest: raise it when a source's reader keeps something new.
-SHAPE = "1"
+SHAPE = "2"
 RANKS = (Source.CSV, Source.CERTIF_INFO, Source.KIT)
 TEXTS = ("title", "short_code", "short_title", "publication_state")
 LISTS = ("ways", "nsf_codes", "rome_codes", "formacodes", "rome_labels")
@@ -67,6 +67,7 @@ class Statement:
     rome_codes: list[str] = field(default_factory=list)
     formacodes: list[str] = field(default_factory=list)
     rome_labels: list[str] = field(default_factory=list)
+    certif_info: list[str] = field(default_factory=list)  # its numbers there: some catalogues name it so
     replaces: list[str] = field(default_factory=list)
     replaced_by: list[str] = field(default_factory=list)
     blocks: list[list[str]] = field(default_factory=list)  # [code, title]

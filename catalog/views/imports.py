@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from typing import Any
+from urllib.parse import urlencode
 from uuid import UUID
 
 from django.contrib import messages
@@ -225,6 +226,17 @@ def _step_of(asked: CatalogueImport) -> Step:
     return Step.APPLY if asked.applied_at else Step.CHECK
 
 
+def _lack_links(asked: CatalogueImport) -> list[tuple[str, str, int, bool]]:
+    """What the offers of this organisation could still say, now that this file is in, and where to say it."""
+    today = workdays.paris_day(timezone.now())
+    rules = rulebook.on(today)
+    offers = listing.own_offers(asked.provider_id, on=today, rules=rules)
+    return [
+        (str(lack.label), f"{reverse('provider_offers')}?{urlencode({'lack': lack})}", count, False)
+        for lack, count in listing.lack_counts(offers, on=today, rules=rules).items()
+    ]
+
+
 def _answer(request: HttpRequest, asked: CatalogueImport, *, error: str = "") -> HttpResponse:
     step = _step_of(asked)
     lines = asked.lines.filter(step=step)
@@ -262,6 +274,7 @@ def _answer(request: HttpRequest, asked: CatalogueImport, *, error: str = "") ->
         if asked.state == State.APPLIED
         else "",
         "undo_days": importing.UNDO_DAYS,
+        "lacks": _lack_links(asked) if asked.state == State.APPLIED else [],
         "breadcrumbs": [*_trail(), (asked.file_name, None)],
     }
     return page_or_fragment(

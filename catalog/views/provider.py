@@ -37,15 +37,19 @@ def offers(request: HttpRequest) -> HttpResponse:
     form = OwnOffersForm(request.GET)
     context = {"form": form, "breadcrumbs": [(_("Mes offres"), None)]}
     if form.is_valid():
-        text, state = form.cleaned_data["q"], form.cleaned_data["state"]
+        text, state, lack = (form.cleaned_data[name] for name in ("q", "state", "lack"))
         organisation_id = request.actor.organisation_id
-        found = listing.own_offers(organisation_id, on=today, rules=rules, text=text, shown=state)
+        asked = {"text": text, "shown": state, "on": today, "rules": rules}
+        found = listing.own_offers(organisation_id, lack=lack, **asked)
         counts = listing.own_counts(organisation_id, on=today, rules=rules)
+        lacks = listing.lack_counts(listing.own_offers(organisation_id, **asked), on=today, rules=rules)
         context |= {
+            "lacks": _lack_links(request, lacks, lack),
+            "told_in": lint.TOLD_IN[lint.Lack(lack)] if lack else None,
             "page": listing.own_offers_page(found, request.GET.get("page", 1), on=today, rules=rules),
             "tabs": _tabs(request, counts, state),
             "has_any": any(counts.values()),
-            "is_filtered": bool(text or state),
+            "is_filtered": bool(text or state or lack),
             "endings": endings.count_of(organisation_id, on=today, rules=rules),
             "every_max": EVERY_MAX,
             "to_take_over": lint.TO_TAKE_OVER,
@@ -53,16 +57,34 @@ def offers(request: HttpRequest) -> HttpResponse:
     return page_or_fragment(request, "catalog/provider/offers.html", "catalog/provider/_offers.html", context)
 
 
-def _tabs(request: HttpRequest, counts: dict[str, int], state: str) -> list[tuple[str, str, int, bool]]:
-    def address(value: str) -> str:
-        asked = request.GET.copy()
-        asked.pop("page", None)
-        asked["state"] = value
-        return f"{reverse('provider_offers')}?{asked.urlencode()}"
+def _list_with(request: HttpRequest, name: str, value: str) -> str:
+    """The address of the same list, sorted out otherwise."""
+    asked = request.GET.copy()
+    asked.pop("page", None)
+    asked[name] = value
+    return f"{reverse('provider_offers')}?{asked.urlencode()}"
 
+
+def _tabs(request: HttpRequest, counts: dict[str, int], state: str) -> list[tuple[str, str, int, bool]]:
     current = sum(counts.values()) - counts[Shown.ARCHIVED]
-    tabs = [(_("Toutes, hors archives"), address(""), current, state == "")]
-    return tabs + [(str(each.label), address(each), counts[each], state == each) for each in Shown]
+    tabs = [
+        (_("Toutes, hors archives"), "", current),
+        *((str(each.label), each, counts[each]) for each in Shown),
+    ]
+    return [
+        (label, _list_with(request, "state", value), count, state == value) for label, value, count in tabs
+    ]
+
+
+def _lack_links(
+    request: HttpRequest, lacks: dict[lint.Lack, int], chosen: str
+) -> list[tuple[str, str, int, bool]]:
+    """What is missing, how often; the one that is looked at leads back to all of them."""
+    each = lacks | ({lint.Lack(chosen): lacks.get(lint.Lack(chosen), 0)} if chosen else {})
+    return [
+        (str(lack.label), _list_with(request, "lack", "" if lack == chosen else lack), count, lack == chosen)
+        for lack, count in each.items()
+    ]
 
 
 @provider_required
@@ -123,6 +145,7 @@ def _chosen(request: HttpRequest, form: BulkForm, wanted: OwnOffersForm) -> list
         rules=rulebook.on(today),
         text=wanted.cleaned_data["q"],
         shown=wanted.cleaned_data["state"],
+        lack=wanted.cleaned_data["lack"],
     )
     return list(found[:EVERY_MAX])
 

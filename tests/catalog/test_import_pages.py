@@ -247,6 +247,14 @@ def test_every_state_has_its_page(member_client, provider, at, state):
     assert str(State(state).label) in page_of(member_client, "provider_imports")
 
 
+def test_once_applied_it_is_said_what_the_offers_still_lack(member_client, provider, at):
+    sent = CatalogueImportFactory(provider=provider, state=State.APPLIED, applied_at=at)
+    assert "À compléter" not in page_of(member_client, "provider_import", sent.pk)
+    OfferFactory(provider=provider, accessibility="")
+    page = page_of(member_client, "provider_import", sent.pk)
+    assert "À compléter" in page and f"{reverse('provider_offers')}?lack=accueil" in page
+
+
 def test_lines_by_verdict_what_is_wrong_first(member_client, provider):
     sent = CatalogueImportFactory(provider=provider)
     for number in range(60):

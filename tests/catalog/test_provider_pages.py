@@ -66,6 +66,36 @@ def test_the_list_is_searched_and_sorted_out(client, provider, member):
     assert "Cet état n’existe pas" in offers_page(client, state="autre")
 
 
+SAID = {
+    "accessibility": "Rampe.", "content": "Vendre.", "rhythms": ["evening"], "contact_email": "a@exemple.fr",
+}  # fmt: skip
+
+
+def test_what_is_left_to_say_is_counted_and_leads_to_where_it_is_said(client, provider, member):
+    OfferFactory(provider=provider, title="Complète", **SAID)
+    assert "À compléter" not in offers_page(client)
+    silent = OfferFactory(provider=provider, title="Muette", **SAID | {"accessibility": ""})
+    over = OfferFactory(provider=provider, title="Finie", sessions=0, **SAID)
+    OfferFactory(title="Aux voisins")
+    page = offers_page(client, q="e")
+    assert "À compléter" in page and "q=e&amp;lack=accueil" in page, "it keeps what was looked for"
+    assert "Contenu de la formation" not in page, "what none lacks is not said"
+    page = offers_page(client, lack="accueil")
+    assert ">Muette</a>" in page and ">Complète</a>" not in page and ">Finie</a>" not in page
+    assert reverse("provider_offer_step", args=[silent.pk, "textes"]) + "#id_accessibility" in page
+    page = offers_page(client, lack="session")
+    assert ">Finie</a>" in page and ">Muette</a>" not in page
+    assert reverse("provider_offer_step", args=[over.pk, "sessions"]) in page
+    assert "Rien de ce nom" in offers_page(client, lack="autre")
+
+
+def test_nothing_left_of_what_was_looked_at_leads_back(client, provider, member):
+    OfferFactory(provider=provider, **SAID)
+    page = offers_page(client, lack="contenu")
+    assert "Aucune offre ne répond" in page
+    assert 'aria-current="true"' in page and f'href="{reverse("provider_offers")}?lack="' in page
+
+
 def test_every_offer_is_counted_under_one_state(client, at, rules, provider, member):
     OfferFactory(provider=provider)
     OfferFactory.create_batch(2, provider=provider, is_published=False)
@@ -149,6 +179,12 @@ def test_all_that_the_list_finds_at_once(client, provider, member):
     assert answer.redirect_chain == [(f"{reverse('provider_offers')}?q=vente&state=open", 302)]
     assert "25 offres sont masquées" in answer.content.decode()
     assert [offer.title for offer in Offer.objects.filter(is_published=True)] == ["Cuisine"]
+    asked = {"action": "publish", "every": "1", "state": "hidden", "lack": "accueil"}
+    Offer.objects.filter(title="Vente").update(accessibility="Rampe.")
+    assert (
+        "est montrée" not in client.post(reverse("provider_offers_bulk"), asked, follow=True).content.decode()
+    )
+    assert Offer.objects.filter(is_published=True).count() == 1, "none of these lacks it"
     for action, words in (("archive", "25 offres sont archivées"), ("unarchive", "25 offres sont sorties")):
         state = "hidden" if action == "archive" else "archived"
         answer = client.post(
@@ -207,9 +243,9 @@ def test_the_list_asks_as_much_for_three_as_for_one(
     client, provider, member, count, django_assert_num_queries
 ):
     OfferFactory.create_batch(count, provider=provider)
-    # session, person, account, memberships, unread notices; the law, the counts, what ends soon, how many,
-    # the page, its entitlements
-    with django_assert_num_queries(11):
+    # session, person, account, memberships, unread notices; the law, the counts, what is lacking, what ends
+    # soon, how many, the page, its entitlements
+    with django_assert_num_queries(12):
         offers_page(client)
 
 

@@ -87,6 +87,7 @@ SCENES = [
     Scene("offers/list", WRITER, page("provider_offers"), shows=("Brouillons", "Fermée par les règles")),
     Scene("offers/list-ticked", WRITER, page("provider_offers"), then=tick_one),
     Scene("offers/list-drafts", WRITER, page("provider_offers", "state=draft"), shows=("Reprendre",)),
+    Scene("offers/list-to-complete", WRITER, page("provider_offers", "lack=accueil"), shows=("Compléter",)),
     Scene("offers/list-nothing-found", WRITER, page("provider_offers", "q=zzz"), shows=("Aucune offre",)),
     Scene("offers/list-wrong-filter", WRITER, page("provider_offers", "state=x"), shows=("Cet état",)),
     Scene("offers/list-empty", NEW_ORGANISATION, page("provider_offers"), shows=("css=.choices-big",)),

@@ -6,7 +6,7 @@ import re
 import pytest
 from lxml import etree
 
-from catalog.imports import lheo, offers, towns
+from catalog.imports import certifications, lheo, offers, towns
 from catalog.imports.reading import Unusable
 from catalog.imports.report import Verdict
 from catalog.models import Certification, Offer, Session
@@ -200,6 +200,48 @@ def test_a_code_of_the_portal_is_found_among_the_types(load):
     kind = "<code-type-formation><code-CPF>CPF202</code-CPF></code-type-formation>"
     assert load(training(certification=kind)).created == 1
     assert Offer.objects.get().kind == "skills_review"
+
+
+ONLY_CERTIF_INFO = training(
+    certification="<certification><code-RNCP/><code-CERTIFINFO>80735</code-CERTIFINFO></certification>"
+)
+
+
+def certif_info(tmp_path, at, *lines):
+    certifications.run(making.put(tmp_path, making.info(*lines), "info.csv"), at=at)
+
+
+def test_certif_infos_number_leads_to_the_certification_it_is_of(load, tmp_path, at):
+    certif_info(tmp_path, at, {"Code_Diplome": "80735", "Code_RNCP": "100"})
+    assert load(ONLY_CERTIF_INFO).created == 1
+    assert Offer.objects.get().certification_id == "RNCP100"
+
+
+def test_of_two_certifications_of_one_number_the_active_one_is_meant(load, tmp_path, at):
+    """RNCP100 took the place of RNCP99, and kept its number."""
+    certif_info(
+        tmp_path,
+        at,
+        {"Code_Diplome": "80735", "Code_RNCP": "99"},
+        {"Code_Diplome": "80735", "Code_RNCP": "100"},
+    )
+    assert load(ONLY_CERTIF_INFO).created == 1
+    assert Offer.objects.get().certification_id == "RNCP100"
+
+
+def test_a_number_that_leads_to_none_or_to_two_is_refused_in_words(load, tmp_path, at):
+    assert refusals(load(ONLY_CERTIF_INFO)) == [
+        "aucune certification RNCP ou RS du portail n'a le numéro Certif Info 80735."
+        " Écrivez son numéro dans <code-RNCP> ou <code-RS>."
+    ]
+    CertificationFactory(code="RNCP101", number=101)
+    lines = [{"Code_Diplome": "80735", "Code_RNCP": code} for code in ("100", "101")]
+    certif_info(tmp_path, at, *lines)
+    assert refusals(load(ONLY_CERTIF_INFO)) == [
+        "Certif Info nomme plusieurs certifications par 80735 : RNCP100, RNCP101."
+        " Écrivez son numéro dans <code-RNCP> ou <code-RS>."
+    ]
+    assert not Offer.objects.exists()
 
 
 @pytest.mark.parametrize(
