@@ -221,11 +221,12 @@ ACCOUNT_FORMS = {
 # those of one person and on one identity are in the rulebook. `contact` counts requests for help sent from
 # one internet connection, a public library's included, and `follow` the links asked for again.
 ACCOUNT_RATE_LIMITS = {"activation": "30/h/ip", "contact": "20/h/ip", "follow": "20/h/ip"}
-# What one address may ask of the open catalogue in a minute (a school's included), and how many seconds each
+# What one address may ask of the open pages in a minute (a school's included), and how many seconds each
 # question put to PostgreSQL may take before the search gives up and says so. To measure, raise the first two.
-SEARCH_LIMITS = {
+OPEN_LIMITS = {
     "search": env.int("SEARCHES_A_MINUTE", default=120),
     "suggestions": env.int("SUGGESTIONS_A_MINUTE", default=600),
+    "simulator": env.int("SIMULATIONS_A_MINUTE", default=120),
 }
 SEARCH_SECONDS = env.float("SEARCH_SECONDS", default=3.0)
 # Without the proxies counted, every visitor would share the address of the last one.

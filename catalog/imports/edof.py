@@ -252,10 +252,9 @@ class ActionReader:
                 "housing": _plain(said(self.element, "hebergement")),
                 "transport": _plain(said(self.element, "transport")),
                 "building": _plain(_extra_text(_extra(of_the_place, "accessibilite-batimentaire"))),
-                "complies": _extra_text(_extra(of_the_place, "conformite-reglementaire")).strip() == "1",
+                "complies": _flag(of_the_place, "conformite-reglementaire", self.action.faults),
                 "fees": _plain(_extra_text(_extra(self.extras, "detail-frais-anpec"))),
-                "exam_in_fees": _extra_text(_extra(self.extras, "frais-certif-inclus-frais-anpec")).strip()
-                == "1",
+                "exam_in_fees": self._flag("frais-certif-inclus-frais-anpec"),
             }
         )
 

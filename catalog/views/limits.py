@@ -1,41 +1,35 @@
 """What one connection to the internet may ask of the search, and how long an answer may take to find.
 
 The catalogue is open to all: without limits, one program that reads it whole slows it down for everybody.
-Figures are in the settings (SEARCH_…): they are those of a machine, not of a law.
+Figures are in the settings (OPEN_LIMITS, SEARCH_SECONDS): they are those of a machine, not of a law.
 """
 
-import ipaddress
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from allauth.account.adapter import get_adapter
 from django.conf import settings
-from django.core.cache import cache
-from django.core.exceptions import PermissionDenied
 from django.db import router
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 
 from catalog.models import Offer
 from ui.htmx import page_or_fragment
+from ui.limits import MINUTE, asked_lately
 from ui.patience import TooLong, at_most
 
-MINUTE = 60
-# What a provider gives one home of IPv6 (RFC 6177).
-HOME_BITS = 64
 # Neither the search (the address says it) nor a click is wrong: the same address is an answer later.
 TOO_MANY, TOO_LONG = 429, 422
 View = Callable[..., HttpResponse]
 
 
 def limited(action: str) -> Callable[[View], View]:
-    """So many times a minute for one address (settings.SEARCH_LIMITS), then 429 and when to come back."""
+    """So many times a minute for one address (settings.OPEN_LIMITS), then 429 and when to come back."""
 
     def decorate(view: View) -> View:
         @wraps(view)
         def counted(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-            if _asked(request, action) <= settings.SEARCH_LIMITS[action]:
+            if asked_lately(request, action) <= settings.OPEN_LIMITS[action]:
                 return view(request, *args, **kwargs)
             answer = _said(
                 request,
@@ -83,28 +77,3 @@ def _said(request: HttpRequest, *, title: str, text: str, status: int) -> HttpRe
     )
     answer["Cache-Control"] = "no-store"
     return answer
-
-
-def _address(request: HttpRequest) -> str:
-    """Of a whole home, where its devices share one, as in IPv6: who draws a new one each time is the same."""
-    try:
-        address = get_adapter().get_client_ip(request)
-    except PermissionDenied:  # it did not come through the proxies that are counted: a monitor, ourselves
-        address = request.META.get("REMOTE_ADDR", "")
-    try:
-        ip = ipaddress.ip_address(address)
-    except ValueError:
-        return address
-    return str(ip) if ip.version == 4 else str(ipaddress.ip_network((ip, HOME_BITS), strict=False))
-
-
-def _asked(request: HttpRequest, action: str) -> int:
-    """How often this address has asked in its current minute, this time included; 0 for an unknown one."""
-    if not (address := _address(request)):
-        return 0
-    counter = f"asked:{action}:{address}"
-    cache.add(counter, 0, MINUTE)
-    try:
-        return cache.incr(counter)
-    except ValueError:  # its minute ended between the two
-        return 1

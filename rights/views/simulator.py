@@ -3,6 +3,7 @@
 import datetime
 from dataclasses import dataclass
 
+from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
@@ -20,6 +21,7 @@ from rulebook.rules import CreditingRules
 from rulebook.workdays import paris_day
 from ui import french
 from ui.htmx import page_or_fragment
+from ui.limits import MINUTE, asked_lately
 
 
 @login_not_required
@@ -32,8 +34,18 @@ def rights_simulator(request: HttpRequest) -> HttpResponse:
         form = SimulatorForm(initial={"annee": this_year - 1} | request.GET.dict())
     else:
         form = SimulatorForm(request.GET)
-        found = _simulate(form, this_year=this_year)
-        status = 422 if found is None else 200
+        if form.is_valid() and asked_lately(request, "simulator") > settings.OPEN_LIMITS["simulator"]:
+            status = 429
+            form.add_error(
+                None,
+                _(
+                    "Trop de calculs à la suite depuis cette connexion internet."
+                    " Attendez une minute, puis recommencez."
+                ),
+            )
+        else:
+            found = _simulate(form, this_year=this_year)
+            status = 422 if found is None else 200
     context = {
         "form": form,
         "found": found,
@@ -44,6 +56,8 @@ def rights_simulator(request: HttpRequest) -> HttpResponse:
     )
     # Somebody's work and health may stand in the address: the answer stays with who asked.
     patch_cache_control(response, private=True, no_store=True)
+    if status == 429:
+        response["Retry-After"] = str(MINUTE)
     return response
 
 

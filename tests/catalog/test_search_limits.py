@@ -39,7 +39,7 @@ HOSTILE = [
 
 @pytest.fixture
 def few(settings):
-    settings.SEARCH_LIMITS = {"search": 2, "suggestions": 2}
+    settings.OPEN_LIMITS = {"search": 2, "suggestions": 2}
 
 
 # --- Too many ------------------------------------------------------------------------------------------

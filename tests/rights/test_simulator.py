@@ -186,6 +186,16 @@ def test_the_answer_stays_with_who_asked_and_nothing_is_written(client, django_a
         client.get(URL)
 
 
+def test_one_connection_computes_so_many_times_a_minute_and_loses_nothing_typed(client, settings):
+    settings.OPEN_LIMITS = settings.OPEN_LIMITS | {"simulator": 2}
+    assert [client.get(URL).status_code for _n in range(3)] == [200] * 3, "to look at the form is no sum"
+    answers = [client.get(URL, PRIVATE) for _n in range(3)]
+    assert [answer.status_code for answer in answers] == [200, 200, 429]
+    assert answers[-1]["Retry-After"] == "60"
+    assert "Attendez une minute" in answers[-1].text and 'id="resultat"' not in answers[-1].text
+    assert PRIVATE["travaille"] in answers[-1].text
+
+
 @pytest.mark.parametrize("address", ["/", "/aide"])
 def test_visitors_find_the_way_to_it(client, address):
     main = client.get(address).text.partition("<main")[2].partition("</main>")[0]

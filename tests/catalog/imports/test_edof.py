@@ -355,6 +355,18 @@ FAULTS = {
         "existence-prerequis",
         "vaut 0 ou 1, pas « oui »",
     ),
+    "what the fees hold": (
+        training(actions=action(more=OF_THE_FEES.replace(">1<", ">oui<"))),
+        "frais-certif-inclus",
+        "vaut 0 ou 1, pas « oui »",
+    ),
+    "the building": (
+        training().replace(
+            '<extras info="adresse">', '<extras info="adresse">' + OF_THE_PLACE.replace(">1<", ">vrai<"), 1
+        ),
+        "conformite-reglementaire",
+        "vaut 0 ou 1, pas « vrai »",
+    ),
     "rhythm": (training(actions=action(more=rhythms(1, 8))), ">8<", "le rythme « 8 » n'est pas de la liste"),
     "language": (
         training(actions=action(language="UX")),
