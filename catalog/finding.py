@@ -130,7 +130,8 @@ def understand(text: str) -> Asked:
         if quoted:
             phrases.append(words.significant(words.fold(quoted)))
         else:
-            phrases += [[word] for word in words.significant(words.fold(plain))]
+            typed = words.significant(words.fold(plain))
+            phrases += [[word] for word in (typed if phrases else words.meant(typed))]
     unique = list(dict.fromkeys(tuple(phrase[:IDEAS_MAX]) for phrase in phrases if phrase))[:IDEAS_MAX]
     near = _nearest({phrase[0] for phrase in unique if len(phrase) == 1})
     ideas = []

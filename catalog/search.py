@@ -42,6 +42,7 @@ from catalog.models import (
     Word,
     exists_one_by_one,
 )
+from catalog.words import fold, wished
 from rulebook import Rules, workdays
 from ui import prepared
 
@@ -337,6 +338,8 @@ def _plain(text: str) -> str:
     text = re.sub(JOINT, " ", re.sub(r"[!&|()<>:*]", " ", text))
     pieces = [re.sub("^-+", "-", piece) for piece in re.findall(r'-?"[^"]*"?|[^\s"]+', text)]
     pieces = [piece for piece in pieces if any(map(str.isalnum, piece))]
+    # What is quoted, or not wanted, is said on purpose.
+    pieces = pieces[wished(["" if piece[0] in '-"' else fold(piece) for piece in pieces]) :]
     return " ".join(piece for piece in pieces if name_key(piece) not in SMALL_WORDS or '"' in piece)
 
 

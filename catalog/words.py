@@ -46,6 +46,19 @@ n ne nos notre nous on ou par pas pour qu que qui s sa se ses son sur t ta te te
 vous y
 """
 SMALL_WORDS = frozenset(SMALL_WORDS_TEXT.split())
+# How people begin to ask: « formation en comptabilité », « je veux devenir boulanger » are about accounting
+# and bread. After one of these, the manner says no more. Elsewhere they are what is asked (« conseiller en
+# formation », « vente à distance »).
+WISHES_TEXT = """
+aimerais apprendre cherche chercher comment cours cpf devenir envie etre faire formation formations former
+obtenir passer preparer reconversion souhaite stage stages travailler trouver veux voudrais
+"""
+MANNERS_TEXT = """
+acceleree certifiante certifiantes continue courte courtes cpf diplomante diplomantes distance eligible
+eligibles financee gratuite gratuites ligne professionnelle professionnelles qualifiante qualifiantes rapide
+rapides
+"""
+WISHES, MANNERS = frozenset(WISHES_TEXT.split()), frozenset(MANNERS_TEXT.split())
 # Tools whose name is no word for any parser.
 TOOLS = (
     (re.compile(r"(?<!\w)c\s?\+\+"), " cplusplus "),
@@ -61,6 +74,8 @@ LEVELS = {
     1: "niveau1", 2: "niveau2", 3: "niveau3", 4: "niveau4", 5: "niveau5 bacplus2",
     6: "niveau6 bacplus3 bacplus4", 7: "niveau7 bacplus5", 8: "niveau8 bacplus8",
 }  # fmt: skip
+# A trade by who works in it: « boulanger » is said of « boulangerie », which has another stem.
+TRADE = re.compile(r"(\w{3,}?)i?er")
 # Where the name of a diploma ends, and an explanation of it begins.
 TITLE_ENDS = re.compile(r"[(:;,\[]| - |\b(?:option|specialite|mention|parcours)\b")
 INITIALS_MIN, INITIALS_MAX = 3, 7
@@ -83,6 +98,21 @@ def fold(text: str) -> str:
 def significant(text: str) -> list[str]:
     """The words of a folded text that mean something, in their order."""
     return [word for word in text.split() if word not in SMALL_WORDS]
+
+
+def wished(asked: Sequence[str]) -> int:
+    """How many words at the beginning only say that one asks; 0 when there are no others."""
+    begun = False
+    for at, word in enumerate(asked):
+        begun = begun or word in WISHES
+        if not (word in WISHES or word in SMALL_WORDS or (begun and word in MANNERS)):
+            return at if begun else 0
+    return 0
+
+
+def meant(asked: Sequence[str]) -> Sequence[str]:
+    """The folded words of a question without those by which one begins to ask."""
+    return asked[wished(asked) :]
 
 
 def initials(title: str) -> str:
@@ -155,6 +185,7 @@ class Thesaurus:
     genders: Mapping[str, Collection[str]]
     terms: Mapping[str, Sequence[str]]  # code → its label and other names, folded, and other wordings of them
     title_words: Collection[str]  # no initials may be taken for one of these
+    trades: Collection[str] = ()  # « boulangerie »: those that somebody wrote
 
     @classmethod
     def load(cls) -> "Thesaurus":
@@ -170,11 +201,15 @@ class Thesaurus:
                 terms[code].append(label)
         phrases = Phrases(_wordings())
         titles = Certification.objects.order_by("code").values_list("title", flat=True)
+        title_words = {word for title in titles for word in fold(title).split()}
+        said = {code: _with_wordings(map(fold, names), phrases) for code, names in terms.items()}
+        spoken = title_words.union(*(name.split() for names in said.values() for name in names))
         return cls(
             phrases=phrases,
             genders=genders(name for names in terms.values() for name in names),
-            terms={code: _with_wordings(map(fold, names), phrases) for code, names in terms.items()},
-            title_words={word for title in titles for word in fold(title).split()},
+            terms=said,
+            title_words=title_words,
+            trades={word for word in spoken if word.endswith("erie")},
         )
 
 
@@ -235,9 +270,14 @@ def words_of(facts: Facts, thesaurus: Thesaurus) -> Words:
     own = significant(fold(" ".join([facts.title, *facts.kind])))
     known_as = list(dict.fromkeys(fold(text) for text in (*facts.titles, *facts.old_titles) if text))
     others: dict[str, None] = dict.fromkeys(known_as)
-    for text in (own, *map(significant, known_as)):
+    # « DE », a small word otherwise, and « Aide-soignant » are what people say « DEAS » for.
+    of_the_state = [significant(f"diplome etat {fold(facts.title)}")] if "DE" in facts.kind else []
+    for text in (own, *of_the_state, *map(significant, known_as)):
         others |= dict.fromkeys(thesaurus.phrases.others(text))
-        others |= {other: None for word in text for other in sorted(thesaurus.genders.get(word, ()))}
+        for word in text:
+            others |= dict.fromkeys(sorted(thesaurus.genders.get(word, ())))
+            if (found := TRADE.fullmatch(word)) and (trade := f"{found[1]}erie") in thesaurus.trades:
+                others[trade] = None
     for title in (facts.title, *facts.titles, *facts.old_titles):
         short = initials(_without_kind(title, facts.kind))
         if len(short) >= (2 if facts.kind else INITIALS_MIN) and short not in thesaurus.title_words:

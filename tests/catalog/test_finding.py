@@ -52,6 +52,17 @@ def test_nothing_is_found_before_it_is_indexed(find):
     assert find("tapissier") == ["RNCP90"]
 
 
+def test_how_one_begins_to_ask_brings_nobody_up(find):
+    """Half of what people type begins with « formation »: whoever trains trainers is not what they look for."""
+    certification(90, "Responsable de formation")
+    certification(91, "Comptable")
+    assert find("formation comptable") == ["RNCP91"]
+    assert find("je veux devenir comptable") == ["RNCP91"]
+    assert find("responsable de formation")[:1] == ["RNCP90"]
+    assert find("formation") == find('"formation"') == ["RNCP90"]
+    assert set(find('"formation" comptable')) == {"RNCP90", "RNCP91"}, "quoted, it is meant"
+
+
 @pytest.mark.parametrize(
     "typed",
     ["Crémier fromager", "cremier", "CRÉMIERS", "fromagers", "crèmier-fromager", "le crémier", "l'fromager"],

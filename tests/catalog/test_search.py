@@ -74,6 +74,8 @@ def titles(results):
         "auto-entrepreneur",
         "auto entrepreneur",
         "comptabilité & ! (",
+        "Formation en comptabilité",
+        "je veux apprendre la comptabilité",
     ],
 )
 def test_found(find, typed):
@@ -94,6 +96,8 @@ def test_found(find, typed):
     "typed",
     [
         '"générale comptabilité"',
+        '"formation" comptabilité',
+        "stage -comptabilité",
         "comptabilité -générale",
         "comptabilité plomberie",
         "RNCP3580",

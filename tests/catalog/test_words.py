@@ -42,6 +42,27 @@ def test_initials_are_those_that_people_say(title, short):
     assert words.initials(title) == short
 
 
+@pytest.mark.parametrize(
+    ("asked", "left"),
+    [
+        ("Formation en comptabilité", "comptabilite"),
+        ("je veux devenir boulanger", "boulanger"),
+        ("formation professionnelle continue d'adultes", "adultes"),
+        ("cours d'anglais à distance", "anglais distance"),
+        ("formation CPF à distance de paie", "paie"),
+        ("conseiller en formation", "conseiller formation"),
+        ("vente à distance", "vente distance"),
+        ("formation de formateur", "formateur"),
+        ("pilote de ligne", "pilote ligne"),
+        ("formation", "formation"),
+        ("formation à distance", "formation distance"),
+        ("", ""),
+    ],
+)
+def test_how_one_begins_to_ask_is_no_subject_unless_nothing_else_is_said(asked, left):
+    assert words.meant(words.significant(words.fold(asked))) == left.split()
+
+
 def test_both_genders_of_a_trade_are_learnt_from_job_names():
     pairs = words.genders(
         ["Conducteur livreur / Conductrice livreuse poids lourds", "Pilote", "Agent / Agente de gare"]
@@ -92,6 +113,26 @@ def test_each_word_goes_to_its_weight():
     assert found.jobs == "conducteur travaux de batiment de encadrement de chef"
     assert found.texts == "Organiser le chantier"
     assert found.title_size == 2
+
+
+def test_a_trade_goes_by_who_works_in_it_when_somebody_says_so():
+    """« boulangerie » and « boulanger » have two stems for PostgreSQL."""
+    known = Thesaurus(
+        phrases=Phrases([]), genders={}, terms={}, title_words=set(), trades={"boulangerie", "patisserie"}
+    )
+    others = words.words_of(Facts(code="RNCP1", number=1, title="Boulanger pâtissier fermier"), known).others
+    assert {"boulangerie", "patisserie"} <= set(others.split()) and "fermerie" not in others
+
+
+def test_a_diploma_of_the_state_goes_by_its_initials_whatever_its_title_leaves_out():
+    nurse = Facts(code="RNCP1", number=1, title="Aide-Soignant", kind=["DE"])
+    known = Thesaurus(
+        phrases=Phrases((long, short) for short, long in words.abbreviations()),
+        genders={}, terms={}, title_words=set(),
+    )  # fmt: skip
+    assert "deas" in words.words_of(nurse, known).others.split()
+    nurse.kind = ["TP"]
+    assert "deas" not in words.words_of(nurse, known).others.split()
 
 
 def test_initials_that_are_a_word_of_a_title_are_nobodys():
