@@ -225,11 +225,10 @@ def _incomplete(offer: Offer) -> list[Remark]:
 
 
 def lacking(*, on: date, rules: Rules) -> dict[Lack, Q]:
-    """What `review` says is missing, of many offers at once; nothing of those that are to be taken over."""
+    """What `review` says is missing, of many offers at once; nothing of those put away or over."""
     obtainable = Session.objects.filter(offer=OuterRef("pk")).obtainable(on, rules)
     over = Q(certification__withdrawn=True) | Q(certification__registered_until__lt=on)
-    # One that prepares for nothing yet has no certification: « not over » would be unknown of it, in SQL.
-    goes_on = Q(is_draft=True) | Q(certification__isnull=True) | ~over
+    goes_on = Q(archived_at__isnull=True) & (Q(is_draft=True) | ~over)
     conditions = {
         Lack.SESSION: ~Exists(obtainable),
         Lack.ACCESSIBILITY: Q(accessibility=""),

@@ -222,7 +222,7 @@ ACCOUNT_FORMS = {
 # one internet connection, a public library's included, and `follow` the links asked for again.
 ACCOUNT_RATE_LIMITS = {"activation": "30/h/ip", "contact": "20/h/ip", "follow": "20/h/ip"}
 # What one address may ask of the open pages in a minute (a school's included), and how many seconds each
-# question put to PostgreSQL may take before the search gives up and says so. To measure, raise the first two.
+# question put to PostgreSQL may take before the search gives up and says so. To measure, raise these limits.
 OPEN_LIMITS = {
     "search": env.int("SEARCHES_A_MINUTE", default=120),
     "suggestions": env.int("SUGGESTIONS_A_MINUTE", default=600),

@@ -6,6 +6,7 @@ Not a limit of allauth's, which counts what is sent, never what is read.
 import ipaddress
 
 from allauth.account.adapter import get_adapter
+from django.conf import settings
 from django.core.cache import cache
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
@@ -15,16 +16,24 @@ MINUTE = 60
 HOME_BITS = 64
 
 
-def asked_lately(request: HttpRequest, action: str) -> int:
+def asks_too_often(request: HttpRequest, action: str) -> bool:
+    """More than settings.OPEN_LIMITS allows in a minute, this time included."""
+    return _asked(request, action) > settings.OPEN_LIMITS[action]
+
+
+def _asked(request: HttpRequest, action: str) -> int:
     """How often this address has asked in its current minute, this time included; 0 for an unknown one."""
     if not (address := _address(request)):
         return 0
     counter = f"asked:{action}:{address}"
     cache.add(counter, 0, MINUTE)
     try:
-        return cache.incr(counter)
+        asked = cache.incr(counter)
     except ValueError:  # its minute ended between the two
         return 1
+    if asked == 1:  # or within `incr`, which then begins one without an end
+        cache.touch(counter, MINUTE)
+    return asked
 
 
 def _address(request: HttpRequest) -> str:
@@ -37,4 +46,6 @@ def _address(request: HttpRequest) -> str:
         ip = ipaddress.ip_address(address)
     except ValueError:
         return address
+    # Some proxies write an address of IPv4 as one of IPv6: all of these have one beginning.
+    ip = getattr(ip, "ipv4_mapped", None) or ip
     return str(ip) if ip.version == 4 else str(ipaddress.ip_network((ip, HOME_BITS), strict=False))

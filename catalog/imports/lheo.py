@@ -19,7 +19,8 @@ from catalog.imports.values import Wrong
 from rulebook import Rules
 
 INDEX = "lheo-index"  # summaries of offers, and organisations (imports/providers.py)
-NO_CERTIF_INFO = {"", "-1", "0"}  # nothing is meant, in files that must say something
+NO_CERTIF_INFO = {"", "-", "-1", "0"}  # nothing is meant, in files that must say something
+CERTIFICATIONS_MAX = 5  # the format's own
 NAMESPACES = ("http://www.lheo.org/2.2", "http://lheo.gouv.fr/2.3")
 
 # Every element of LHEO 2.3: another name is a slip, and what it holds would be lost without a word.
@@ -153,8 +154,17 @@ class Training(edof.Training):
         for element in self.element.findall(f"{tag('certification')}/{tag('code-CERTIFINFO')}"):
             if (code := values.line(element.text)) not in NO_CERTIF_INFO:
                 named.setdefault(code, line_of(element))
-        if named:
+        if len(named) > CERTIFICATIONS_MAX:
+            self.faults.append(
+                Fault(
+                    list(named.values())[CERTIFICATIONS_MAX],
+                    _("plus de %(most)d certifications : le format en admet %(most)d par formation.")
+                    % {"most": CERTIFICATIONS_MAX},
+                )
+            )
+        elif named:
             self.certif_info = tuple(named)
+        if named:
             return "", "", next(iter(named.values()))
         self.faults.append(
             Fault(
@@ -170,6 +180,8 @@ class ActionReader(edof.ActionReader):
         super().read()
         obligatory = text_of(self.element, "niveau-entree-obligatoire").strip() == "1"
         self.action.fields["has_prerequisites"] = obligatory
+        if not self.action.fields["rhythms"]:
+            del self.action.fields["rhythms"]  # prose here: those that were told by hand stay
 
     def _read_price(self) -> None:
         """The whole price; or that of an hour, for as many hours."""

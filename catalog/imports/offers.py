@@ -232,7 +232,10 @@ class _Lot:
             if len(codes) == 1:
                 action.register_code = codes[0]
                 continue
-            words = {"numbers": values.short(", ".join(action.certif_info)), "codes": ", ".join(codes)}
+            words = {
+                "numbers": values.short(", ".join(action.certif_info)),
+                "codes": values.short(", ".join(codes)),
+            }
             reason = (
                 _("Certif Info nomme plusieurs certifications par %(numbers)s : %(codes)s.")
                 if codes

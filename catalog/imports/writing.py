@@ -81,8 +81,13 @@ class Writer:
 
 def _row(offer: dict[str, Any]) -> Iterable:
     point = offer["point"]
-    written = offer | {
-        "point": f"({point.x!r},{point.y!r})" if point else None,
-        "particulars": Jsonb(offer["particulars"]),
-    }
+    # A file in a format without a place for rhythms says nothing of them.
+    written = (
+        {"rhythms": []}
+        | offer
+        | {
+            "point": f"({point.x!r},{point.y!r})" if point else None,
+            "particulars": Jsonb(offer["particulars"]),
+        }
+    )
     return [written.get(name) for name in OFFER_COLUMNS]

@@ -19,7 +19,7 @@ from catalog.eligibility import Code
 from catalog.lint import Step
 from catalog.models import Offer, Session
 from catalog.offer_forms import FORMS, PurposeForm, SessionForm
-from catalog.views.requests import own_offers, say
+from catalog.views.requests import list_left, own_offers, say, step_url
 from rulebook import Rules, workdays
 from ui.refusals import Refused, request_id_of
 
@@ -255,7 +255,7 @@ def session(request: HttpRequest, session_id: UUID) -> HttpResponse:
         "step": Step.SESSIONS,
         "has_dossiers": Session.objects.filter(pk=session.pk).with_dossiers().exists(),
         "breadcrumbs": [
-            *_trail(session.offer),
+            *_trail(request, session.offer),
             (_("Sessions"), reverse("provider_offer_sessions", args=[session.offer_id])),
             (_("Une session"), None),
         ],
@@ -413,38 +413,34 @@ def _own_session(request: HttpRequest, session_id: UUID) -> Session:
     return get_object_or_404(own.select_related("offer__certification"), pk=session_id)
 
 
-def _trail(offer: Offer) -> list[tuple[str, str | None]]:
+def _trail(request: HttpRequest, offer: Offer) -> list[tuple[str, str | None]]:
     return [
-        (_("Mes offres"), reverse("provider_offers")),
+        (_("Mes offres"), list_left(request)),
         (_title(offer), reverse("provider_offer", args=[offer.pk])),
     ]
 
 
 def _back(request: HttpRequest) -> HttpResponse:
-    """To the page the button was on: the offer, or the list of them."""
+    """To the page the button was on: the offer, or the list of them as it was."""
     if request.POST.get("from") == "offer":
         return redirect("provider_offer", request.resolver_match.kwargs["offer_id"])
-    return redirect("provider_offers")
+    return redirect(list_left(request))
 
 
 def _onwards(request: HttpRequest, offer: Offer, step: Step) -> HttpResponse:
     """The next page of a draft; back to the whole of it when it was only to be mended."""
     if not offer.is_draft:
         messages.success(request, _("C’est enregistré. Les personnes le voient dès maintenant."))
-        return redirect("provider_offer", offer.pk)
+        return redirect(
+            list_left(request) if "list" in request.GET else reverse("provider_offer", args=[offer.pk])
+        )
     if "later" in request.POST:
         messages.success(request, _("Votre brouillon est enregistré. Reprenez-le quand vous voulez."))
-        return redirect("provider_offers")
+        return redirect(list_left(request))
     if "back" in request.POST:
         return redirect("provider_offer", offer.pk)
     following = list(Step)[list(Step).index(step) + 1]
-    return redirect(_step_url(offer, following))
-
-
-def _step_url(offer: Offer, step: Step) -> str:
-    if step == Step.SESSIONS:
-        return reverse("provider_offer_sessions", args=[offer.pk])
-    return reverse("provider_offer_step", args=[offer.pk, step])
+    return redirect(step_url(offer, following))
 
 
 def _fix_url(offer: Offer, remark: lint.Remark) -> str:
@@ -454,7 +450,7 @@ def _fix_url(offer: Offer, remark: lint.Remark) -> str:
     if remark.session:
         url = reverse("provider_session", args=[remark.session])
     elif remark.step:
-        url = _step_url(offer, remark.step)
+        return step_url(offer, remark.step, remark.field)
     elif remark.code == Code.PROVIDER_SUSPENDED:
         return reverse("provider_standing")
     elif remark.code == Code.WITHHELD:
@@ -476,14 +472,14 @@ def _page(request: HttpRequest, offer: Offer | None, step: Step, form: Any, **co
         "step": str(step),
         "page": every[step],
         "steps": [
-            (state, every[each].name, _step_url(offer, each) if offer else "")
+            (state, every[each].name, step_url(offer, each) if offer else "")
             for state, each in zip(states, order, strict=True)
         ]
         + [("later", _("Relecture"), reverse("provider_offer", args=[offer.pk]) if offer else "")],
-        "previous_url": _step_url(offer, order[order.index(step) - 1])
+        "previous_url": step_url(offer, order[order.index(step) - 1])
         if offer and step != Step.PURPOSE
         else "",
-        "breadcrumbs": [*_trail(offer), (every[step].name, None)]
+        "breadcrumbs": [*_trail(request, offer), (every[step].name, None)]
         if offer
         else [(_("Mes offres"), reverse("provider_offers")), (_("Nouvelle offre"), None)],
     }
@@ -510,7 +506,7 @@ def _offer_page(request: HttpRequest, offer: Offer, *, refusal: Refused | None =
         "advice": [pair for pair in told if not pair[0].blocks],
         "is_requestable": any(session.earliest_start(rules.day, rules) for session in sessions),
         "sessions": listing.own_sessions(offer, on=rules.day, rules=rules)[: listing.SESSIONS_MAX],
-        "links": {each.name.lower(): _step_url(offer, each) for each in Step},
+        "links": {each.name.lower(): step_url(offer, each) for each in Step},
         "breadcrumbs": [(_("Mes offres"), reverse("provider_offers")), (_title(offer), None)],
     }
     return render(request, "catalog/provider/offer.html", context, status=422 if refusal else 200)

@@ -24,7 +24,7 @@ from accounts.permissions import is_manager, provider_required
 from catalog import importing, listing
 from catalog.forms import ImportForm
 from catalog.models import CatalogueImport, CatalogueImportLine, Provider, Town
-from catalog.views.requests import say
+from catalog.views.requests import Chip, lack_links, list_url, say
 from rulebook import workdays
 from ui import spreadsheet
 from ui.htmx import page_or_fragment
@@ -226,15 +226,13 @@ def _step_of(asked: CatalogueImport) -> Step:
     return Step.APPLY if asked.applied_at else Step.CHECK
 
 
-def _lack_links(asked: CatalogueImport) -> list[tuple[str, str, int, bool]]:
+def _lacks(asked: CatalogueImport) -> list[Chip]:
     """What the offers of this organisation could still say, now that this file is in, and where to say it."""
     today = workdays.paris_day(timezone.now())
     rules = rulebook.on(today)
     offers = listing.own_offers(asked.provider_id, on=today, rules=rules)
-    return [
-        (str(lack.label), f"{reverse('provider_offers')}?{urlencode({'lack': lack})}", count, False)
-        for lack, count in listing.lack_counts(offers, on=today, rules=rules).items()
-    ]
+    lacks = listing.lack_counts(offers, on=today, rules=rules)
+    return lack_links(lacks, lambda lack: list_url(urlencode({"lack": lack})))
 
 
 def _answer(request: HttpRequest, asked: CatalogueImport, *, error: str = "") -> HttpResponse:
@@ -274,7 +272,7 @@ def _answer(request: HttpRequest, asked: CatalogueImport, *, error: str = "") ->
         if asked.state == State.APPLIED
         else "",
         "undo_days": importing.UNDO_DAYS,
-        "lacks": _lack_links(asked) if asked.state == State.APPLIED else [],
+        "lacks": _lacks(asked) if asked.state == State.APPLIED else [],
         "breadcrumbs": [*_trail(), (asked.file_name, None)],
     }
     return page_or_fragment(

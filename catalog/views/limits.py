@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 
 from catalog.models import Offer
 from ui.htmx import page_or_fragment
-from ui.limits import MINUTE, asked_lately
+from ui.limits import MINUTE, asks_too_often
 from ui.patience import TooLong, at_most
 
 # Neither the search (the address says it) nor a click is wrong: the same address is an answer later.
@@ -29,7 +29,7 @@ def limited(action: str) -> Callable[[View], View]:
     def decorate(view: View) -> View:
         @wraps(view)
         def counted(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-            if asked_lately(request, action) <= settings.OPEN_LIMITS[action]:
+            if not asks_too_often(request, action):
                 return view(request, *args, **kwargs)
             answer = _said(
                 request,

@@ -1,5 +1,6 @@
 """« Mes offres »: what an organisation has in the catalogue, sorted out, and verbs for several at once."""
 
+from functools import partial
 from urllib.parse import urlencode
 
 from django.contrib import messages
@@ -17,7 +18,7 @@ from catalog import editing, endings, exporting, lint, listing, publishing, succ
 from catalog.forms import BulkForm, OwnOffersForm
 from catalog.listing import Shown
 from catalog.models import Offer, Provider
-from catalog.views.requests import own_offers
+from catalog.views.requests import asked_of_list, lack_links, list_url, own_offers, step_url
 from rulebook import workdays
 from ui.htmx import page_or_fragment
 from ui.refusals import Refused, request_id_of
@@ -43,18 +44,28 @@ def offers(request: HttpRequest) -> HttpResponse:
         found = listing.own_offers(organisation_id, lack=lack, **asked)
         counts = listing.own_counts(organisation_id, on=today, rules=rules)
         lacks = listing.lack_counts(listing.own_offers(organisation_id, **asked), on=today, rules=rules)
+        page = listing.own_offers_page(found, request.GET.get("page", 1), on=today, rules=rules)
+        as_asked = urlencode({"list": asked_of_list(request.GET)})
         context |= {
-            "lacks": _lack_links(request, lacks, lack),
-            "told_in": lint.TOLD_IN[lint.Lack(lack)] if lack else None,
-            "page": listing.own_offers_page(found, request.GET.get("page", 1), on=today, rules=rules),
+            "lacks": lack_links(lacks, partial(_list_with, request, "lack"), chosen=lack),
+            "page": page,
+            "lines": [(line, _complete_url(line.offer, lack, as_asked)) for line in page.object_list],
+            "as_asked": as_asked,
             "tabs": _tabs(request, counts, state),
             "has_any": any(counts.values()),
-            "is_filtered": bool(text or state or lack),
             "endings": endings.count_of(organisation_id, on=today, rules=rules),
             "every_max": EVERY_MAX,
             "to_take_over": lint.TO_TAKE_OVER,
         }
     return page_or_fragment(request, "catalog/provider/offers.html", "catalog/provider/_offers.html", context)
+
+
+def _complete_url(offer: Offer, lack: str, as_asked: str) -> str:
+    """Where what it lacks is told, and how to come back; "" when nothing is looked for."""
+    if not lack:
+        return ""
+    step, field = lint.TOLD_IN[lint.Lack(lack)]
+    return f"{step_url(offer, step)}?{as_asked}" + (f"#id_{field}" if field else "")
 
 
 def _list_with(request: HttpRequest, name: str, value: str) -> str:
@@ -73,17 +84,6 @@ def _tabs(request: HttpRequest, counts: dict[str, int], state: str) -> list[tupl
     ]
     return [
         (label, _list_with(request, "state", value), count, state == value) for label, value, count in tabs
-    ]
-
-
-def _lack_links(
-    request: HttpRequest, lacks: dict[lint.Lack, int], chosen: str
-) -> list[tuple[str, str, int, bool]]:
-    """What is missing, how often; the one that is looked at leads back to all of them."""
-    each = lacks | ({lint.Lack(chosen): lacks.get(lint.Lack(chosen), 0)} if chosen else {})
-    return [
-        (str(lack.label), _list_with(request, "lack", "" if lack == chosen else lack), count, lack == chosen)
-        for lack, count in each.items()
     ]
 
 
@@ -117,7 +117,7 @@ def bulk(request: HttpRequest) -> HttpResponse:
     """The same verb for each offer that is ticked, or that the list finds: what refuses stops no other."""
     form = BulkForm(request.POST)
     wanted = OwnOffersForm(request.POST)
-    back = _list_again(wanted)
+    back = list_url(asked_of_list(request.POST))
     # « Every one of this list » is nothing without the list that they saw.
     wrong = form if not form.is_valid() else wanted if form.cleaned_data["every"] else None
     if wrong is not None and not wrong.is_valid():
@@ -161,12 +161,6 @@ def _carry_out(action: str, chosen: list[Offer], request: HttpRequest) -> Outcom
     moved, kept = publishing.move_each(verb, others, by=request.actor, at=at) if others else ([], [])
     refused = [(offer, remarks[0].sentence) for offer, remarks in unready]
     return [*done, *moved], [*refused, *kept]
-
-
-def _list_again(wanted: OwnOffersForm) -> str:
-    """The list as they had it."""
-    asked = {name: value for name, value in wanted.cleaned_data.items() if value} if wanted.is_valid() else {}
-    return reverse("provider_offers") + (f"?{urlencode(asked)}" if asked else "")
 
 
 def _tell(request: HttpRequest, action: str, done: list[Offer], refused: list[tuple[Offer, str]]) -> None:

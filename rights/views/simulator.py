@@ -3,7 +3,6 @@
 import datetime
 from dataclasses import dataclass
 
-from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
@@ -21,7 +20,7 @@ from rulebook.rules import CreditingRules
 from rulebook.workdays import paris_day
 from ui import french
 from ui.htmx import page_or_fragment
-from ui.limits import MINUTE, asked_lately
+from ui.limits import MINUTE, asks_too_often
 
 
 @login_not_required
@@ -34,7 +33,7 @@ def rights_simulator(request: HttpRequest) -> HttpResponse:
         form = SimulatorForm(initial={"annee": this_year - 1} | request.GET.dict())
     else:
         form = SimulatorForm(request.GET)
-        if form.is_valid() and asked_lately(request, "simulator") > settings.OPEN_LIMITS["simulator"]:
+        if form.is_valid() and asks_too_often(request, "simulator"):
             status = 429
             form.add_error(
                 None,

@@ -53,7 +53,7 @@ def test_nothing_is_found_before_it_is_indexed(find):
 
 
 def test_how_one_begins_to_ask_brings_nobody_up(find):
-    """Half of what people type begins with « formation »: whoever trains trainers is not what they look for."""
+    """« Formation comptable » is asked by whoever would count, not by whoever would train."""
     certification(90, "Responsable de formation")
     certification(91, "Comptable")
     assert find("formation comptable") == ["RNCP91"]

@@ -295,6 +295,11 @@ def test_pages_ask_as_much_for_three_as_for_one(member_client, provider, count, 
         page_of(member_client, "provider_imports")
     with django_assert_num_queries(frame + 4):  # the import, counts, how many lines, lines
         page_of(member_client, "provider_import", imports[0].pk)
+    CatalogueImport.objects.filter(pk=imports[0].pk).update(
+        state=State.APPLIED, applied_at=imports[0].sent_at
+    )
+    with django_assert_num_queries(frame + 7):  # and whether it can be undone, the law, what offers lack
+        page_of(member_client, "provider_import", imports[0].pk)
 
 
 def frame_of(client):

@@ -1,12 +1,16 @@
 """« Mes offres »: what an organisation sees of its own, and the two verbs it has."""
 
+from urllib.parse import urlencode
+
 import pytest
 from django.urls import reverse
+from lxml import html
 
 from accounts.actors import SYSTEM, Actor, Role
 from accounts.models import JournalEntry
 from accounts.permissions import NotAllowed
 from catalog import listing, publishing
+from catalog.lint import Lack
 from catalog.models import Offer
 from tests.factories.accounts import HolderFactory, MembershipFactory, UserFactory
 from tests.factories.catalog import OfferFactory, ProviderFactory, TownFactory
@@ -25,6 +29,11 @@ def member(client, provider):
     membership = MembershipFactory(organisation=provider.organisation)
     client.force_login(membership.user)
     return Actor(role=Role.PROVIDER, user=membership.user, organisation=provider.organisation)
+
+
+def read(response):
+    assert response.status_code == 200
+    return html.fromstring(response.content)
 
 
 def offers_page(client, **asked):
@@ -71,22 +80,60 @@ SAID = {
 }  # fmt: skip
 
 
-def test_what_is_left_to_say_is_counted_and_leads_to_where_it_is_said(client, provider, member):
+def test_what_is_left_to_say_is_counted_and_lists_who_lacks_it(client, at, provider, member):
     OfferFactory(provider=provider, title="Complète", **SAID)
     assert "À compléter" not in offers_page(client)
-    silent = OfferFactory(provider=provider, title="Muette", **SAID | {"accessibility": ""})
-    over = OfferFactory(provider=provider, title="Finie", sessions=0, **SAID)
+    OfferFactory(provider=provider, title="Muette", **SAID | {"accessibility": ""})
+    OfferFactory(provider=provider, title="Finie", sessions=0, **SAID)
     OfferFactory(title="Aux voisins")
     page = offers_page(client, q="e")
     assert "À compléter" in page and "q=e&amp;lack=accueil" in page, "it keeps what was looked for"
     assert "Contenu de la formation" not in page, "what none lacks is not said"
     page = offers_page(client, lack="accueil")
     assert ">Muette</a>" in page and ">Complète</a>" not in page and ">Finie</a>" not in page
-    assert reverse("provider_offer_step", args=[silent.pk, "textes"]) + "#id_accessibility" in page
     page = offers_page(client, lack="session")
     assert ">Finie</a>" in page and ">Muette</a>" not in page
-    assert reverse("provider_offer_step", args=[over.pk, "sessions"]) in page
     assert "Rien de ce nom" in offers_page(client, lack="autre")
+    Offer.objects.update(archived_at=at, is_published=False)
+    assert "À compléter" not in offers_page(client, state="archived"), "put away, nothing is to be mended"
+
+
+@pytest.mark.parametrize("lack", Lack.values)
+def test_each_line_leads_to_the_field_and_back_to_the_list_as_it_was(client, provider, member, lack):
+    offer = OfferFactory(
+        provider=provider, sessions=0, has_prerequisites=True, town=TownFactory(), objectives="Vendre."
+    )
+    asked = {"q": offer.title[:5], "state": "open", "lack": lack}
+    [link] = read(client.get(reverse("provider_offers"), asked)).xpath("//a[starts-with(., 'Compléter')]")
+    address, _, field = link.get("href").partition("#")
+    page = read(client.get(address))
+    assert page.xpath(f"//*[@id='{field}']") or lack == "session"
+    back = f"{reverse('provider_offers')}?{urlencode(asked)}"
+    assert back in page.xpath("//nav[contains(@class,'breadcrumbs')]//a/@href")
+
+
+def test_what_was_completed_leads_back_to_the_list_as_it_was(client, provider, member):
+    offer = OfferFactory(provider=provider, title="Vente", town=TownFactory(), objectives="Vendre.")
+    address = reverse("provider_offer_step", args=[offer.pk, "textes"])
+    said = {"title": "Vente", "objectives": "Vendre.", "accessibility": "Rampe."}
+    answer = client.post(f"{address}?{urlencode({'list': 'lack=accueil'})}", said)
+    assert (answer.status_code, answer["Location"]) == (302, f"{reverse('provider_offers')}?lack=accueil")
+    assert Offer.objects.get().accessibility == "Rampe."
+    assert client.post(address, said)["Location"] == reverse("provider_offer", args=[offer.pk])
+
+
+def test_a_verb_of_a_line_leads_back_to_the_list_as_it_was(client, provider, member):
+    OfferFactory.create_batch(21, provider=provider, title="Vente", sessions=0, indexed=False)
+    asked = {"q": "vente", "state": "open", "page": "2"}
+    [form] = read(client.get(reverse("provider_offers"), asked)).xpath("//form[contains(@action, 'masquer')]")
+    answer = client.post(form.get("action"))
+    assert answer["Location"] == f"{reverse('provider_offers')}?{urlencode(asked)}"
+    for nonsense in ("state=gone", "q=%00", "x" * 5000, "https://mal.example"):
+        [offer] = Offer.objects.filter(is_published=True)[:1]
+        answer = client.post(
+            f"{reverse('provider_offer_hide', args=[offer.pk])}?{urlencode({'list': nonsense})}"
+        )
+        assert answer["Location"].startswith(reverse("provider_offers")) and "mal" not in answer["Location"]
 
 
 def test_nothing_left_of_what_was_looked_at_leads_back(client, provider, member):

@@ -3,12 +3,14 @@
 import time
 
 import pytest
+from django.core.cache import cache
 from django.db import connection, transaction
 from django.urls import reverse
 
 from catalog import search
 from catalog.views import public
 from tests.factories.catalog import OfferFactory
+from ui import limits
 from ui.patience import TooLong, at_most
 
 pytestmark = pytest.mark.django_db
@@ -52,6 +54,29 @@ def test_beyond_its_limit_one_address_is_asked_to_wait_a_minute(client, few, nam
     assert answers[-1]["Retry-After"] == "60"
     assert answers[-1]["Cache-Control"] == "no-store"
     assert "Attendez une minute" in answers[-1].text
+
+
+def test_addresses_of_ipv4_that_a_proxy_writes_as_ipv6_are_not_one_home(client, few):
+    for number in range(1, 5):
+        answer = client.get(reverse("search"), REMOTE_ADDR=f"::ffff:203.0.113.{number}")
+        assert answer.status_code == 200
+
+
+def test_a_minute_that_ends_while_one_is_counted_keeps_nobody_out_for_ever(client, few, monkeypatch):
+    """Redis looks for the counter, then adds to it: one that ended in between begins again without an end."""
+    count = cache.incr
+
+    def too_late(counter):
+        cache.delete(counter)
+        cache.set(counter, 0, None)  # as the second step makes it
+        return count(counter)
+
+    monkeypatch.setattr(limits.cache, "incr", too_late)
+    monkeypatch.setattr(limits, "MINUTE", 1)
+    client.get(reverse("search"))
+    assert cache.get("asked:search:127.0.0.1") == 1
+    time.sleep(1.5)
+    assert cache.get("asked:search:127.0.0.1") is None
 
 
 def test_another_address_is_not_made_to_wait(client, few):

@@ -202,6 +202,16 @@ def test_a_code_of_the_portal_is_found_among_the_types(load):
     assert Offer.objects.get().kind == "skills_review"
 
 
+def test_rhythms_told_by_hand_stay_since_the_format_has_no_place_for_them(load):
+    load()
+    assert Offer.objects.get().rhythms == []
+    Offer.objects.update(rhythms=["evening"])
+    again = load()
+    assert (again.updated, again.unchanged, Offer.objects.get().rhythms) == (0, 1, ["evening"])
+    assert load(training(title="Soudeuse")).updated == 1
+    assert Offer.objects.get().rhythms == ["evening"]
+
+
 ONLY_CERTIF_INFO = training(
     certification="<certification><code-RNCP/><code-CERTIFINFO>80735</code-CERTIFINFO></certification>"
 )
@@ -242,6 +252,20 @@ def test_a_number_that_leads_to_none_or_to_two_is_refused_in_words(load, tmp_pat
         " Écrivez son numéro dans <code-RNCP> ou <code-RS>."
     ]
     assert not Offer.objects.exists()
+
+
+def test_more_certifications_than_the_format_admits_are_refused_before_any_is_looked_for(load):
+    named = (f"<code-CERTIFINFO>{number}</code-CERTIFINFO>" for number in range(1, 7))
+    many = "".join(f"<certification>{code}</certification>" for code in named)
+    [reason] = refusals(load(training(certification=many)))
+    assert reason == "plus de 5 certifications : le format en admet 5 par formation."
+
+
+@pytest.mark.parametrize("nothing", ["", "-", "-1", "0"])
+def test_a_certif_info_number_that_says_nothing_is_none(load, nothing):
+    silent = f"<certification><code-CERTIFINFO>{nothing}</code-CERTIFINFO></certification>"
+    [reason] = refusals(load(training(certification=silent)))
+    assert "aucun numéro RNCP ou RS" in reason
 
 
 @pytest.mark.parametrize(
