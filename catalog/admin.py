@@ -25,6 +25,7 @@ from catalog.models import (
     Habilitation,
     ImportRefusal,
     ImportRun,
+    JobName,
     MarketPrice,
     Offer,
     OfferIndex,
@@ -260,6 +261,12 @@ class SynonymGroupAdmin(ReadOnly, admin.ModelAdmin):
 class RegisterWordAdmin(ReadOnly, admin.ModelAdmin):
     list_display = ["key", "is_in_a_title"]
     list_filter = ["is_in_a_title"]
+    search_fields = ["key"]
+
+
+@admin.register(JobName)
+class JobNameAdmin(ReadOnly, admin.ModelAdmin):
+    list_display = ["key", "codes"]
     search_fields = ["key"]
 
 

@@ -36,6 +36,8 @@ COMMON_FROM = 300
 # How much of a score is for a title that says what was asked and little else.
 BREVITY = 0.2
 PHRASE_BONUS = 1.1
+# What leads to the very job asked for, by a name of several words, is worth more: so much, up to this.
+JOB_BONUS, JOB_MOST = 1.5, 0.72
 LITERAL = 0.15
 SUCCESSOR_WORTH = 0.9
 # What is worth so little beside the best answers nothing.
@@ -300,13 +302,24 @@ WITH ideas AS MATERIALIZED (
     ) AS meetings
     JOIN weights USING (number)
     GROUP BY code
+), job AS MATERIALIZED (
+    SELECT kept.certification_id AS code
+    FROM catalog_jobname AS name JOIN catalog_certificationindex AS kept ON kept.jobs && name.codes
+    WHERE name.key = %(job)s
 ), rated AS MATERIALIZED (
-    SELECT code,
-        sums.worth / asked.weight * (sums.share / asked.weight)
-        * ({1 - BREVITY} + {BREVITY} * least(1, titled / greatest(title_size, 1)::float)) AS score,
-        sums.share / asked.weight > 0.999 AND %(is_a_phrase)s AS answers_all
-    FROM sums
-    CROSS JOIN (SELECT greatest(sum(weight), 0.000001) AS weight FROM weights) AS asked
+    SELECT code, answers_all,
+        CASE
+            WHEN code IN (SELECT job.code FROM job)
+            THEN greatest(score, least(score * {JOB_BONUS}::float, {JOB_MOST}::float)) ELSE score
+        END AS score
+    FROM (
+        SELECT code,
+            sums.worth / asked.weight * (sums.share / asked.weight)
+            * ({1 - BREVITY} + {BREVITY} * least(1, titled / greatest(title_size, 1)::float)) AS score,
+            sums.share / asked.weight > 0.999 AND %(is_a_phrase)s AS answers_all
+        FROM sums
+        CROSS JOIN (SELECT greatest(sum(weight), 0.000001) AS weight FROM weights) AS asked
+    ) AS by_words
 ), scores AS (
     {{scores}}
 ), phrase AS MATERIALIZED (
@@ -396,6 +409,7 @@ def params_of(ideas: Sequence[Idea], *, on: date) -> dict:
         "ways": [way for _number, _factor, way in rows],
         # Of one word, all that are named by it would gain the same.
         "is_a_phrase": len(ideas) > 1,
+        "job": " ".join(re.findall(r"\w+", " ".join(idea.ways[0] for idea in ideas))),
         "phrase": " <-> ".join(idea.ways[0].replace("%", "") for idea in ideas),
         "on": on,
         "limit": CANDIDATES_MAX,

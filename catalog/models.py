@@ -254,11 +254,16 @@ class CertificationIndex(models.Model):
     title_size = models.PositiveSmallIntegerField(
         _("mots de l’intitulé"), help_text=_("Un intitulé court que la recherche couvre passe devant.")
     )
+    # ROME: its own, or those of what it replaces.
+    jobs = ArrayField(models.CharField(max_length=5), default=list, db_default=[], verbose_name=_("métiers"))
 
     class Meta:
         verbose_name = _("index d’une certification")
         verbose_name_plural = _("index des certifications")
-        indexes = [GinIndex(fields=["search"], name="certification_search")]
+        indexes = [
+            GinIndex(fields=["search"], name="certification_search"),
+            GinIndex(fields=["jobs"], name="certification_by_its_jobs"),
+        ]
 
     def __str__(self):
         return self.certification_id
@@ -452,6 +457,22 @@ class SynonymGroup(models.Model):
 
     def __str__(self):
         return " = ".join(self.names)
+
+
+class JobName(models.Model):
+    """A job by one of its names of several words, as people type it (catalog.words): who asks for it asks for
+    what leads to it, whatever else has these words."""
+
+    key = models.CharField(_("mots du nom"), max_length=255, primary_key=True)
+    codes = ArrayField(models.CharField(max_length=5), verbose_name=_("codes ROME"))
+
+    class Meta:
+        verbose_name = _("nom de métier")
+        verbose_name_plural = _("noms de métier")
+        ordering = ["key"]
+
+    def __str__(self):
+        return self.key
 
 
 class Succession(models.Model):

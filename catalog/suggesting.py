@@ -17,7 +17,7 @@ from django.db import connection, connections, router, transaction
 
 from catalog.imports import loading
 from catalog.models import Offer, Suggestion
-from catalog.words import SMALL_WORDS
+from catalog.words import SMALL_WORDS, as_said
 from rulebook import Rules
 
 Kind = Suggestion.Kind
@@ -73,7 +73,7 @@ def suggest(text: str) -> list[Group]:
 def _shown(kind: str, label: str, code: str) -> Shown:
     match kind:
         case Kind.JOB:
-            fill = {"q": shorter(label), "certification": ""}
+            fill = {"q": as_said(label)[0], "certification": ""}
         case Kind.CERTIFICATION:
             fill = {"q": "", "certification": code}
         case Kind.ORGANISATION:
@@ -82,16 +82,6 @@ def _shown(kind: str, label: str, code: str) -> Shown:
         case _:
             fill = {"q": "", "town": label}
     return Shown(label, code if kind == Kind.CERTIFICATION else "", json.dumps(fill, ensure_ascii=False))
-
-
-def shorter(job: str) -> str:
-    """« Conducteur / Conductrice de travaux » → « Conducteur de travaux »: the search knows both genders."""
-    one, slash, other = job.partition(" / ")
-    ours, theirs = one.split(), other.split()
-    begins = ["".join(_words(" ".join(names[:1])))[:3] for names in (ours, theirs)]
-    if not slash or not begins[0] or begins[0] != begins[1]:
-        return job
-    return " ".join([*ours, *theirs[len(ours) :]])
 
 
 def _words(text: str) -> list[str]:

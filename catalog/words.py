@@ -25,6 +25,7 @@ from catalog.models import (
     CertificationIndex,
     CertificationStatement,
     CertificationWord,
+    JobName,
     RegisterWord,
     Succession,
     SynonymGroup,
@@ -78,8 +79,10 @@ LEVELS = {
 TRADE = re.compile(r"(\w{3,}?)i?er")
 # Where the name of a diploma ends, and an explanation of it begins.
 TITLE_ENDS = re.compile(r"[(:;,\[]| - |\b(?:option|specialite|mention|parcours)\b")
+ROME = re.compile(r"[A-Z]\d{4}")
 INITIALS_MIN, INITIALS_MAX = 3, 7
 PREDECESSORS_MAX = 20
+JOB_NAME_MAX = 255
 
 
 def fold(text: str) -> str:
@@ -160,6 +163,16 @@ class Phrases:
                 for phrase, other in self._by_start.get(start, ()):
                     if list(words[at : at + len(phrase)]) == phrase:
                         yield other
+
+
+def as_said(job: str) -> tuple[str, ...]:
+    """« Chef / Cheffe de rang » → « Chef de rang », « Cheffe de rang »; another name as it is."""
+    one, slash, other = job.partition(" / ")
+    ours, theirs = one.split(), other.split()
+    begins = [fold(" ".join(names[:1]))[:3] for names in (ours, theirs)]
+    if not slash or not begins[0] or begins[0] != begins[1]:
+        return (job,)
+    return " ".join([*ours, *theirs[len(ours) :]]), other
 
 
 def genders(names: Iterable[str]) -> dict[str, set[str]]:
@@ -256,13 +269,14 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """The four texts of the index, and how many words the title has."""
+    """The four texts of the index, how many words the title has, and which jobs it leads to."""
 
     names: str
     others: str
     jobs: str
     texts: str
     title_size: int
+    codes: str  # ROME, one after the other
 
 
 def words_of(facts: Facts, thesaurus: Thesaurus) -> Words:
@@ -295,6 +309,7 @@ def words_of(facts: Facts, thesaurus: Thesaurus) -> Words:
         # PostgreSQL folds these by itself; folding long texts here took most of an import.
         texts=JOINT.sub(" ", "\n".join(facts.texts))[:TEXT_MAX_CHARACTERS],
         title_size=len(set(significant(fold(facts.title)))),
+        codes=" ".join(sorted({code for code in facts.term_codes if ROME.fullmatch(code)})),
     )
 
 
@@ -316,22 +331,22 @@ def _joined(texts: Iterable[str]) -> str:
 # --- The index ------------------------------------------------------------------------------------
 
 WRITE = """
-INSERT INTO catalog_certificationindex AS kept (certification_id, names, search, title_size)
+INSERT INTO catalog_certificationindex AS kept (certification_id, names, search, title_size, jobs)
 SELECT fresh.code, named.vector,
     named.vector
     || setweight(to_tsvector('portal_french', fresh.jobs), 'C')
     || setweight(to_tsvector('portal_french', fresh.texts), 'D'),
-    fresh.title_size
-FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::int[])
-    AS fresh (code, names, others, jobs, texts, title_size)
+    fresh.title_size, string_to_array(fresh.codes, ' ')
+FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::int[], %s::text[])
+    AS fresh (code, names, others, jobs, texts, title_size, codes)
 CROSS JOIN LATERAL (
     SELECT setweight(to_tsvector('portal_french', fresh.names), 'A')
         || setweight(to_tsvector('portal_french', fresh.others), 'B') AS vector
 ) AS named
 ON CONFLICT (certification_id) DO UPDATE
-SET names = excluded.names, search = excluded.search, title_size = excluded.title_size
-WHERE (kept.search, kept.names, kept.title_size)
-    IS DISTINCT FROM (excluded.search, excluded.names, excluded.title_size)
+SET names = excluded.names, search = excluded.search, title_size = excluded.title_size, jobs = excluded.jobs
+WHERE (kept.search, kept.names, kept.title_size, kept.jobs)
+    IS DISTINCT FROM (excluded.search, excluded.names, excluded.title_size, excluded.jobs)
 RETURNING certification_id
 """
 
@@ -417,7 +432,7 @@ def reindex(codes: Iterable[str] | None = None) -> list[str]:
         if not rows:
             continue
         columns: list[Any] = [[code for code, _words in rows]]
-        for name in ("names", "others", "jobs", "texts", "title_size"):
+        for name in ("names", "others", "jobs", "texts", "title_size", "codes"):
             columns.append([getattr(words, name) for _code, words in rows])
         # One after the other: WRITE locks the rows of this lot.
         with transaction.atomic(), connection.cursor() as cursor:
@@ -431,6 +446,22 @@ def reindex(codes: Iterable[str] | None = None) -> list[str]:
     return changed
 
 
+def _write_job_names() -> None:
+    """Of several words each: a name of one word is met as any other word."""
+    codes: dict[str, set[str]] = defaultdict(set)
+    rome = Term.Nomenclature.ROME
+    labels = Term.objects.filter(nomenclature=rome).order_by("code").values_list("code", "label")
+    names = TermName.objects.filter(term__nomenclature=rome).order_by("pk").values_list("term_id", "name")
+    for code, name in (*labels, *names):
+        for said in as_said(name):
+            if len(key := significant(fold(said))) > 1:
+                codes[" ".join(key)[:JOB_NAME_MAX]].add(code)
+    with transaction.atomic(), connection.cursor() as cursor:
+        rows = ((key, sorted(found)) for key, found in sorted(codes.items()))
+        loading.upsert(JobName, ("key", "codes"), rows, key="key")
+        cursor.execute("DELETE FROM catalog_jobname WHERE key <> ALL(%s)", [list(codes)])
+
+
 def keep_ends() -> int:
     """Words that say another end than their certification are told; how many. Every hour."""
     with connection.cursor() as cursor:
@@ -439,14 +470,16 @@ def keep_ends() -> int:
 
 
 def refresh() -> None:
-    """After an import: the words that mistyped ones are compared with; indexes and the planner at rest."""
+    """After an import: the words that mistyped ones are compared with, and the names of jobs; indexes and the
+    planner at rest."""
     keep_ends()
+    _write_job_names()
     with connection.cursor() as cursor:
         cursor.execute(REGISTER_WORDS)
     loading.settle(
         *(index.name for index in (*CertificationIndex._meta.indexes, *RegisterWord._meta.indexes))
     )
-    loading.refresh_statistics(CertificationIndex, CertificationWord, RegisterWord)
+    loading.refresh_statistics(CertificationIndex, CertificationWord, RegisterWord, JobName)
 
 
 def catch_up() -> list[str]:

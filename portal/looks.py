@@ -95,6 +95,7 @@ IMPERSONAL = {
     "catalog.Habilitation",
     "catalog.ImportRefusal",
     "catalog.ImportRun",
+    "catalog.JobName",
     "catalog.MarketPrice",
     "catalog.Offer",
     "catalog.OfferIndex",

@@ -12,6 +12,7 @@ from catalog.models import (
     CertificationIndex,
     CertificationStatement,
     CertificationWord,
+    JobName,
     RegisterWord,
     Succession,
     SynonymGroup,
@@ -108,6 +109,50 @@ def test_a_job_name_finds_what_leads_to_the_job(find):
     assert find("pilote de ligne automatisée") == []
     TermFactory(code="H9001", label="Pilotage", names=["Pilote / Pilote de ligne automatisée"])
     assert find("pilote de ligne automatisée") == ["RNCP90"]
+
+
+def test_who_asks_for_a_job_by_its_name_asks_for_what_leads_to_it(find):
+    """Another leads to several jobs, each of which has one of the words, and has one in its title."""
+    TermFactory(code="G1803", label="Chef / Cheffe de rang")
+    TermFactory(code="H1101", label="Assemblage", names=["Monteur / Monteuse de rangs"])
+    certification(90, "Service en restauration", rome_codes=["G1803"])
+    certification(91, "Chef monteur", rome_codes=["H1101"])
+    for number in range(100, 120):
+        certification(number, f"Chef de {chr(number)}teliers")
+    assert find("rang chef")[0] == find("chefs de rangs")[0] == "RNCP91", "that is no name of the job"
+    assert find("chef de rang")[0] == find("Cheffe de rang")[0] == "RNCP90"
+
+
+def test_the_name_of_a_job_is_worth_less_than_a_title_that_says_it(find):
+    TermFactory(code="G1803", label="Chef / Cheffe de rang")
+    certification(90, "Chef de rang", rome_codes=[])
+    certification(91, "Service en restauration", rome_codes=["G1803"])
+    assert find("chef de rang") == ["RNCP90", "RNCP91"]
+
+
+def test_it_leads_to_the_jobs_of_what_it_replaces_when_nobody_states_its_own(find):
+    TermFactory(code="G1803", label="Chef / Cheffe de rang")
+    certification(90, "Ancien service", rome_codes=["G1803"], ended=True)
+    certification(91, "Nouveau service")
+    Succession.objects.create(old_code="RNCP90", new_code="RNCP91")
+    assert find("chef de rang") == ["RNCP91", "RNCP90"]
+    assert CertificationIndex.objects.get(pk="RNCP91").jobs == ["G1803"]
+
+
+def test_names_of_jobs_are_those_of_today(find):
+    job = TermFactory(code="G1803", label="Chef / Cheffe de rang", names=["Serveur", "Serveur de bar"])
+    TermFactory(code="G1804", label="Serveur / Serveuse de bar")
+    index()
+    names = JobName.objects.order_by("key").values_list("key", "codes")
+    assert dict(names) == {
+        "chef rang": ["G1803"], "cheffe rang": ["G1803"], "serveur bar": ["G1803", "G1804"],
+        "serveuse bar": ["G1804"],
+    }  # fmt: skip
+    job.names.all().delete()
+    index()
+    assert dict(names.all()) == {
+        "chef rang": ["G1803"], "cheffe rang": ["G1803"], "serveur bar": ["G1804"], "serveuse bar": ["G1804"],
+    }  # fmt: skip
 
 
 def test_a_synonym_of_its_formacode_finds_it(find):

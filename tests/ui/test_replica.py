@@ -27,6 +27,7 @@ COPIED = (
         "catalog_certificationindex",
         "catalog_certificationword",
         "catalog_registerword",
+        "catalog_jobname",
     ),
 )
 
