@@ -396,16 +396,20 @@ class TestRaces:
     @pytest.mark.parametrize("is_guarded", [True, False])
     def test_tries_sent_at_once_do_not_pass_under_the_limit(self, at, rules, monkeypatch, is_guarded):
         by, blocked_until = someone(), activation._blocked_until
+        most = rules.activation_attempts_max
+        everyone = threading.Barrier(most + 4)
 
         def slow(*args, **kwargs):
             until = blocked_until(*args, **kwargs)
-            time.sleep(0.1)
+            if is_guarded:
+                time.sleep(0.1)
+            else:  # all have counted before any of them fails
+                everyone.wait(20)
             return until
 
         monkeypatch.setattr(activation, "_blocked_until", slow)
         if not is_guarded:
             monkeypatch.setattr(QuerySet, "select_for_update", lambda self, **_kwargs: self)
-        most = rules.activation_attempts_max
         together(*[lambda: activate(by=by, at=at, identity=stated())] * (most + 4))
         failures = ActivationAttempt.objects.count()
         assert failures == most if is_guarded else failures > most

@@ -4,7 +4,7 @@ Each is first shown to go wrong without its lock.
 """
 
 from functools import partial
-from time import sleep
+from threading import Event
 
 import pytest
 from django.db import connection, transaction
@@ -16,9 +16,10 @@ from accounts.permissions import NotAllowed
 from dossiers.states import State
 from notices.models import Notice
 from tests.concurrency.conftest import taking_no_lock
-from tests.concurrency.crowd import met_after, together
+from tests.concurrency.crowd import PATIENCE_SECONDS, met_after, together
 from tests.factories.accounts import HolderFactory, MembershipFactory, OrganisationFactory, UserFactory
 from tests.factories.dossiers import DossierFactory, act, holder_actor
+from tests.waiting import somebody_waits_for_a_lock, wait_for
 from ui.refusals import Refused
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -140,19 +141,25 @@ def test_a_validation_comes_before_the_freeze_or_not_at_all(at):
 
 
 def accept_while_a_freeze_is_written(at):
-    """The freeze is done, and not committed yet, when the validation begins."""
+    """The freeze is done, and not committed before the validation has ended or waits for its lock."""
     holder = HolderFactory()
     dossier = DossierFactory(at=at, holder=holder, proposed=True)
     holder.refresh_from_db()
 
+    written, answered = Event(), Event()
+
     def freeze_slowly():
         with transaction.atomic():
             freezing.freeze(holder.pk, by=holder_actor(holder), at=at)
-            sleep(0.6)
+            written.set()
+            wait_for(lambda: answered.is_set() or somebody_waits_for_a_lock(), limit=PATIENCE_SECONDS)
 
     def accept_meanwhile():
-        sleep(0.2)
-        return act("accept", dossier, at=at)
+        written.wait(PATIENCE_SECONDS)
+        try:
+            return act("accept", dossier, at=at)
+        finally:
+            answered.set()
 
     accepted = together([freeze_slowly, accept_meanwhile])[1]
     dossier.refresh_from_db()

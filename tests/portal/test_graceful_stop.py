@@ -22,7 +22,7 @@ from notices.models import Notice
 from tests.factories.dossiers import DossierFactory
 from tests.factories.notices import NoticeFactory
 from tests.notices.smtp import MailServer
-from tests.waiting import wait_for
+from tests.waiting import somebody_waits_for_a_lock, wait_for
 from tools.dev.servers import free_service_port
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -113,17 +113,7 @@ def test_a_click_that_was_begun_is_answered_before_the_web_server_stops(web, at)
     with transaction.atomic():
         Dossier.objects.select_for_update().get(pk=dossier.pk)
         clicking.start()
-        with connection.cursor() as cursor:
-
-            def is_waiting():
-                cursor.execute("SELECT pg_stat_clear_snapshot()")  # else a transaction sees its first look
-                cursor.execute(
-                    "SELECT count(*) FROM pg_stat_activity"
-                    " WHERE wait_event_type = 'Lock' AND datname = current_database()"
-                )
-                return cursor.fetchone()[0]
-
-            wait_for(is_waiting, limit=60)
+        wait_for(somebody_waits_for_a_lock, limit=60)
         process.send_signal(signal.SIGTERM)
         time.sleep(1)
         assert process.poll() is None, "it left while a click was unanswered"
