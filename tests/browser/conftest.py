@@ -29,8 +29,8 @@ FOCUSED = """() => {
 class Sitter:
     """Somebody at the keyboard. `troubles`: what the browser complained of."""
 
-    def __init__(self, page: Page, base_url: str):
-        self.page, self.base_url = page, base_url
+    def __init__(self, page: Page, base_url: str, *, javascript: bool = True):
+        self.page, self.base_url, self.javascript = page, base_url, javascript
         self.troubles: list[str] = []
         self.looked_at: set[str] = set()
         page.on("console", self._hear)
@@ -75,6 +75,13 @@ class Sitter:
         self.page.keyboard.press("Control+A")
         self.page.keyboard.type(text)
 
+    def write_at_once(self, label: str, text: str) -> None:
+        """As one writes who never hesitates: on a busy machine, what is proposed for the first letters would
+        come after what is proposed for all of them is looked at."""
+        self.reach(label)
+        self.page.keyboard.press("Control+A")
+        self.page.keyboard.insert_text(text)
+
     def follow(self, words: str) -> None:
         self._go(words, "A")
 
@@ -93,7 +100,13 @@ class Sitter:
     def open_up(self, words: str) -> None:
         """A dialog, by the button that says these words."""
         self.reach(words, tag="BUTTON")
+        self.open_what_has_focus()
+
+    def open_what_has_focus(self) -> None:
+        """Its dialog. The script gives the title the focus a moment later: what is pressed before is lost."""
         self.page.keyboard.press("Enter")
+        if self.javascript:
+            self.page.wait_for_function("() => document.activeElement.matches('.dialog h2')")
 
     def unfold(self, words: str) -> None:
         self.reach(words, tag="SUMMARY")
@@ -153,6 +166,15 @@ TOO_WIDE = """() => {
 }"""
 
 
+def is_only_late(complaint: str, shown: Page) -> bool:
+    """Chromium complains of a preloaded font after some seconds; on a busy machine, before it draws with it.
+    Not of a page that never does: then the preload is ours to take away."""
+    if "preloaded using link preload but not used" not in complaint or "/fonts/" not in complaint:
+        return False
+    loaded = "document.fonts.ready.then(fonts => [...fonts].filter(each => each.status === 'loaded').length)"
+    return shown.evaluate(loaded) > 0
+
+
 def plain(words: str) -> str:
     return re.sub(r"\s+", " ", words).replace("’", "'").strip()
 
@@ -179,10 +201,11 @@ def sit_down(browser, live_server):
             cookie = {"name": settings.SESSION_COOKIE_NAME, "value": session_of(user), "url": live_server.url}
             context.add_cookies([cookie])
         contexts.append(context)
-        sitters.append(Sitter(context.new_page(), live_server.url))
+        sitters.append(Sitter(context.new_page(), live_server.url, javascript=javascript))
         return sitters[-1]
 
     yield open_one
+    late = {each for sitter in sitters for each in sitter.troubles if is_only_late(each, sitter.page)}
     for context in contexts:
         context.close()
-    assert [trouble for sitter in sitters for trouble in sitter.troubles] == []
+    assert [each for sitter in sitters for each in sitter.troubles if each not in late] == []

@@ -59,7 +59,7 @@ def told(sitter):
 def test_a_visitor_finds_places_compares_and_comes_to_the_way_in(joiners, sit_down, javascript):
     visitor = sit_down(javascript=javascript)
     visitor.open(reverse("home"))
-    visitor.write(WORDS, "menui")
+    visitor.write_at_once(WORDS, "menui")
     if javascript:
         visitor.page.locator("[role=option]").first.wait_for()
         visitor.page.keyboard.press("ArrowDown")

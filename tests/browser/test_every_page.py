@@ -21,7 +21,7 @@ from pytest_django.live_server_helper import LiveServer
 
 from dossiers.models import Dossier
 from dossiers.states import State
-from tests.browser.conftest import TOO_WIDE, session_of
+from tests.browser.conftest import TOO_WIDE, is_only_late, session_of
 from tests.kept import kept_for_the_module
 from tests.scenes import Scene, every_scene
 from tests.scenes.stage import Stage
@@ -127,15 +127,6 @@ def book(request, browser):
         _make_sheets(browser, folder, names)
 
 
-def _is_only_late(complaint: str, shown) -> bool:
-    """Chromium complains of a preloaded font after some seconds; on a busy machine, before it draws with it.
-    Not of a page that never does: then the preload is ours to take away."""
-    if "preloaded using link preload but not used" not in complaint or "/fonts/" not in complaint:
-        return False
-    loaded = "document.fonts.ready.then(fonts => [...fonts].filter(each => each.status === 'loaded').length)"
-    return shown.evaluate(loaded) > 0
-
-
 # Two stages, so that two processes share the work.
 @pytest.mark.parametrize(
     "scene",
@@ -156,7 +147,7 @@ def test_page(scene: Scene, stage, server, seat, book):
     # A refusal answers with the page itself; the browser notes its status. Later, axe itself complains.
     expected = f"status of {scene.status}" if scene.status >= 400 else "status of 4"
     said = [text for kind, text in complaints if kind in {"error", "warning"} and expected not in text]
-    said = [text for text in said if not _is_only_late(text, shown)]
+    said = [text for text in said if not is_only_late(text, shown)]
     assert said == [], "\n".join(said)
     _fits(scene, shown)
     if book:

@@ -21,10 +21,10 @@ def requests():
     at = timezone.now() - timedelta(minutes=10)
     first = DossierFactory(at=at, requested=True, holder__first_names="Ana", holder__birth_name="Un")
     rows = [first]
-    for minutes, (first_name, birth_name) in enumerate((("Bao", "Deux"), ("Chloé", "Trois")), start=1):
+    for before, (first_name, birth_name) in enumerate((("Bao", "Deux"), ("Chloé", "Trois")), start=1):
         rows.append(
             DossierFactory(
-                at=at - timedelta(minutes=minutes),
+                at=at - timedelta(milliseconds=before),  # the newest first, while all are due the same day
                 requested=True,
                 session=first.session,
                 balance_cents=0,

@@ -56,7 +56,7 @@ def go_to_the_first_fault(sitter, *, says: str, field: str) -> None:
 
 def close_by_escape(sitter, *, opener: str) -> None:
     """The focus is in an open dialog; closed, it gives it back to what opened it."""
-    sitter.page.wait_for_function("() => document.activeElement.matches('.dialog h2')")
+    assert sitter.page.evaluate("document.activeElement.matches('.dialog h2')")
     sitter.page.keyboard.press("Escape")
     assert sitter.page.locator(".dialog:popover-open").count() == 0
     assert sitter.has_focus() == opener
@@ -103,12 +103,12 @@ def test_the_way_out_is_read_closed_and_opened_again(sit_down, at):
     holder.open_up("Me rétracter")
     holder.must_read("1 000,00 € vous reviennent")
     close_by_escape(holder, opener="Me rétracter")
-    holder.page.keyboard.press("Enter")
+    holder.open_what_has_focus()
     holder.reach("Ne rien changer", tag="BUTTON")
     holder.page.keyboard.press("Enter")
     assert holder.has_focus() == "Me rétracter"
     assert again(dossier).state == State.ACCEPTED
-    holder.page.keyboard.press("Enter")
+    holder.open_what_has_focus()
     holder.reach("Pourquoi")
     holder.page.keyboard.insert_text("Trop long. " * 200)
     holder.press("Me rétracter et tout récupérer")

@@ -47,7 +47,7 @@ def at_home(sit_down, welders):
 
 
 def type_and_wait(sitter, text):
-    sitter.write(WORDS, text)
+    sitter.write_at_once(WORDS, text)
     sitter.page.locator("[role=option]").first.wait_for()
 
 

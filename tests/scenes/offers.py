@@ -62,8 +62,8 @@ def tick_one(shown) -> None:
 
 def look_for_a_certification(shown) -> None:
     shown.fill("input[name=q]", "développeur")
-    shown.get_by_role("button", name="Chercher").click()
-    shown.wait_for_load_state()
+    with shown.expect_navigation():
+        shown.get_by_role("button", name="Chercher").click()
 
 
 def a_field_is_checked(shown) -> None:

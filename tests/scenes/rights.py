@@ -11,8 +11,8 @@ from tests.scenes.stage import AGENT, AT_CAP, NEAR_CAP, TOLD
 
 
 def on_a_past_day(days: int):
-    day = timezone.localdate() - timedelta(days=days)
-    return lambda stage: f"{reverse('rights')}?jour={day.isoformat()}"
+    """Counted when the page is opened: tests are listed long before, perhaps on the day before."""
+    return lambda stage: f"{reverse('rights')}?jour={timezone.localdate() - timedelta(days=days)}"
 
 
 def open_first_line(shown: Page) -> None:

@@ -35,7 +35,7 @@ def test_a_filter_answers_at_once(page):
     assert page.locator("article").count() == 1
     assert "mode=distance" in page.url
     assert page.locator("#resultats-dits").inner_text() == "1 réponse"
-    assert page.locator("#filtres-voir").inner_text(timeout=1000).strip() in {"", "Voir 1 réponse"}
+    assert page.locator("#filtres-voir").inner_text().strip() in {"", "Voir 1 réponse"}
     assert page.get_by_role("checkbox", name=AT_A_DISTANCE).evaluate("it => it === document.activeElement")
     assert page.locator(".chip").count() == 2
 
@@ -65,6 +65,6 @@ def test_what_takes_time_says_so(page):
     waiting = page.locator("#attente")
     waiting.wait_for(state="visible")
     assert "Recherche en cours" in waiting.inner_text()
-    page.locator(".loading__long").wait_for(state="visible", timeout=4000)
+    page.locator(".loading__long").wait_for(state="visible")
     held[0].continue_()
     waiting.wait_for(state="hidden")
