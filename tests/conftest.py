@@ -16,6 +16,8 @@ from django.conf import settings
 from django.db import connection
 from django.test import Client
 from django.utils import timezone, translation
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 from playwright.sync_api import sync_playwright
 
 import rulebook
@@ -56,6 +58,11 @@ def pytest_addoption(parser):
 
 def pytest_configure():
     guards.install()
+    # A busy machine makes an example slow, not wrong: nowhere is there a limit of time.
+    hypothesis_settings.register_profile(
+        "unhurried", hypothesis_settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    )
+    hypothesis_settings.load_profile("unhurried")
 
 
 def pytest_sessionfinish():

@@ -14,7 +14,7 @@ from accounts.actors import SYSTEM
 from rights import crediting_year, integrity
 from rights.kinds import PocketKind
 from rights.models import Movement, Pocket, YearlyCredit
-from tests.concurrency.crowd import together
+from tests.concurrency.crowd import PATIENCE_SECONDS, together
 from tests.factories.accounts import HolderFactory
 from tests.factories.rights import CreditFactory, YearlyStatementFactory
 from tests.waiting import wait_for
@@ -27,10 +27,9 @@ def credit(year, **options):
     return crediting_year.credit_year(year, at=timezone.now(), by=SYSTEM, **options)
 
 
-@pytest.fixture
-def met_before_posting(monkeypatch):
-    """Two runs that have both computed before either has written."""
-    barrier = threading.Barrier(2, timeout=2)
+def meet_before_posting(monkeypatch, *, patience):
+    """Two runs have both computed before either writes, or one has waited so many seconds for the other."""
+    barrier = threading.Barrier(2, timeout=patience)
     post = crediting_year._Run._post
 
     def wait_then_post(*arguments):
@@ -40,6 +39,18 @@ def met_before_posting(monkeypatch):
         return post(*arguments)
 
     monkeypatch.setattr(crediting_year._Run, "_post", wait_then_post)
+
+
+@pytest.fixture
+def met_before_posting(monkeypatch):
+    """As far as the guards let them."""
+    meet_before_posting(monkeypatch, patience=2)
+
+
+@pytest.fixture
+def always_met_before_posting(monkeypatch):
+    """Where no guard keeps them apart: the fault is shown every time."""
+    meet_before_posting(monkeypatch, patience=PATIENCE_SECONDS)
 
 
 def nearly_full():
@@ -56,7 +67,7 @@ def balance(holder):
 
 
 def test_without_the_lock_two_years_at_once_fill_an_account_above_its_cap(
-    met_before_posting, unguarded_ledger
+    always_met_before_posting, unguarded_ledger
 ):
     with unguarded_ledger():
         holder = nearly_full()
