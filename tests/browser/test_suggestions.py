@@ -206,5 +206,6 @@ def test_who_signs_in_sees_their_own_home_not_the_one_that_was_kept(sit_down, ho
     cookies = other.page.context.cookies()
     visitor.page.context.add_cookies(cookies)
     visitor.open(reverse("search"))
-    visitor.page.get_by_role("link", name="Portail formation").first.click()
+    with visitor.page.expect_navigation():
+        visitor.page.get_by_role("link", name="Portail formation").first.click()
     visitor.must_read("Bonjour")

@@ -28,6 +28,7 @@ def test_a_question_is_asked_read_answered_and_marked_as_read(sit_down, javascri
         sitter.reach("Envoyer le message", tag="BUTTON")
         sitter.page.keyboard.press("Enter")
         sitter.page.get_by_text(answer).first.wait_for()
+        sitter.page.wait_for_load_state()
 
     holder.open(f"/mes-dossiers/{dossier.pk}")
     holder.follow("Écrire un message")
@@ -47,6 +48,7 @@ def test_a_question_is_asked_read_answered_and_marked_as_read(sit_down, javascri
     holder.reach("Marquer comme lu", tag="BUTTON")
     holder.page.keyboard.press("Enter")
     holder.page.get_by_text("C’est noté comme lu").wait_for()
+    holder.page.wait_for_load_state()
     holder.open("/mes-dossiers")
     assert "non lu" not in holder.page.locator("main").inner_text()
     assert Message.objects.count() == 2
