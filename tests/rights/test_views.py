@@ -209,7 +209,7 @@ def test_the_file_of_one_pocket_holds_that_pocket_only(client, holder):
 
 def test_the_history_is_narrowed_by_year_and_kind_and_keeps_its_balance(page, client, holder):
     client.force_login(holder.user)
-    now = timezone.now()
+    now = timezone.localtime()
     long_ago = now.replace(year=now.year - 2, month=6, day=1)
     purse = PurseFactory(holder=holder, amount=100_00, at=long_ago, reason="Ancien")
     CreditFactory(holder=holder, amount=50_00, reason="Récent")
