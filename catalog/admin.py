@@ -264,9 +264,23 @@ class RegisterWordAdmin(ReadOnly, admin.ModelAdmin):
     search_fields = ["key"]
 
 
+class Jobs(admin.SimpleListFilter):
+    title = _("métiers de ce nom")
+    parameter_name = "metiers"
+
+    def lookups(self, request, model_admin):
+        return [("un", _("Un seul")), ("plus", _("Plusieurs"))]
+
+    def queryset(self, request, queryset):
+        if self.value() == "un":
+            return queryset.filter(codes__len=1)
+        return queryset.filter(codes__len__gt=1) if self.value() == "plus" else queryset
+
+
 @admin.register(JobName)
 class JobNameAdmin(ReadOnly, admin.ModelAdmin):
     list_display = ["key", "codes"]
+    list_filter = [Jobs]
     search_fields = ["key"]
 
 

@@ -3,7 +3,7 @@
 import csv
 import tempfile
 from collections.abc import Iterator
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -129,11 +129,17 @@ def _user(email: str, words: dict[str, Any], *, password: str | None) -> None:
     EmailAddress.objects.create(user=user, email=email, primary=True, verified=True)
 
 
+def birthday(years: int, today: date) -> date:
+    """Of somebody who is so old today, and was when their story began, in the last days of a year too."""
+    begun = today - timedelta(days=30)
+    return date(begun.year - years, 1 if begun.year == today.year else 12, 1)
+
+
 def _row(key: str, order: int, words: dict[str, Any], today: date) -> dict[str, str]:
     """The line that a register would send of this person (accounts.imports)."""
     born = words["born"]
     if isinstance(born, int):
-        born = date(today.year - born, 1, 1)
+        born = birthday(born, today)
     number = f"{1 if words['sex'] == 'M' else 2}{born:%y%m}99999{order:03}"
     row = {name: str(value) for name, value in words.items() if name in imports.COLUMNS}
     town = Town.objects.get(pk=words["town"])

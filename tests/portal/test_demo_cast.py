@@ -1,7 +1,7 @@
 """The people of the demonstration and their stories: by the real verbs, again without effect."""
 
 import json
-from datetime import timedelta
+from datetime import date, timedelta
 from uuid import uuid4
 
 import pytest
@@ -194,7 +194,16 @@ def test_the_identity_shown_activates_its_account_then_another_is_shown():
 
 def test_an_apprentice_of_fifteen_stays_fifteen():
     born = HolderProfile.objects.get(reference="DEMO-zoe").birth_date
-    assert born == timezone.localdate().replace(year=timezone.localdate().year - 15, month=1, day=1)
+    assert born == people.birthday(15, timezone.localdate())
+
+
+@pytest.mark.parametrize(
+    "today", [date(2026, 12, 31), date(2027, 1, 1), date(2027, 1, 31), date(2028, 2, 29)]
+)
+@pytest.mark.parametrize("days_ago", [0, 2, 15, 30])
+def test_who_is_fifteen_was_fifteen_when_their_story_began(today, days_ago):
+    born, day = people.birthday(15, today), today - timedelta(days=days_ago)
+    assert day.year - born.year - ((day.month, day.day) < (born.month, born.day)) == 15
 
 
 def test_two_dossiers_are_left_unanswered_for_beat():
