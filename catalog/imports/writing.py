@@ -81,13 +81,10 @@ class Writer:
 
 def _row(offer: dict[str, Any]) -> Iterable:
     point = offer["point"]
-    # A file in a format without a place for rhythms says nothing of them.
-    written = (
-        {"rhythms": []}
-        | offer
-        | {
-            "point": f"({point.x!r},{point.y!r})" if point else None,
-            "particulars": Jsonb(offer["particulars"]),
-        }
-    )
+    written = {
+        "rhythms": [],  # a format without a place for them says nothing of them
+        **offer,
+        "point": f"({point.x!r},{point.y!r})" if point else None,
+        "particulars": Jsonb(offer["particulars"]),
+    }
     return [written.get(name) for name in OFFER_COLUMNS]
