@@ -26,6 +26,7 @@ from catalog.models import (
     CertificationStatement,
     ImportRefusal,
     ImportRun,
+    JobName,
     MarketPrice,
     Offer,
     Session,
@@ -887,7 +888,8 @@ def _rarities() -> None:
         imported_at=at,
     )
     SynonymGroup.objects.create(key="cdt", names=["Conduite de travaux", "CDT"])
-    TermFactory(names=["Conducteur de travaux"])
+    job = TermFactory(names=["Conducteur de travaux"])
+    JobName.objects.create(key="conducteur travaux", codes=[job.code])
     offer = Offer.objects.filter(is_published=True).order_by("title", "pk")[0]
     Visibility.objects.get_or_create(offer=offer, defaults={"is_open": True, "since": timezone.localdate(at)})
     MarketPrice.objects.create(
