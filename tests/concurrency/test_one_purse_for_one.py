@@ -34,7 +34,7 @@ pytestmark = [
 PRICE = 1_234_56
 PROCESSES, PEOPLE = 4, 200
 ROUNDS = int(os.environ.get("PORTAL_RACE_ROUNDS", "3"))
-# Without guards the fault is a matter of chance, though not much of one.
+# Without guards the fault is a matter of chance, though not much of one: so many rounds to show it.
 UNGUARDED_ROUNDS = 3
 
 
@@ -121,7 +121,8 @@ def test_without_lock_and_check_the_same_crowd_overspends():
                 assert "pocket_was_never_overdrawn" in {finding.rule for finding in integrity.check()}
                 with transaction.atomic():  # made good, so that the constraint can stand again
                     CreditFactory(holder=purse.holder, amount=PRICE * (spent[-1] - 1))
-        assert max(spent) > 1
+                break  # shown
+        assert spent[-1] > 1
 
 
 # --- The last euro of an envelope ---------------------------------------------------------------------
@@ -162,4 +163,5 @@ def test_without_lock_and_check_the_same_crowd_is_granted_more_than_there_is(peo
             if given[-1] > 1:
                 # Made good, so that the constraint can stand again.
                 filled(envelope, f"{number}-bis", times=given[-1] - 1)
-        assert max(given) > 1
+                break  # shown
+        assert given[-1] > 1
