@@ -57,3 +57,31 @@ def test_every_field_of_the_texts_is_checked_without_a_word_in_the_console(write
         with writer.page.expect_response(lambda answer, name=name: answer.url.endswith(f"/{name}")):
             writer.page.keyboard.press("Tab")
     assert Offer.objects.get().objectives == ""  # checked, and not kept yet
+
+
+@pytest.mark.parametrize("javascript", [True, False])
+def test_what_offers_lack_is_told_one_after_the_other_from_their_list(sit_down, javascript):
+    said = {
+        "is_handmade": True,
+        "objectives": "Vendre.",
+        "contact_email": "a@exemple.fr",
+        "rhythms": ["evening"],
+    }
+    first = OfferFactory(title="Caisse", content="Encaisser.", **said)
+    OfferFactory(title="Vitrine", content="Décorer.", provider=first.provider, **said)
+    sitter = sit_down(javascript=javascript, user=provider_actor(first.provider).user)
+    sitter.open(reverse("provider_offers"))
+    sitter.unfold("À compléter")
+    sitter.follow("Accueil des personnes handicapées")
+    for left in ("2 offres", "1 offre"):
+        sitter.must_read(left)
+        sitter.follow("Compléter")
+        assert sitter.page.evaluate("document.activeElement.name") == "accessibility"
+        sitter.page.keyboard.insert_text("Rampe.")
+        sitter.press("Enregistrer")
+        where, _hash, _field = sitter.page.url.partition("#")
+        assert where.endswith(f"{reverse('provider_offers')}?lack=accueil")
+    sitter.must_read("Aucune offre ne répond")
+    sitter.follow("Accueil des personnes handicapées")  # looked at: once more lets it go
+    sitter.must_read("Vitrine")
+    assert set(Offer.objects.values_list("accessibility", flat=True)) == {"Rampe."}
