@@ -76,7 +76,7 @@ def test_what_offers_lack_is_told_one_after_the_other_from_their_list(sit_down, 
     for left in ("2 offres", "1 offre"):
         sitter.must_read(left)
         sitter.follow("Compléter")
-        assert sitter.page.evaluate("document.activeElement.name") == "accessibility"
+        sitter.page.locator("[name=accessibility]:focus").wait_for()  # the address led there
         sitter.page.keyboard.insert_text("Rampe.")
         sitter.press("Enregistrer")
         where, _hash, _field = sitter.page.url.partition("#")
