@@ -228,6 +228,8 @@ def _play(scene: Scene, shown, url: str) -> int:
         if scene.then:
             scene.then(shown)
             shown.wait_for_load_state()
+        # On a busy machine the letters come after the page: others are wider.
+        shown.evaluate("document.fonts.ready.then(() => true)")
     finally:
         shown.remove_listener("response", hear)
     return statuses[-1]
