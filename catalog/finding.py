@@ -52,6 +52,10 @@ class Idea:
     ways: tuple[str, ...]  # tsquery texts with « % » where the weights go
     factors: tuple[float, ...]
 
+    @property
+    def typed(self) -> list[str]:
+        return re.findall(r"\w+", self.ways[0])
+
 
 @dataclass(frozen=True, slots=True)
 class Found:
@@ -132,8 +136,8 @@ def understand(text: str) -> Asked:
         if quoted:
             phrases.append(words.significant(words.fold(quoted)))
         else:
-            typed = words.significant(words.fold(plain))
-            phrases += [[word] for word in (typed if phrases else words.meant(typed))]
+            read = words.significant if phrases else words.meant
+            phrases += [[word] for word in read(words.fold(plain))]
     unique = list(dict.fromkeys(tuple(phrase[:IDEAS_MAX]) for phrase in phrases if phrase))[:IDEAS_MAX]
     near = _nearest({phrase[0] for phrase in unique if len(phrase) == 1})
     ideas = []
@@ -409,7 +413,7 @@ def params_of(ideas: Sequence[Idea], *, on: date) -> dict:
         "ways": [way for _number, _factor, way in rows],
         # Of one word, all that are named by it would gain the same.
         "is_a_phrase": len(ideas) > 1,
-        "job": " ".join(re.findall(r"\w+", " ".join(idea.ways[0] for idea in ideas))),
+        "job": " ".join(word for idea in ideas for word in idea.typed),
         "phrase": " <-> ".join(idea.ways[0].replace("%", "") for idea in ideas),
         "on": on,
         "limit": CANDIDATES_MAX,
@@ -417,7 +421,7 @@ def params_of(ideas: Sequence[Idea], *, on: date) -> dict:
 
 
 def _of_ideas(ideas: Sequence[Idea], *, on: date, only_active: bool) -> list[Found]:
-    typed = {word for idea in ideas for word in re.findall(r"\w+", idea.ways[0])}
+    typed = {word for idea in ideas for word in idea.typed}
     share = LITERAL / max(len(typed), 1)
     statement = ACTIVE_IDEAS if only_active else IDEAS
     rows = []

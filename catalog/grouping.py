@@ -184,7 +184,7 @@ def _keys(query: SearchQuery, asked: finding.Asked, reach: Reach, *, on: date) -
 
 
 def _kinds_named(text: str) -> list[str]:
-    asked = set(words.meant(words.significant(words.fold(text))))
+    asked = set(words.meant(words.fold(text)))
     return [
         kind
         for kind, (its_own, besides) in KIND_WORDS.items()

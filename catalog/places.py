@@ -64,7 +64,7 @@ class _End:
     @property
     def whole(self) -> str:
         """These and all the others, which may be unfinished."""
-        others = words.meant(words.significant(words.fold(self.text)))
+        others = words.meant(words.fold(self.text))
         return " & ".join([self.own, *(f"{word}:*" for word in others)])
 
 

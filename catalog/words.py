@@ -113,8 +113,9 @@ def wished(asked: Sequence[str]) -> int:
     return 0
 
 
-def meant(asked: Sequence[str]) -> Sequence[str]:
-    """The folded words of a question without those by which one begins to ask."""
+def meant(text: str) -> list[str]:
+    """The significant words of a folded question, without those by which one begins to ask."""
+    asked = significant(text)
     return asked[wished(asked) :]
 
 

@@ -1,6 +1,7 @@
 """Catalogue imports: send a file, watch its check, read the report, apply it, undo it."""
 
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
@@ -226,9 +227,9 @@ def _step_of(asked: CatalogueImport) -> Step:
     return Step.APPLY if asked.applied_at else Step.CHECK
 
 
-def _lacks(asked: CatalogueImport) -> list[Chip]:
+def _lacks(asked: CatalogueImport, *, at: datetime) -> list[Chip]:
     """What the offers of this organisation could still say, now that this file is in, and where to say it."""
-    today = workdays.paris_day(timezone.now())
+    today = workdays.paris_day(at)
     rules = rulebook.on(today)
     offers = listing.own_offers(asked.provider_id, on=today, rules=rules)
     lacks = listing.lack_counts(offers, on=today, rules=rules)
@@ -236,6 +237,7 @@ def _lacks(asked: CatalogueImport) -> list[Chip]:
 
 
 def _answer(request: HttpRequest, asked: CatalogueImport, *, error: str = "") -> HttpResponse:
+    at = timezone.now()
     step = _step_of(asked)
     lines = asked.lines.filter(step=step)
     counted = dict(
@@ -254,7 +256,7 @@ def _answer(request: HttpRequest, asked: CatalogueImport, *, error: str = "") ->
     context = {
         "asked": asked,
         "error": error,
-        "at": timezone.now(),
+        "at": at,
         "progress_done": progress[0] if progress else None,
         "progress_total": progress[1] if progress else None,
         "ahead": importing.ahead_of(asked) if asked.is_waiting else 0,
@@ -268,11 +270,9 @@ def _answer(request: HttpRequest, asked: CatalogueImport, *, error: str = "") ->
         ],
         "page": Paginator(shown, LINES_A_PAGE).get_page(request.GET.get("page")),
         "is_manager": asked.state == State.APPLIED and is_manager(request.actor),
-        "undo_obstacle": importing.undo_obstacle(asked, at=timezone.now())
-        if asked.state == State.APPLIED
-        else "",
+        "undo_obstacle": importing.undo_obstacle(asked, at=at) if asked.state == State.APPLIED else "",
         "undo_days": importing.UNDO_DAYS,
-        "lacks": _lacks(asked) if asked.state == State.APPLIED else [],
+        "lacks": _lacks(asked, at=at) if asked.state == State.APPLIED else [],
         "breadcrumbs": [*_trail(), (asked.file_name, None)],
     }
     return page_or_fragment(

@@ -125,9 +125,12 @@ def test_who_asks_for_a_job_by_its_name_asks_for_what_leads_to_it(find):
 
 def test_the_name_of_a_job_is_worth_less_than_a_title_that_says_it(find):
     TermFactory(code="G1803", label="Chef / Cheffe de rang")
-    certification(90, "Chef de rang", rome_codes=[])
+    title = certification(90, "Chef de rang", rome_codes=[])
     certification(91, "Service en restauration", rome_codes=["G1803"])
     assert find("chef de rang") == ["RNCP90", "RNCP91"]
+    title.registered_until = in_days(-1)
+    title.save()
+    assert find("chef de rang") == ["RNCP90", "RNCP91"], "ended, it still is what was asked for"
 
 
 def test_it_leads_to_the_jobs_of_what_it_replaces_when_nobody_states_its_own(find):

@@ -60,7 +60,7 @@ def test_initials_are_those_that_people_say(title, short):
     ],
 )
 def test_how_one_begins_to_ask_is_no_subject_unless_nothing_else_is_said(asked, left):
-    assert words.meant(words.significant(words.fold(asked))) == left.split()
+    assert words.meant(words.fold(asked)) == left.split()
 
 
 def test_both_genders_of_a_trade_are_learnt_from_job_names():
