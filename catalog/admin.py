@@ -1,5 +1,7 @@
 """The catalogue behind the scenes. What importers write is read here; verbs change the rest."""
 
+from typing import Any
+
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
@@ -237,17 +239,29 @@ class TermNameAdmin(ReadOnly, admin.ModelAdmin):
     search_fields = ["name", "term__code"]
 
 
-class Initials(admin.SimpleListFilter):
-    title = _("taille")
-    parameter_name = "taille"
+class HowMany(admin.SimpleListFilter):
+    """By how many an array holds: the fewest there are, or more."""
+
+    field: str
+    fewest: int
+    choices_told: tuple[tuple[str, Any], tuple[str, Any]]
 
     def lookups(self, request, model_admin):
-        return [("deux", _("Deux noms")), ("plus", _("Trois noms ou plus"))]
+        return self.choices_told
 
     def queryset(self, request, queryset):
-        if self.value() == "deux":
-            return queryset.filter(names__len=2)
-        return queryset.filter(names__len__gt=2) if self.value() == "plus" else queryset
+        few, many = (value for value, _label in self.choices_told)
+        if self.value() == few:
+            return queryset.filter(**{f"{self.field}__len": self.fewest})
+        if self.value() == many:
+            return queryset.filter(**{f"{self.field}__len__gt": self.fewest})
+        return queryset
+
+
+class Initials(HowMany):
+    title, parameter_name = _("taille"), "taille"
+    field, fewest = "names", 2
+    choices_told = (("deux", _("Deux noms")), ("plus", _("Trois noms ou plus")))
 
 
 @admin.register(SynonymGroup)
@@ -264,17 +278,10 @@ class RegisterWordAdmin(ReadOnly, admin.ModelAdmin):
     search_fields = ["key"]
 
 
-class Jobs(admin.SimpleListFilter):
-    title = _("métiers de ce nom")
-    parameter_name = "metiers"
-
-    def lookups(self, request, model_admin):
-        return [("un", _("Un seul")), ("plus", _("Plusieurs"))]
-
-    def queryset(self, request, queryset):
-        if self.value() == "un":
-            return queryset.filter(codes__len=1)
-        return queryset.filter(codes__len__gt=1) if self.value() == "plus" else queryset
+class Jobs(HowMany):
+    title, parameter_name = _("métiers de ce nom"), "metiers"
+    field, fewest = "codes", 1
+    choices_told = (("un", _("Un seul")), ("plus", _("Plusieurs")))
 
 
 @admin.register(JobName)

@@ -162,9 +162,9 @@ class Training(edof.Training):
                     % {"most": CERTIFICATIONS_MAX},
                 )
             )
-        elif named:
-            self.certif_info = tuple(named)
+            return "", "", line_of(self.element)
         if named:
+            self.certif_info = tuple(named)
             return "", "", next(iter(named.values()))
         self.faults.append(
             Fault(
